@@ -1,0 +1,1 @@
+"""Append, read, verify: `archive.py` is the face of this room."""

@@ -1,0 +1,222 @@
+"""An archive, as the rest of the program sees it: create, open, read, and a `Writer` to append.
+
+Reading takes no lock. What readers see is the catalog's state, which is never ahead of a commit; `Archive.lag` says
+how many committed leaves it does not hold yet (a writer is at work, or the archive lies on a read-only disk).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muniment.archive.catalog import Catalog, Progress
+from muniment.errors import IntegrityError, Locked, NoArchive, StorageError, UsageError
+from muniment.model import Article, Snapshot
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from muniment.archive.config import Config
+    from muniment.archive.keys import Signer
+    from muniment.archive.writer import Writer
+    from muniment.formats.leaf import Leaf
+    from muniment.formats.warc import StoredRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What `create` made, to be told to the person who must back the key up."""
+
+    root: Path
+    origin: str
+    vkey: str
+    key_path: Path
+
+
+def create(root: Path, origin: str | None, now: datetime) -> Created:
+    """Make an archive and its key pair in an empty or new folder."""
+    from muniment.archive import config, keys
+    from muniment.archive.commit import format_frame
+    from muniment.durable import AppendFile, replace
+    from muniment.formats.note import is_key_name
+    from muniment.formats.tlog import EMPTY_ROOT
+
+    root = root.absolute()
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise UsageError(f"{root} is not an empty folder: name a new one")
+    if origin is not None and not is_key_name(origin):
+        raise UsageError(f"an origin is one word without a plus sign, such as example.org/archive; not {origin!r}")
+    if origin is None:
+        name = re.sub(r"[^a-z0-9.-]+", "-", root.name.lower()).strip("-") or "archive"
+        origin = f"localhost/{name}-{secrets.token_hex(4)}"
+    try:
+        (root / "log").mkdir(parents=True, exist_ok=True)
+        signer = keys.create_signer(origin)
+    except OSError as e:
+        raise StorageError(f"cannot make an archive in {root}: {e.strerror}") from e
+    note = signer.sign_checkpoint(0, EMPTY_ROOT)
+    for stream in ("warc", "derived"):
+        (root / stream).mkdir(exist_ok=True)
+    commits = AppendFile(root / "log" / "commits")
+    commits.append(format_frame(0, {}, note))
+    commits.sync()
+    commits.close()
+    AppendFile(root / "log" / "entries").close()
+    replace(root / "log" / "checkpoint", note.encode())
+    created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    replace(root / config.FILE, config.format_config(origin, signer.vkey, created))
+    return Created(root, origin, signer.vkey, keys.key_path(signer.vkey))
+
+
+class Archive:
+    """An archive opened for reading. Raises NoArchive, or IntegrityError where its catalog cannot be made."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.lag = 0
+        if not (root / "archive.toml").is_file():
+            raise NoArchive(f"no archive in {root}: make one with `muniment init {root}`")
+        self.catalog = self._open_catalog()
+        self.progress: Progress = self.catalog.progress()
+
+    @cached_property
+    def config(self) -> Config:
+        from muniment.archive.config import read_config
+
+        return read_config(self.root)
+
+    def close(self) -> None:
+        self.catalog.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open_catalog(self) -> Catalog:
+        """The catalog in step with the log, brought there where it is not and no writer is at it."""
+        catalog = None
+        try:
+            catalog = Catalog(self.root / "catalog.sqlite")
+            if catalog.progress().commits == (self.root / "log" / "commits").stat().st_size:
+                return catalog
+        except (sqlite3.DatabaseError, OSError):
+            if catalog is not None:
+                catalog.close()
+            catalog = None
+        return self._catch_up(catalog)
+
+    def _catch_up(self, catalog: Catalog | None) -> Catalog:
+        from muniment.archive import catch_up, recovery
+        from muniment.durable import Lock
+
+        try:
+            lock = Lock(self.root / "lock")
+        except (Locked, StorageError):
+            if catalog is None:
+                raise
+            since = catalog.progress()
+            committed = recovery.read_committed(self.root, self.config.origin, since, catalog.lengths())
+            self.lag = committed.checkpoint.size - since.size
+            return catalog
+        try:
+            if catalog is not None:
+                catalog.close()
+            catalog = catch_up.open_catalog(self.root, self.config.origin)
+            committed = recovery.read_committed(
+                self.root, self.config.origin, catalog.progress(), catalog.lengths()
+            )
+            catch_up.catch_up(self.root, catalog, committed)
+            return catalog
+        finally:
+            lock.release()
+
+    # ---- reading
+
+    @property
+    def size(self) -> int:
+        """How many leaves the log holds."""
+        return self.progress.size + self.lag
+
+    def writer(self, signer: Signer | None = None, *, wait: float = 0.0) -> Writer:
+        """The writer, recovered and ready. Raises Locked, IntegrityError, UsageError (no private key here)."""
+        from muniment.archive.keys import load_signer
+        from muniment.archive.writer import Writer
+
+        return Writer(self.root, self.config, signer or load_signer(self.config.vkeys[-1]), wait=wait)
+
+    def refresh(self) -> None:
+        """See what was committed since the archive was opened."""
+        self.progress = self.catalog.progress()
+        self.lag = 0
+
+    def snapshot(self, number: int) -> Snapshot:
+        """Raises UsageError where the number is no snapshot's."""
+        found = self.catalog.snapshot(number)
+        if found is None:
+            what = "names a leaf that is no snapshot" if 0 <= number < self.size else "is not in the log"
+            raise UsageError(f"#{number} {what}: `muniment search` and `muniment history` show the numbers")
+        return found
+
+    def raw_records(self, number: int) -> list[bytes]:
+        """The uncompressed WARC records of a leaf, whole. Raises IntegrityError where one is damaged."""
+        from muniment.archive.segments import inflate, read_at
+
+        raws = []
+        for placement in self.catalog.placements(number):
+            try:
+                with (self.root / placement.segment).open("rb") as file:
+                    raws.append(inflate(read_at(file, placement.offset, placement.length), placement.size))
+            except (OSError, ValueError) as e:
+                raise IntegrityError(
+                    f"{placement.segment} is damaged at byte {placement.offset} (#{number}): {e}; run `muniment verify`"
+                ) from e
+        return raws
+
+    def records(self, number: int) -> list[StoredRecord]:
+        """The WARC records of a leaf, parsed."""
+        from muniment.formats.warc import parse_record
+
+        try:
+            return [parse_record(raw) for raw in self.raw_records(number)]
+        except ValueError as e:
+            raise IntegrityError(f"a record of #{number} is damaged: {e}; run `muniment verify`") from e
+
+    def leaf(self, number: int) -> Leaf:
+        """The leaf as it stands in the log."""
+        from muniment.archive.log import read_entries
+        from muniment.formats.leaf import parse_leaf
+
+        entry = self.catalog.entry(number)
+        if entry is None:
+            raise UsageError(f"#{number} is not in the log")
+        end = self.catalog.entry(number + 1) or self.progress.entries
+        try:
+            return parse_leaf(next(read_entries(self.root / "log" / "entries", entry, end)))
+        except (OSError, ValueError) as e:
+            raise IntegrityError(f"log/entries is damaged at leaf #{number}, byte {entry}: {e}") from e
+
+    def text(self, snapshot: Snapshot) -> str:
+        """The cleaned text of a snapshot; empty where nothing was derived."""
+        if snapshot.derivation is None:
+            return ""
+        return self.records(snapshot.derivation)[0].block.decode("utf-8", "replace")
+
+    def article(self, snapshot: Snapshot) -> Article | None:
+        """All that cleaning found, or None where nothing was derived."""
+        from muniment.archive.records import read_article
+
+        if snapshot.derivation is None:
+            return None
+        conversion, metadata = self.records(snapshot.derivation)
+        return read_article(conversion, metadata)
+
+    def counts(self) -> Mapping[str, int]:
+        return self.catalog.counts()

@@ -1,0 +1,277 @@
+"""`catalog.sqlite`: where every record lies and what every snapshot is, so that nothing has to scan the archive.
+
+A cache: it is filled from leaves and records alone, by the same `add` whether they were just written, are caught up
+after a crash, or are read again by `rebuild`. `progress` says how far in the log it is; a transaction moves the rows
+and the progress together.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from muniment.archive.segments import Placement
+from muniment.formats.leaf import Leaf
+from muniment.formats.warc import parse_date
+from muniment.model import Digest, Snapshot
+
+VERSION = 1
+_SCHEMA = """
+create table progress (id integer primary key check (id = 1), size integer, entries integer, commits integer,
+    frame blob, articles integer, snapshots integer, root blob);
+insert into progress values (1, 0, 0, 0, x'', 0, 0, x'');
+create table segment (id integer primary key, path text unique, length integer);
+create table record (leaf integer, part integer, segment integer, offset integer, length integer, size integer,
+    member blob, primary key (leaf, part)) without rowid;
+create table leaf (number integer primary key, type text, id text, at text, entry integer, uri text, key text,
+    of integer, payload text, media text, status integer, reason text, url text);
+create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
+create index leaf_key on leaf (key) where key is not null;
+create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
+    published text, precision text, language text, authors text, tags text, problem text);
+create index article_key on article (key, snapshot);
+create index article_derivation on article (derivation);
+"""
+_SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, l.status, l.url, a.derivation, a.title,
+    a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem
+    from leaf l left join article a on a.snapshot = l.number """
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far in the log the catalog is: leaves, bytes of `log/entries` and `log/commits`, the last frame's digest."""
+
+    size: int = 0
+    entries: int = 0
+    commits: int = 0
+    frame: bytes = b""
+    articles: int = 0
+    snapshots: int = 0
+    root: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedLeaf:
+    """A leaf with its number, its offset in `log/entries`, where its records lie, and what they say.
+
+    `facts` are the lines of a capture's metadata record, `article` the JSON of a derivation's.
+    """
+
+    number: int
+    entry: int
+    leaf: Leaf
+    placements: Sequence[Placement]
+    facts: Mapping[str, str] | None = None
+    article: Mapping[str, Any] | None = None
+
+
+class Catalog:
+    """The open catalog. Raises sqlite3.DatabaseError where the file is damaged or of another version."""
+
+    def __init__(self, path: Path, *, writable: bool = False):
+        mode = "rwc" if writable else "ro"
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10.0)
+        try:
+            self._prepare(writable)
+        except sqlite3.Error:
+            self._db.close()
+            raise
+        self._segments: dict[str, int] = {}
+
+    def _prepare(self, writable: bool) -> None:
+        (version,) = self._db.execute("pragma user_version").fetchone()
+        if version == 0 and writable:
+            self._db.execute("pragma journal_mode = wal")
+            self._db.executescript(f"begin; {_SCHEMA} pragma user_version = {VERSION}; commit;")
+        elif version != VERSION:
+            raise sqlite3.DatabaseError(f"catalog version {version}, not {VERSION}")
+        if writable:
+            self._db.execute("pragma synchronous = normal")
+
+    def close(self) -> None:
+        self._db.close()
+
+    # ---- writing
+
+    def add(self, leaves: Iterable[LoggedLeaf], lengths: Mapping[str, int], progress: Progress) -> None:
+        """Take in the leaves of one or more commits, and the progress that they make, in one transaction."""
+        self._db.execute("begin immediate")
+        try:
+            for path, length in lengths.items():
+                self._segment_id(path)
+                self._db.execute("update segment set length = ? where path = ?", (length, path))
+            articles = snapshots = 0
+            for logged in leaves:
+                self._add_leaf(logged)
+                snapshots += logged.leaf.type in ("capture", "revisit")
+                if logged.article is not None:
+                    articles += self._add_article(logged.number, logged.leaf, logged.article)
+            self._db.execute(
+                "update progress set size = ?, entries = ?, commits = ?, frame = ?, root = ?,"
+                " articles = articles + ?, snapshots = snapshots + ?",
+                (progress.size, progress.entries, progress.commits, progress.frame, progress.root, articles, snapshots),
+            )
+            self._db.execute("commit")
+        except BaseException:
+            self._db.execute("rollback")
+            self._segments.clear()
+            raise
+
+    def _segment_id(self, path: str) -> int:
+        if path not in self._segments:
+            self._db.execute("insert or ignore into segment (path, length) values (?, 0)", (path,))
+            (self._segments[path],) = self._db.execute("select id from segment where path = ?", (path,)).fetchone()
+        return self._segments[path]
+
+    def _add_leaf(self, logged: LoggedLeaf) -> None:
+        leaf, facts = logged.leaf, logged.facts or {}
+        self._db.execute(
+            "insert into leaf values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (logged.number, leaf.type, leaf.id, leaf.at, logged.entry, leaf.uri, facts.get("articleKey"), leaf.of,
+             leaf.payload, leaf.media, leaf.status, leaf.reason, facts.get("articleUrl")),
+        )  # fmt: skip
+        self._db.executemany(
+            "insert into record values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (logged.number, part, self._segment_id(p.segment), p.offset, p.length, p.size, p.member)
+                for part, p in enumerate(logged.placements)
+            ],
+        )
+
+    def _add_article(self, number: int, leaf: Leaf, article: Mapping[str, Any]) -> int:
+        """A derivation of a capture; a later one takes the place of an earlier. Returns how many articles that adds."""
+        known = self._db.execute("select 1 from article where snapshot = ?", (leaf.of,)).fetchone()
+        (key,) = self._db.execute("select key from leaf where number = ?", (leaf.of,)).fetchone()
+        published = article.get("published") or {}
+        self._db.execute(
+            "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
+             published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
+             json.dumps(article.get("tags", [])), article.get("problem")),
+        )  # fmt: skip
+        return 0 if known else 1
+
+    # ---- reading
+
+    def progress(self) -> Progress:
+        row = self._db.execute(
+            "select size, entries, commits, frame, articles, snapshots, root from progress"
+        ).fetchone()
+        return Progress(*row)
+
+    def lengths(self) -> dict[str, int]:
+        """The committed length of every segment, by path, in the order in which they were begun."""
+        return dict(self._db.execute("select path, length from segment order by id"))
+
+    def placements(self, number: int) -> list[Placement]:
+        rows = self._db.execute(
+            "select s.path, r.offset, r.length, r.size, r.member from record r join segment s on s.id = r.segment"
+            " where r.leaf = ? order by r.part",
+            (number,),
+        )
+        return [Placement(*row) for row in rows]
+
+    def all_placements(self, stream: str) -> Iterator[tuple[int, int, Placement]]:
+        """(leaf, part, placement) of every record of a stream, in the order of the log."""
+        rows = self._db.cursor().execute(
+            "select r.leaf, r.part, s.path, r.offset, r.length, r.size, r.member from record r"
+            " join segment s on s.id = r.segment where s.path like ? order by r.leaf, r.part",
+            (f"{stream}/%",),
+        )
+        return ((leaf, part, Placement(*rest)) for leaf, part, *rest in rows)
+
+    def entry(self, number: int) -> int | None:
+        """The offset of a leaf in `log/entries`."""
+        row = self._db.execute("select entry from leaf where number = ?", (number,)).fetchone()
+        return None if row is None else row[0]
+
+    def snapshot(self, number: int) -> Snapshot | None:
+        """The snapshot of this number; the number of a derivation gives the capture that it was made of."""
+        return next(iter(self.snapshots([number])), None) or self._derived_from(number)
+
+    def _derived_from(self, number: int) -> Snapshot | None:
+        row = self._db.execute("select of from leaf where number = ? and type = 'derivation'", (number,)).fetchone()
+        return None if row is None else self.snapshot(row[0])
+
+    def snapshots(self, numbers: Sequence[int]) -> list[Snapshot]:
+        """The snapshots of these numbers, in order of number; unknown ones are left out."""
+        marks = ",".join("?" * len(numbers))
+        where = f"where l.number in ({marks}) and l.type in ('capture', 'revisit') order by l.number"
+        return [_snapshot(row) for row in self._db.execute(_SNAPSHOT + where, tuple(numbers))]
+
+    def newest_at(self, uri: str) -> tuple[int, str, str, str] | None:
+        """(number of the capture that holds the bytes, its id, its time, payload) of the newest snapshot at a URI."""
+        row = self._db.execute(
+            "select type, number, of, payload from leaf where uri = ? and type in ('capture', 'revisit')"
+            " order by number desc limit 1",
+            (uri,),
+        ).fetchone()
+        if row is None:
+            return None
+        number = row[2] if row[0] == "revisit" else row[1]
+        identity, at = self._db.execute("select id, at from leaf where number = ?", (number,)).fetchone()
+        return number, identity, at, row[3]
+
+    def identity(self, number: int) -> str:
+        """The UUID of a leaf, which its first record's WARC-Record-ID holds too."""
+        (identity,) = self._db.execute("select id from leaf where number = ?", (number,)).fetchone()
+        return str(identity)
+
+    def history(self, key: str) -> list[tuple[Snapshot | None, Leaf, int]]:
+        """Everything that happened under an identity, oldest first: (snapshot or None, leaf without records, number)."""
+        rows = self._db.execute(
+            "select number, type, id, at, uri, of, payload, media, status, reason from leaf"
+            " where key = ? and type != 'derivation' order by number",
+            (key,),
+        ).fetchall()
+        known = {s.number: s for s in self.snapshots([row[0] for row in rows[-30000:]])}
+        return [
+            (known.get(number), Leaf(kind, identity, at, (), uri, payload, media, status, of, reason), number)
+            for number, kind, identity, at, uri, of, payload, media, status, reason in rows
+        ]
+
+    def key_of(self, number: int) -> str | None:
+        row = self._db.execute("select key from leaf where number = ?", (number,)).fetchone()
+        return None if row is None else row[0]
+
+    def version_counts(self, keys: Sequence[str]) -> dict[str, int]:
+        """How many versions (captures with an article) stand under each identity."""
+        marks = ",".join("?" * len(keys))
+        rows = self._db.execute(f"select key, count(*) from article where key in ({marks}) group by key", tuple(keys))
+        return dict(rows)
+
+    def derivations(self, start: int, end: int) -> Iterator[tuple[int, bool, int | None]]:
+        """Of each newest derivation whose leaf is in [start, end), in that order: (snapshot number, whether it is the
+        newest version of its article, the number of the version before it)."""
+        rows = self._db.cursor().execute(
+            "select a.snapshot,"
+            " not exists (select 1 from article n where n.key = a.key and n.snapshot > a.snapshot),"
+            " (select max(o.snapshot) from article o where o.key = a.key and o.snapshot < a.snapshot)"
+            " from article a where a.derivation >= ? and a.derivation < ? order by a.derivation",
+            (start, end),
+        )
+        return ((number, bool(newest), before) for number, newest, before in rows)
+
+    def count_articles(self, end: int) -> int:
+        """How many articles the first `end` leaves of the log hold."""
+        row = self._db.execute("select count(*) from article where derivation < ?", (end,)).fetchone()
+        return int(row[0])
+
+    def counts(self) -> dict[str, int]:
+        """How many leaves of each type the log holds."""
+        return dict(self._db.execute("select type, count(*) from leaf group by type order by type"))
+
+
+def _snapshot(row: Sequence[Any]) -> Snapshot:
+    number, kind, uri, key, at, payload, media, status, url, derivation, title, source, *rest = row
+    published, precision, language, authors, tags, problem = rest
+    return Snapshot(
+        number, kind, uri, key, parse_date(at), Digest(f"sha256:{payload}"), media, status, url, derivation, title,
+        source, published, precision, language, tuple(json.loads(authors or "[]")), tuple(json.loads(tags or "[]")),
+        problem,
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""Bringing the catalog up to the log: after a crash the last few commits, for `rebuild` all of them.
+
+Every record is read and compared with its leaf before the catalog takes it in: the member digests that the fast
+verify trusts are only as good as the reading that made them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from muniment.archive.catalog import Catalog, LoggedLeaf, Progress
+from muniment.archive.log import read_entries
+from muniment.archive.records import read_facts
+from muniment.archive.recovery import Committed
+from muniment.archive.segments import Member, Placement, scan_members
+from muniment.errors import IntegrityError
+from muniment.formats.leaf import Leaf, parse_leaf
+from muniment.formats.warc import parse_record
+
+GROUP = 1000
+
+
+def open_catalog(root: Path, origin: str) -> Catalog:
+    """The catalog, writable; a new one where there is none, or where it is damaged or of another version."""
+    path = root / "catalog.sqlite"
+    try:
+        catalog = Catalog(path, writable=True)
+    except sqlite3.DatabaseError:
+        remove_catalog(root)
+        catalog = Catalog(path, writable=True)
+    if not _saw_this_log(root, catalog):
+        catalog.close()
+        remove_catalog(root)
+        catalog = Catalog(path, writable=True)
+    return catalog
+
+
+def remove_catalog(root: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        (root / f"catalog.sqlite{suffix}").unlink(missing_ok=True)
+
+
+def _saw_this_log(root: Path, catalog: Catalog) -> bool:
+    """Whether the last commit that the catalog took in still stands in `log/commits`."""
+    progress = catalog.progress()
+    if not progress.commits:
+        return True
+    try:
+        with (root / "log" / "commits").open("rb") as file:
+            file.seek(progress.commits - 32)
+            return file.read(32) == progress.frame
+    except OSError:
+        return False
+
+
+def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
+    """Take in the leaves that the catalog lacks; returns how many. Raises IntegrityError at the first damaged record.
+
+    The catalog moves from commit to commit, some thousand leaves in one transaction.
+    """
+    progress = catalog.progress()
+    if progress.size == committed.checkpoint.size:
+        return 0
+    cursors = _Cursors(root, catalog.lengths(), committed.segments)
+    leaves = _read_leaves(root, cursors, progress, committed)
+    group: list[LoggedLeaf] = []
+    lengths: dict[str, int] = {}
+    try:
+        for frame in committed.new:
+            lengths.update(frame.segments)
+            group += islice(leaves, frame.checkpoint.size - progress.size - len(group))
+            if len(group) >= GROUP or frame is committed.new[-1]:
+                reached = Progress(
+                    frame.checkpoint.size, frame.entries, frame.end, frame.digest, root=frame.checkpoint.root
+                )
+                catalog.add(group, lengths, reached)
+                progress, group, lengths = reached, [], {}
+    finally:
+        cursors.close()
+    return progress.size
+
+
+def _read_leaves(root: Path, cursors: _Cursors, progress: Progress, committed: Committed) -> Iterator[LoggedLeaf]:
+    number, entry = progress.size, progress.entries
+    try:
+        for raw in read_entries(root / "log" / "entries", progress.entries, committed.entries):
+            yield _read_leaf(cursors, number, entry, parse_leaf(raw))
+            number, entry = number + 1, entry + 2 + len(raw)
+    except ValueError as e:
+        raise IntegrityError(f"log/entries is damaged near leaf #{number}, byte {entry}: {e}") from e
+
+
+def _read_leaf(cursors: _Cursors, number: int, entry: int, leaf: Leaf) -> LoggedLeaf:
+    stream = leaf.stream or ("derived" if leaf.type == "derivation" else "warc")
+    if leaf.type == "segment":
+        cursors.next_segment(stream)
+    placements, stored = [], []
+    for digest in leaf.records:
+        segment, member = cursors.next_member(stream)
+        if member.problem or hashlib.sha256(member.record).hexdigest() != digest:
+            problem = member.problem or "the record does not have the digest that its leaf states"
+            raise IntegrityError(
+                f"{segment} is damaged at byte {member.offset} (snapshot #{number}): {problem};"
+                " run `muniment verify` and restore the file from a copy"
+            )
+        placements.append(Placement(segment, member.offset, member.length, len(member.record), member.digest))
+        stored.append(parse_record(member.record))
+    facts, article = read_facts(leaf, stored)
+    return LoggedLeaf(number, entry, leaf, placements, facts, article)
+
+
+class _Cursors:
+    """Where reading stands in each stream."""
+
+    def __init__(self, root: Path, done: Mapping[str, int], committed: Mapping[str, int]):
+        self._root, self._done, self._committed = root, done, committed
+        self._open: dict[str, tuple[str, BinaryIO, Iterator[Member]]] = {}
+
+    def next_segment(self, stream: str) -> None:
+        current = self._open[stream][0] if stream in self._open else self._last_done(stream)
+        later = [path for path in sorted(self._committed) if path.startswith(stream + "/") and path > current]
+        if not later:
+            raise IntegrityError(f"a segment of {stream}/ that the log names is not among the commits")
+        self._start(stream, later[0], 0)
+
+    def next_member(self, stream: str) -> tuple[str, Member]:
+        if stream not in self._open:
+            path = self._last_done(stream)
+            self._start(stream, path, self._done.get(path, 0))
+        path, _, members = self._open[stream]
+        member = next(members, None)
+        if member is None:
+            raise IntegrityError(f"{path} is damaged: a record that the log names is missing at its end")
+        return path, member
+
+    def _last_done(self, stream: str) -> str:
+        return max((path for path in self._done if path.startswith(stream + "/")), default="")
+
+    def _start(self, stream: str, path: str, offset: int) -> None:
+        if stream in self._open:
+            self._open[stream][1].close()
+        try:
+            file = (self._root / path).open("rb")
+        except OSError as e:
+            raise IntegrityError(f"{path} is missing: {e.strerror}") from e
+        self._open[stream] = (path, file, scan_members(file, offset, self._committed[path]))
+
+    def close(self) -> None:
+        for _, file, _ in self._open.values():
+            file.close()

@@ -1,0 +1,220 @@
+"""From captures, attempts and articles to WARC records and leaves. Pure: identifiers and times come from the caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from muniment import __version__
+from muniment.formats.leaf import Leaf
+from muniment.formats.warc import (
+    REVISIT_PROFILE,
+    Record,
+    StoredRecord,
+    build_record,
+    format_date,
+    format_fields,
+    format_record_id,
+    parse_fields,
+)
+from muniment.model import Article, Attempt, Capture, Dropped, Published
+
+NewId = Callable[[], str]
+_REQUEST = "application/http; msgtype=request"
+_RESPONSE = "application/http; msgtype=response"
+_FIELDS = "application/warc-fields"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The records of one leaf, in order, the leaf, and what the catalog needs besides."""
+
+    leaf: Leaf
+    records: Sequence[Record]
+    facts: Mapping[str, str] | None = None
+    article: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The capture that a revisit refers to."""
+
+    number: int
+    id: str
+    at: str
+
+
+def segment_group(stream: str, filename: str, origin: str, at: str, new_id: NewId) -> Group:
+    """A file's warcinfo record."""
+    identity = new_id()
+    block = format_fields(
+        [
+            ("software", f"muniment/{__version__}"),
+            ("format", "WARC File Format 1.1"),
+            ("conformsTo", "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"),
+            ("isPartOf", origin),
+        ]
+    )
+    record = build_record("warcinfo", identity, at, block, _FIELDS, [("WARC-Filename", filename)])
+    return Group(Leaf("segment", identity, at, (record.digest,), stream=stream), [record])
+
+
+def capture_group(
+    capture: Capture, facts: Sequence[tuple[str, str]], original: Original | None, new_id: NewId
+) -> Group:
+    """The records of a capture; with `original`, of a revisit: its payload is the original's and is left out."""
+    identity = new_id()
+    records = _exchange(capture, facts, original, identity, new_id)
+    leaf = Leaf(
+        "revisit" if original else "capture",
+        identity,
+        format_date(capture.captured_at),
+        tuple(record.digest for record in records),
+        uri=capture.uri,
+        payload=capture.payload.removeprefix("sha256:"),
+        media=capture.media_type,
+        status=capture.status,
+        of=original.number if original else None,
+    )
+    return Group(leaf, records, facts=dict(facts))
+
+
+def attempt_group(attempt: Attempt, facts: Sequence[tuple[str, str]], new_id: NewId) -> Group:
+    """What is kept of a failed attempt: the bytes that came, if any, and why it failed."""
+    identity, at = new_id(), format_date(attempt.at)
+    lines = [("outcome", attempt.reason), ("detail", attempt.detail), *facts]
+    if attempt.capture is not None:
+        records = _exchange(attempt.capture, lines, None, identity, new_id)
+    else:
+        fields = [("WARC-Target-URI", attempt.uri)]
+        records = [build_record("metadata", identity, at, format_fields(lines), _FIELDS, fields)]
+    leaf = Leaf(
+        "attempt",
+        identity,
+        at,
+        tuple(record.digest for record in records),
+        uri=attempt.uri,
+        status=attempt.capture.status if attempt.capture else None,
+        reason=attempt.reason,
+    )
+    return Group(leaf, records, facts=dict(facts))
+
+
+def _exchange(
+    capture: Capture, facts: Sequence[tuple[str, str]], original: Original | None, identity: str, new_id: NewId
+) -> list[Record]:
+    at = format_date(capture.captured_at)
+    target = [("WARC-Target-URI", capture.uri)]
+    if capture.address:
+        target.append(("WARC-IP-Address", capture.address))
+    concurrent = [*target, ("WARC-Concurrent-To", format_record_id(identity))]
+    records = [_revisit(capture, original, identity, at, target) if original else _primary(capture, identity, at, target)]
+    if capture.request is not None:
+        records.append(build_record("request", new_id(), at, capture.request, _REQUEST, concurrent))
+    block = format_fields([*facts, *capture.facts])
+    records.append(build_record("metadata", new_id(), at, block, _FIELDS, concurrent))
+    return records
+
+
+def _primary(capture: Capture, identity: str, at: str, target: Sequence[tuple[str, str]]) -> Record:
+    fields = list(target)
+    if not capture.transfer_coded and not capture.truncated:
+        fields.append(("WARC-Payload-Digest", capture.payload))
+    if capture.truncated:
+        fields.append(("WARC-Truncated", capture.truncated))
+    content_type = _RESPONSE if capture.kind == "response" else capture.media_type
+    return build_record(capture.kind, identity, at, capture.block, content_type, fields)
+
+
+def _revisit(
+    capture: Capture, original: Original, identity: str, at: str, target: Sequence[tuple[str, str]]
+) -> Record:
+    fields = [
+        *target,
+        ("WARC-Profile", REVISIT_PROFILE),
+        ("WARC-Refers-To", format_record_id(original.id)),
+        ("WARC-Refers-To-Target-URI", capture.uri),
+        ("WARC-Refers-To-Date", original.at),
+        ("WARC-Payload-Digest", capture.payload),
+    ]
+    if capture.kind == "resource":
+        return build_record("revisit", identity, at, b"", capture.media_type, fields)
+    return build_record("revisit", identity, at, _head(capture), _RESPONSE, fields)
+
+
+def _head(capture: Capture) -> bytes:
+    """The status line and headers of a response, as received, with the blank line."""
+    ends = [at + len(blank) for blank in (b"\r\n\r\n", b"\n\n") if (at := capture.block.find(blank)) >= 0]
+    return capture.block[: min(ends, default=len(capture.block))]
+
+
+def derivation_group(
+    article: Article, of: int, uri: str, at: str, source: str | None, tags: Sequence[str], original: str, new_id: NewId
+) -> Group:
+    """The cleaned text as a conversion record, and all else about the article as JSON in a metadata record."""
+    identity = new_id()
+    refers = [("WARC-Target-URI", uri), ("WARC-Refers-To", format_record_id(original))]
+    text = article.text.encode("utf-8", "replace")
+    payload = [*refers, ("Muniment-Extractor", article.extractor)]
+    conversion = build_record("conversion", identity, at, text, "text/plain; charset=utf-8", payload)
+    described = describe_article(article, source, tags)
+    block = json.dumps(described, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8", "replace")
+    concurrent = [*refers, ("WARC-Concurrent-To", format_record_id(identity))]
+    metadata = build_record("metadata", new_id(), at, block, "application/json", concurrent)
+    leaf = Leaf("derivation", identity, at, (conversion.digest, metadata.digest), uri=uri, of=of)
+    return Group(leaf, [conversion, metadata], article=described)
+
+
+def describe_article(article: Article, source: str | None, tags: Sequence[str]) -> dict[str, Any]:
+    """The article without its text, as it stands in the derivation's metadata record."""
+    published = article.published
+    return {
+        "title": article.title,
+        "authors": list(article.authors),
+        "published": published
+        and {"date": published.date, "precision": published.precision, "origin": published.origin},
+        "language": article.language,
+        "source": source,
+        "tags": list(tags),
+        "captions": list(article.captions),
+        "dropped": [{"text": d.text, "reason": d.reason} for d in article.dropped],
+        "origins": dict(article.origins),
+        "decoding": article.decoding,
+        "extractor": article.extractor,
+        "settings": dict(article.settings),
+        "problem": article.problem,
+    }
+
+
+def read_article(conversion: StoredRecord, metadata: StoredRecord) -> Article:
+    """The article of a derivation's two records."""
+    fields = json.loads(metadata.block)
+    published = fields["published"]
+    return Article(
+        title=fields["title"],
+        text=conversion.block.decode("utf-8", "replace"),
+        authors=tuple(fields["authors"]),
+        published=Published(**published) if published else None,
+        language=fields["language"],
+        captions=tuple(fields["captions"]),
+        dropped=tuple(Dropped(**dropped) for dropped in fields["dropped"]),
+        origins=fields["origins"],
+        decoding=fields["decoding"],
+        extractor=fields["extractor"],
+        settings=fields["settings"],
+        problem=fields["problem"],
+    )
+
+
+def read_facts(leaf: Leaf, records: Sequence[StoredRecord]) -> tuple[dict[str, str] | None, dict[str, Any] | None]:
+    """What the catalog needs of a stored leaf's records: (facts of its capture or attempt, JSON of its article)."""
+    if leaf.type == "derivation":
+        return None, json.loads(records[1].block)
+    if leaf.type == "segment":
+        return None, None
+    facts: dict[str, str] = {}
+    for name, value in parse_fields(records[-1].block):
+        facts.setdefault(name, value)
+    return facts, None

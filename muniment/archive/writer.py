@@ -1,0 +1,241 @@
+"""The one writer. Recovery, appending, and the commit order:
+
+1. take the lock; recover (`recovery.py`);
+2. append WARC members, sync the files;
+3. append leaves, sync;
+4. append the frame with the signed checkpoint, sync: THIS IS THE COMMIT; only now may anyone answer "stored";
+5. tiles, checkpoint file, catalog: they are caches and catch up at the next open.
+
+After any failed write nothing in memory is trusted: the writer is broken, and the next one recovers.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from muniment.archive import catch_up, recovery, records
+from muniment.archive.catalog import LoggedLeaf, Progress
+from muniment.archive.commit import format_frame
+from muniment.archive.config import Config
+from muniment.archive.keys import Signer
+from muniment.archive.log import Log
+from muniment.archive.segments import ROLL_AT, Placement, SegmentWriter
+from muniment.durable import AppendFile, Lock
+from muniment.errors import StorageError, UploadError
+from muniment.formats.leaf import format_leaf
+from muniment.formats.tile import MAX_ENTRY
+from muniment.formats.warc import format_date
+from muniment.model import Article, Attempt, Capture
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What `add_capture` did: the snapshot's number, and whether the same bytes stood there already."""
+
+    number: int
+    unchanged: bool
+    original: int
+
+
+class Writer:
+    """Appends to an archive. Everything added is acknowledged by `commit()` and by nothing else."""
+
+    def __init__(
+        self,
+        root: Path,
+        config: Config,
+        signer: Signer,
+        *,
+        wait: float = 0.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        roll_at: int = ROLL_AT,
+    ):
+        self._root, self._signer, self._clock, self._roll_at = root, signer, clock, roll_at
+        self._segments: dict[str, SegmentWriter] = {}
+        self._dirty: dict[str, SegmentWriter] = {}
+        self._pending: list[LoggedLeaf] = []
+        self._newest: dict[str, tuple[int, str, str, str]] = {}
+        self._ids: dict[int, str] = {}
+        self._broken = False
+        self._lock = Lock(root / "lock", wait)
+        try:
+            self._open(config)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, config: Config) -> None:
+        self.catalog = catch_up.open_catalog(self._root, config.origin)
+        committed = recovery.read_committed(
+            self._root, config.origin, self.catalog.progress(), self.catalog.lengths()
+        )
+        recovery.check_frames(self._root, committed)
+        recovery.check_newest(self._root, committed, config.keys())
+        recovery.check_lengths(self._root, committed)
+        self.recovered = recovery.cut_tails(self._root, committed)
+        self._log = Log(self._root / "log", committed.checkpoint, committed.entries)
+        self._commits = AppendFile(self._root / "log" / "commits")
+        self._entries = committed.entries
+        self._lengths = dict(committed.segments)
+        catch_up.catch_up(self._root, self.catalog, committed)
+
+    # ---- adding
+
+    @property
+    def size(self) -> int:
+        """How many leaves the log holds, with those not yet committed."""
+        return self._log.size
+
+    def add_capture(self, capture: Capture, facts: Sequence[tuple[str, str]] = ()) -> Appended:
+        """Append a capture; where its bytes equal those of the newest capture of the same URI, a revisit of it."""
+        payload = capture.payload.removeprefix("sha256:")
+        newest = self._newest.get(capture.uri) or self.catalog.newest_at(capture.uri)
+        original = None
+        if newest is not None and newest[3] == payload and not capture.truncated:
+            original = records.Original(*newest[:3])
+        group = records.capture_group(capture, facts, original, _new_id)
+        number = self._append("warc", group)
+        if original is None:
+            self._newest[capture.uri] = (number, group.leaf.id, group.leaf.at, payload)
+        self._ids[number] = group.leaf.id
+        return Appended(number, original is not None, original.number if original else number)
+
+    def add_attempt(self, attempt: Attempt, facts: Sequence[tuple[str, str]] = ()) -> int:
+        """Append what is known of a failed attempt; returns its number."""
+        return self._append("warc", records.attempt_group(attempt, facts, _new_id))
+
+    def add_article(
+        self, article: Article, of: int, uri: str, *, source: str | None = None, tags: Sequence[str] = ()
+    ) -> int:
+        """Append what cleaning made of the capture with the number `of`; returns the derivation's number."""
+        identity = self._ids.get(of) or self.catalog.identity(of)
+        at = format_date(self._clock())
+        return self._append(
+            "derived", records.derivation_group(article, of, uri, at, source, tags, identity, _new_id)
+        )
+
+    def _append(self, stream: str, group: records.Group) -> int:
+        if self._broken:
+            raise StorageError("an earlier write failed; open the archive again")
+        entry = format_leaf(group.leaf)
+        if len(entry) > MAX_ENTRY:
+            raise UploadError("too-long", f"the address or the reason is too long for the log: {len(entry)} bytes")
+        try:
+            writer = self._segment(stream)
+            placements = [writer.append(record) for record in group.records]
+            return self._queue(group, entry, placements)
+        except BaseException:
+            self._broken = True
+            raise
+
+    def _queue(self, group: records.Group, entry: bytes, placements: list[Placement]) -> int:
+        number = self._log.append(entry)
+        logged = LoggedLeaf(number, self._entries, group.leaf, placements, group.facts, group.article)
+        self._pending.append(logged)
+        self._entries += 2 + len(entry)
+        return number
+
+    def _segment(self, stream: str) -> SegmentWriter:
+        """The stream's current file, the next one where it is full or of an earlier year."""
+        now = self._clock()
+        writer = self._segments.get(stream)
+        path = writer.path if writer else max((p for p in self._lengths if p.startswith(stream + "/")), default=None)
+        if path is not None:
+            _, year, name = path.split("/")
+            size = writer.file.size if writer else self._lengths[path]
+            if size < self._roll_at and int(year) >= now.year:
+                writer = writer or SegmentWriter(self._root, path)
+                self._segments[stream] = self._dirty[path] = writer
+                return writer
+            same_year = int(year) >= now.year
+            number = int(name.partition(".")[0]) + 1 if same_year else 0
+            year_now = max(int(year), now.year)
+        else:
+            number, year_now = 0, now.year
+        if writer is not None and writer.path not in self._dirty:
+            writer.file.close()
+        writer = SegmentWriter(self._root, f"{stream}/{year_now}/{number:05d}.warc.gz")
+        self._segments[stream] = self._dirty[writer.path] = writer
+        name = f"{stream}-{year_now}-{number:05d}.warc.gz"
+        group = records.segment_group(stream, name, self._signer.origin, format_date(now), _new_id)
+        self._queue(group, format_leaf(group.leaf), [writer.append(record) for record in group.records])
+        return writer
+
+    # ---- the commit
+
+    @property
+    def uncommitted(self) -> int:
+        """Leaves added since the last commit."""
+        return len(self._pending)
+
+    def commit(self) -> None:
+        """Return once everything added is on the disk and signed for."""
+        if self._broken:
+            raise StorageError("an earlier write failed; open the archive again")
+        if not self._pending:
+            return
+        try:
+            for segment in self._dirty.values():
+                segment.file.sync()
+            self._log.sync()
+            note = self._signer.sign_checkpoint(self._log.size, self._log.root())
+            lengths = {path: segment.file.size for path, segment in self._dirty.items()}
+            frame = format_frame(self._log.length, lengths, note)
+            self._commits.append(frame)
+            self._commits.sync()
+        except BaseException:
+            self._broken = True
+            raise
+        self._lengths.update(lengths)
+        pending, self._pending = self._pending, []
+        self._forget()
+        self._publish(note, frame, pending, lengths)
+
+    def _forget(self) -> None:
+        for path in list(self._dirty):
+            segment = self._dirty.pop(path)
+            if self._segments.get(path.partition("/")[0]) is not segment:
+                segment.file.close()
+        self._newest.clear()
+        self._ids.clear()
+
+    def _publish(self, note: str, frame: bytes, pending: list[LoggedLeaf], lengths: dict[str, int]) -> None:
+        """Step 5. A failure here loses nothing: the next open catches up, so the writer only stops being used."""
+        progress = Progress(
+            self._log.size, self._log.length, self._commits.size, frame[-32:], root=self._log.root()
+        )
+        try:
+            self._log.publish(note)
+            self.catalog.add(pending, lengths, progress)
+        except (StorageError, sqlite3.Error) as e:
+            self._broken = True
+            _log.warning("committed, but the catalog could not be brought up to date: %s", e)
+
+    def close(self) -> None:
+        """Let the lock go. What was added and not committed is cut off by the next writer."""
+        for segment in (*self._dirty.values(), *self._segments.values()):
+            segment.file.close()
+        self._log.close()
+        self._commits.close()
+        self.catalog.close()
+        self._lock.release()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+

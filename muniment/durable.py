@@ -1,0 +1,183 @@
+"""The only module that syncs or replaces files.
+
+What is written through it is either whole after a crash or recognisably not there:
+
+- `AppendFile` grows at its end; `sync()` returns once the bytes are on the disk.
+- `replace()` gives a small file new content in one step: readers see the old or the new, never a part.
+- `Lock` is held by one process and freed by the kernel when that process dies.
+
+After a failed write or sync nothing is known of the file's tail; callers stop, and reopen through recovery.
+Each sync raises the auditing event `muniment.synced` (path, size): what stood there at that moment survives a
+power cut, which is what the crash tests build on.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+
+from muniment.errors import Locked, StorageError
+
+
+def storage_error(action: str, path: Path | str, error: OSError) -> StorageError:
+    """The error for a failed write: what, where, and what stays true."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "free some space and run again" if full else "see to the disk and run again"
+    reason = error.strerror or str(error)
+    return StorageError(f"cannot {action} {path}: {reason}; everything acknowledged is stored, {advice}")
+
+
+def _sync_descriptor(descriptor: int) -> None:
+    if sys.platform == "darwin":  # fsync there leaves the bytes in the drive's cache
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(descriptor)
+
+
+class AppendFile:
+    """A file that only grows. `size` counts the bytes written so far, synced or not."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            existed = path.exists()
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            if not existed:
+                sync_directory(path.parent)
+                sync_directory(path.parent.parent)
+        except OSError as e:
+            raise storage_error("open", path, e) from e
+        self.size = os.fstat(self._descriptor).st_size
+        self._synced = self.size if existed else -1
+
+    def append(self, *chunks: bytes) -> None:
+        """Write the chunks at the end; they are safe only after `sync()`."""
+        try:
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    written = os.write(self._descriptor, view)
+                    self.size += written
+                    view = view[written:]
+        except OSError as e:
+            raise storage_error("write", self.path, e) from e
+
+    def sync(self) -> None:
+        """Return once every appended byte is on the disk."""
+        if self._synced == self.size:
+            return
+        try:
+            _sync_descriptor(self._descriptor)
+        except OSError as e:
+            raise storage_error("sync", self.path, e) from e
+        self._synced = self.size
+        sys.audit("muniment.synced", str(self.path), self.size)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def replace(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+    """Give `path` this content in one step. Without `sync` it may be lost, or be empty, after a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if sync:
+                _sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        if sync:
+            sync_directory(path.parent)
+            sys.audit("muniment.synced", str(path), len(content))
+    except OSError as e:
+        temporary.unlink(missing_ok=True)
+        raise storage_error("write", path, e) from e
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a folder safe: a file just made there is found again after a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def cut(path: Path, length: int, quarantine: Path) -> None:
+    """Shorten a file to `length` bytes, the rest first copied into `quarantine` where the disk has room for it."""
+    try:
+        _copy_tail(path, length, quarantine)
+        os.truncate(path, length)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            _sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as e:
+        raise storage_error("cut the unfinished end of", path, e) from e
+
+
+def set_aside(path: Path, quarantine: Path) -> None:
+    """Take a file that no commit names out of the way: into `quarantine`, or emptied where that fails."""
+    try:
+        quarantine.mkdir(exist_ok=True)
+        path.rename(quarantine / f"{path.name}.0.{time.time_ns()}")
+        sync_directory(path.parent)
+    except OSError:
+        cut(path, 0, quarantine)
+        path.unlink(missing_ok=True)
+
+
+def _copy_tail(path: Path, length: int, quarantine: Path) -> None:
+    """Best effort: the bytes were never acknowledged, and recovery has to work on a full disk."""
+    kept = quarantine / f"{path.name}.{length}.{time.time_ns()}"
+    try:
+        quarantine.mkdir(exist_ok=True)
+        with path.open("rb") as source, kept.open("wb") as target:
+            source.seek(length)
+            while chunk := source.read(1 << 20):
+                target.write(chunk)
+    except OSError:
+        kept.unlink(missing_ok=True)
+
+
+class Lock:
+    """The archive's writer lock (flock). `wait` is in seconds; without it a held lock raises `Locked` at once."""
+
+    def __init__(self, path: Path, wait: float = 0.0):
+        self._descriptor = -1
+        deadline = time.monotonic() + wait
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as e:
+            raise storage_error("open", path, e) from e
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(descriptor)
+                    raise Locked(
+                        f"another muniment is writing to {path.parent}: try again later or use --wait SECONDS"
+                    ) from None
+                time.sleep(0.05)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,75 @@
+"""C2SP tlog-tiles: where a log's hashes and entries lie as static files (https://c2sp.org/tlog-tiles).
+
+A hash tile at level L holds up to 256 hashes of 32 bytes, each the root over 256^L leaves. An entry bundle holds
+up to 256 entries, each with its length in front as a big-endian uint16. A tile that is not full is partial, and
+its path ends in `.p/<width>`.
+
+    tile/0/000            tile/1/000.p/3            tile/entries/x001/x234/067
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from muniment.formats.tlog import Edge, perfect_root
+
+HEIGHT = 8
+WIDTH = 1 << HEIGHT
+MAX_ENTRY = 0xFFFF
+
+
+def format_tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
+    """The path of a tile below the log's folder; `level` is a number or "entries"."""
+    path = f"{index % 1000:03d}"
+    index //= 1000
+    while index:
+        path = f"x{index % 1000:03d}/{path}"
+        index //= 1000
+    return f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def format_entry(entry: bytes) -> bytes:
+    """An entry with its length in front."""
+    if len(entry) > MAX_ENTRY:
+        raise ValueError(f"an entry of {len(entry)} bytes does not fit a bundle; {MAX_ENTRY} is the limit")
+    return struct.pack(">H", len(entry)) + entry
+
+
+def parse_entries(bundle: bytes) -> Iterator[bytes]:
+    """The entries of a bundle, or of many bundles in a row. Raises ValueError where the last one is cut short."""
+    position, end = 0, len(bundle)
+    while position < end:
+        start = position + 2
+        position = start + int.from_bytes(bundle[position:start], "big")
+        if start > end or position > end:
+            raise ValueError(f"the entry at byte {start - 2} is cut short")
+        yield bundle[start:position]
+
+
+def split_hashes(tile: bytes) -> list[bytes]:
+    """The hashes of a tile."""
+    if not tile or len(tile) % 32:
+        raise ValueError(f"a hash tile of {len(tile)} bytes")
+    return [tile[i : i + 32] for i in range(0, len(tile), 32)]
+
+
+def partial_widths(size: int) -> list[int]:
+    """How many hashes the last, partial tile of each level holds in a tree of `size` leaves; 0 where none is."""
+    widths = []
+    while size:
+        widths.append(size % WIDTH)
+        size //= WIDTH
+    return widths
+
+
+def edge_of(size: int, partial: list[list[bytes]]) -> Edge:
+    """The right edge of a tree, from the hashes of the partial tile of each level (level 0 first)."""
+    nodes: list[bytes] = []
+    for hashes in reversed(partial):
+        start = 0
+        for bit in range(HEIGHT - 1, -1, -1):
+            if len(hashes) & (1 << bit):
+                nodes.append(perfect_root(hashes[start : start + (1 << bit)]))
+                start += 1 << bit
+    return Edge(size, nodes)

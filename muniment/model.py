@@ -1,0 +1,157 @@
+"""The values that pass between the rooms: frozen dataclasses, no I/O, nothing but the standard library.
+
+Times are aware datetimes in UTC. Digests are the strings `sha256:` and 64 lowercase hex digits. Dates of
+publication are ISO strings as long as their precision: "2021", "2021-05", "2021-05-30".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NewType
+
+Digest = NewType("Digest", str)
+Precision = Literal["day", "month", "year"]
+Truncation = Literal["length", "time", "disconnect", "unspecified"]
+
+
+def sha256(*chunks: bytes) -> Digest:
+    """The digest of the chunks' concatenation, as `sha256:<hex>`."""
+    h = hashlib.sha256()
+    for chunk in chunks:
+        h.update(chunk)
+    return Digest("sha256:" + h.hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Bytes exactly as they came, and what is known of how they came.
+
+    `block` is what the WARC record holds: for a `response` the status line, headers and body as they crossed
+    the wire, for a `resource` the file. `body` is the entity: the block without HTTP head and transfer coding
+    (content coding, such as gzip, stays on); for a `resource` it is the block itself. `payload` digests `body`.
+    `facts` become the metadata record's `name: value` lines, in order; a name may repeat.
+    """
+
+    uri: str
+    captured_at: datetime
+    kind: Literal["response", "resource"]
+    block: bytes
+    body: bytes
+    payload: Digest
+    media_type: str
+    charset: str | None = None
+    content_encoding: str | None = None
+    request: bytes | None = None
+    status: int | None = None
+    location: str | None = None
+    address: str | None = None
+    transfer_coded: bool = False
+    truncated: Truncation | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A capture that was tried and gave no article: "we looked, and it was gone" is evidence.
+
+    `reason` is a slug ("robots", "timeout", "http-404", "address", "too-large"); `capture` holds the bytes that
+    came, where any did.
+    """
+
+    uri: str
+    at: datetime
+    reason: str
+    detail: str
+    capture: Capture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one URL gave: each redirect on the way, then a capture or an attempt."""
+
+    redirects: tuple[Capture, ...]
+    outcome: Capture | Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the person who adds an item says of it; a declaration wins over what cleaning finds."""
+
+    url: str | None = None
+    title: str | None = None
+    published: str | None = None
+    source: str | None = None
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """When an article was published: an ISO date cut to its precision, and where the date came from."""
+
+    date: str
+    precision: Precision
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A passage of the page that is not in the article's text, and why ("banner-date", "breadcrumb", "caption")."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What cleaning makes of a capture: NFC text, unfolded, paragraphs separated by a newline.
+
+    `origins` says where each field came from ({"title": "jsonld:headline"}). `extractor` and `settings` are the
+    fingerprint: the same bytes under the same fingerprint give the same article. `problem` says why `text` is empty.
+    """
+
+    title: str
+    text: str
+    authors: tuple[str, ...] = ()
+    published: Published | None = None
+    language: str | None = None
+    captions: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    decoding: str = ""
+    extractor: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One capture in the archive: `number` is its leaf's index in the log, for good.
+
+    `url` is the declared or fetched address (None for an upload that declares none); `key` the identity under
+    which versions of one article stand together. The article's fields are None or empty where nothing was derived
+    (a redirect, an image). `derivation` is the number of the newest derivation's leaf.
+    """
+
+    number: int
+    type: Literal["capture", "revisit"]
+    uri: str
+    key: str
+    captured_at: datetime
+    payload: Digest
+    media_type: str
+    status: int | None
+    url: str | None
+    derivation: int | None
+    title: str | None = None
+    source: str | None = None
+    published: str | None = None
+    precision: Precision | None = None
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    problem: str | None = None
