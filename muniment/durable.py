@@ -98,7 +98,7 @@ def replace(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True)
                 _sync_descriptor(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
+        temporary.replace(path)
         if sync:
             sync_directory(path.parent)
             sys.audit("muniment.synced", str(path), len(content))

@@ -130,9 +130,7 @@ class Archive:
             if catalog is not None:
                 catalog.close()
             catalog = catch_up.open_catalog(self.root, self.config.origin)
-            committed = recovery.read_committed(
-                self.root, self.config.origin, catalog.progress(), catalog.lengths()
-            )
+            committed = recovery.read_committed(self.root, self.config.origin, catalog.progress(), catalog.lengths())
             catch_up.catch_up(self.root, catalog, committed)
             return catalog
         finally:

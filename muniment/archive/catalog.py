@@ -176,14 +176,14 @@ class Catalog:
         )
         return [Placement(*row) for row in rows]
 
-    def all_placements(self, stream: str) -> Iterator[tuple[int, int, Placement]]:
-        """(leaf, part, placement) of every record of a stream, in the order of the log."""
+    def all_placements(self) -> Iterator[tuple[int, int, Placement]]:
+        """(leaf, part, placement) of every record, in the order of the log."""
+        paths = dict(self._db.execute("select id, path from segment"))
         rows = self._db.cursor().execute(
-            "select r.leaf, r.part, s.path, r.offset, r.length, r.size, r.member from record r"
-            " join segment s on s.id = r.segment where s.path like ? order by r.leaf, r.part",
-            (f"{stream}/%",),
+            "select leaf, part, segment, offset, length, size, member from record order by leaf, part"
         )
-        return ((leaf, part, Placement(*rest)) for leaf, part, *rest in rows)
+        for leaf, part, segment, *rest in rows:
+            yield leaf, part, Placement(paths[segment], *rest)
 
     def entry(self, number: int) -> int | None:
         """The offset of a leaf in `log/entries`."""
@@ -223,7 +223,7 @@ class Catalog:
         return str(identity)
 
     def history(self, key: str) -> list[tuple[Snapshot | None, Leaf, int]]:
-        """Everything that happened under an identity, oldest first: (snapshot or None, leaf without records, number)."""
+        """All that happened under an identity, oldest first: (snapshot or None, leaf without records, number)."""
         rows = self._db.execute(
             "select number, type, id, at, uri, of, payload, media, status, reason from leaf"
             " where key = ? and type != 'derivation' order by number",

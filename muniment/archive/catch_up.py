@@ -17,6 +17,7 @@ from muniment.archive.catalog import Catalog, LoggedLeaf, Progress
 from muniment.archive.log import read_entries
 from muniment.archive.records import read_facts
 from muniment.archive.recovery import Committed
+from muniment.archive.scan import stream_of
 from muniment.archive.segments import Member, Placement, scan_members
 from muniment.errors import IntegrityError
 from muniment.formats.leaf import Leaf, parse_leaf
@@ -96,7 +97,7 @@ def _read_leaves(root: Path, cursors: _Cursors, progress: Progress, committed: C
 
 
 def _read_leaf(cursors: _Cursors, number: int, entry: int, leaf: Leaf) -> LoggedLeaf:
-    stream = leaf.stream or ("derived" if leaf.type == "derivation" else "warc")
+    stream = stream_of(leaf)
     if leaf.type == "segment":
         cursors.next_segment(stream)
     placements, stored = [], []

@@ -101,7 +101,7 @@ def find_frame(data: bytes, start: int) -> int | None:
 
 
 def first_bad_frame(data: bytes) -> int | None:
-    """The offset of the first frame whose digest is wrong, in bytes that should be whole frames; None: all are right."""
+    """The offset of the first damaged frame in bytes that should be whole frames; None where all are right."""
     position, end = 0, len(data)
     while position < end:
         start = position + 4

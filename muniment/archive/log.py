@@ -8,9 +8,8 @@ give the root that the newest commit signed, they are computed anew from the ent
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from muniment.durable import AppendFile, replace
 from muniment.errors import IntegrityError
@@ -196,7 +195,9 @@ class Log:
             for leaf in read_entries(self.folder / "entries", 0, length):
                 edge.append(leaf_hash(leaf))
         except (OSError, ValueError) as e:
-            raise IntegrityError(f"log/entries is damaged: {e}; run `muniment verify` and restore it from a copy") from e
+            raise IntegrityError(
+                f"log/entries is damaged: {e}; run `muniment verify` and restore it from a copy"
+            ) from e
         if (edge.size, edge.root()) != (checkpoint.size, checkpoint.root):
             where = first_damaged_leaf(self.folder, length)
             raise IntegrityError(
@@ -211,31 +212,35 @@ class Log:
 
 
 def first_damaged_leaf(folder: Path, length: int) -> str:
-    """" at leaf #N, byte B" where the hash tiles tell, else an empty string."""
-    position = 0
-    tile: Sequence[bytes] = ()
+    """The words that say at which leaf and byte the entries leave the hash tiles, empty where the tiles do not tell."""
+    position, number = 0, 0
     try:
-        with (folder / "entries").open("rb") as file:
-            for number, leaf in enumerate(_entries_of(file, length)):
-                if number % WIDTH == 0:
-                    tile = _any_tile(folder, number // WIDTH)
-                if tile[number % WIDTH] != leaf_hash(leaf):
-                    return f" at leaf #{number}, byte {position}"
-                position += 2 + len(leaf)
-    except (OSError, ValueError, IndexError):
-        return f" near byte {position}"
+        for leaf in read_entries(folder / "entries", 0, length):
+            if number % WIDTH == 0:
+                tile = tile_hashes(folder, number, number + WIDTH)
+            if number % WIDTH >= len(tile):
+                break
+            if tile[number % WIDTH] != leaf_hash(leaf):
+                return f" at leaf #{number}, byte {position}"
+            number, position = number + 1, position + 2 + len(leaf)
+    except ValueError:
+        return f" near leaf #{number}, byte {position}"
     return ""
 
 
-def _entries_of(file: BinaryIO, length: int) -> Iterator[bytes]:
-    while file.tell() < length:
-        head = file.read(2)
-        yield file.read(int.from_bytes(head, "big"))
-
-
-def _any_tile(folder: Path, index: int) -> list[bytes]:
-    """The level 0 tile of this index, full or partial."""
-    full = folder / format_tile_path(0, index)
-    if full.exists():
-        return split_hashes(full.read_bytes())
-    return split_hashes(next(full.with_name(full.name + ".p").iterdir()).read_bytes())
+def tile_hashes(folder: Path, first: int, end: int) -> list[bytes]:
+    """The leaf hashes from #first up to #end, as far as the level 0 tiles hold them."""
+    hashes: list[bytes] = []
+    for index in range(first // WIDTH, (end + WIDTH - 1) // WIDTH):
+        full = folder / format_tile_path(0, index)
+        partial = full.with_name(full.name + ".p")
+        try:
+            found = [full] if full.exists() else sorted(partial.iterdir(), key=lambda path: -path.stat().st_size)
+            tile = split_hashes(found[0].read_bytes())
+        except (OSError, ValueError, IndexError):
+            break
+        start = index * WIDTH
+        hashes += tile[max(0, first - start) : max(0, end - start)]
+        if len(tile) < WIDTH:
+            break
+    return hashes

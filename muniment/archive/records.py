@@ -110,7 +110,9 @@ def _exchange(
     if capture.address:
         target.append(("WARC-IP-Address", capture.address))
     concurrent = [*target, ("WARC-Concurrent-To", format_record_id(identity))]
-    records = [_revisit(capture, original, identity, at, target) if original else _primary(capture, identity, at, target)]
+    records = [
+        _revisit(capture, original, identity, at, target) if original else _primary(capture, identity, at, target)
+    ]
     if capture.request is not None:
         records.append(build_record("request", new_id(), at, capture.request, _REQUEST, concurrent))
     block = format_fields([*facts, *capture.facts])
@@ -128,9 +130,7 @@ def _primary(capture: Capture, identity: str, at: str, target: Sequence[tuple[st
     return build_record(capture.kind, identity, at, capture.block, content_type, fields)
 
 
-def _revisit(
-    capture: Capture, original: Original, identity: str, at: str, target: Sequence[tuple[str, str]]
-) -> Record:
+def _revisit(capture: Capture, original: Original, identity: str, at: str, target: Sequence[tuple[str, str]]) -> Record:
     fields = [
         *target,
         ("WARC-Profile", REVISIT_PROFILE),

@@ -36,9 +36,7 @@ class Committed:
     new: Sequence[Commit]
 
     def progress(self) -> Progress:
-        return Progress(
-            self.checkpoint.size, self.entries, self.commits, self.frame, root=self.checkpoint.root
-        )
+        return Progress(self.checkpoint.size, self.entries, self.commits, self.frame, root=self.checkpoint.root)
 
 
 def read_committed(
@@ -120,9 +118,7 @@ def check_lengths(root: Path, committed: Committed) -> None:
         path = root / name
         found = path.stat().st_size if path.exists() else 0
         if found < length:
-            raise IntegrityError(
-                f"{name} is damaged: it holds {found} bytes and {length} are committed; {_ADVICE}"
-            )
+            raise IntegrityError(f"{name} is damaged: it holds {found} bytes and {length} are committed; {_ADVICE}")
 
 
 def cut_tails(root: Path, committed: Committed) -> list[str]:
@@ -145,5 +141,3 @@ def cut_tails(root: Path, committed: Committed) -> list[str]:
 def segment_files(root: Path) -> list[Path]:
     """Every WARC file of both streams, in order."""
     return [path for stream in STREAMS for path in sorted((root / stream).glob("*/*.warc.gz"))]
-
-

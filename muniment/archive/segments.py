@@ -105,7 +105,7 @@ class Member:
 
 
 def scan_members(file: BinaryIO, start: int, end: int) -> Iterator[Member]:
-    """The members between two offsets, found by inflating; damaged bytes are skipped to the next member that inflates."""
+    """The members between two offsets, found by inflating; damage reaches to the next member that inflates."""
     position = start
     while position < end:
         member = _member_at(file, position, end)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from muniment.archive import catch_up, recovery, records
+from muniment.archive import catch_up, records, recovery
 from muniment.archive.catalog import LoggedLeaf, Progress
 from muniment.archive.commit import format_frame
 from muniment.archive.config import Config
@@ -74,9 +74,7 @@ class Writer:
 
     def _open(self, config: Config) -> None:
         self.catalog = catch_up.open_catalog(self._root, config.origin)
-        committed = recovery.read_committed(
-            self._root, config.origin, self.catalog.progress(), self.catalog.lengths()
-        )
+        committed = recovery.read_committed(self._root, config.origin, self.catalog.progress(), self.catalog.lengths())
         recovery.check_frames(self._root, committed)
         recovery.check_newest(self._root, committed, config.keys())
         recovery.check_lengths(self._root, committed)
@@ -118,9 +116,7 @@ class Writer:
         """Append what cleaning made of the capture with the number `of`; returns the derivation's number."""
         identity = self._ids.get(of) or self.catalog.identity(of)
         at = format_date(self._clock())
-        return self._append(
-            "derived", records.derivation_group(article, of, uri, at, source, tags, identity, _new_id)
-        )
+        return self._append("derived", records.derivation_group(article, of, uri, at, source, tags, identity, _new_id))
 
     def _append(self, stream: str, group: records.Group) -> int:
         if self._broken:
@@ -209,9 +205,7 @@ class Writer:
 
     def _publish(self, note: str, frame: bytes, pending: list[LoggedLeaf], lengths: dict[str, int]) -> None:
         """Step 5. A failure here loses nothing: the next open catches up, so the writer only stops being used."""
-        progress = Progress(
-            self._log.size, self._log.length, self._commits.size, frame[-32:], root=self._log.root()
-        )
+        progress = Progress(self._log.size, self._log.length, self._commits.size, frame[-32:], root=self._log.root())
         try:
             self._log.publish(note)
             self.catalog.add(pending, lengths, progress)
@@ -237,5 +231,3 @@ class Writer:
 
 def _new_id() -> str:
     return str(uuid.uuid4())
-
-

@@ -1,0 +1,423 @@
+"""Is everything still there, and is it what was signed? Yields findings and goes on.
+
+1. `log/commits`: every frame whole, every signature right, every length at least the one before.
+2. `log/entries`: the leaves give the root that each commit signed; checkpoints that the caller brings are among them.
+3. The records: the SHA-256 of each gzip member against the catalog; and, unless `fast`, each record inflated and
+   compared with the digest in its leaf (gzip headers are covered by nothing but the first).
+4. Bytes and files that no commit covers; `log/checkpoint`.
+
+Fast verify trusts the catalog's member digests, which were written when the record was, or by a rebuild that compared
+every record with its leaf. Without a catalog that fits, the files are scanned for members.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import BinaryIO
+
+from muniment.archive.catalog import Catalog
+from muniment.archive.commit import Commit, find_frame, parse_frame
+from muniment.archive.config import Config
+from muniment.archive.log import tile_hashes
+from muniment.archive.recovery import segment_files
+from muniment.archive.scan import locate_records
+from muniment.archive.segments import Placement, inflate
+from muniment.durable import Lock
+from muniment.errors import Locked, StorageError
+from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
+from muniment.formats.leaf import Leaf, parse_leaf
+from muniment.formats.note import VerifierKey, check_note
+from muniment.formats.tile import parse_entries
+from muniment.formats.tlog import EMPTY_ROOT, Edge, leaf_hash
+
+_SHOWN_PROGRESS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it was signed. `finding` is a slug (docs/cli.md lists them); offsets are in bytes."""
+
+    finding: str
+    detail: str
+    snapshot: int | None = None
+    file: str | None = None
+    offset: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was looked at; `size` is in uncompressed bytes. `anchored_up_to` is the last leaf that a checkpoint brought by the caller holds in place."""
+
+    snapshots: int = 0
+    records: int = 0
+    size: int = 0
+    findings: int = 0
+    anchored_up_to: int | None = None
+    log_size: int = 0
+    root: bytes = EMPTY_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to verify. `numbers` narrows step 3 to these leaves; `checkpoints` are notes kept outside the archive;
+    `keys` replace those that `archive.toml` names; `progress` is told (leaves done, leaves in all)."""
+
+    fast: bool = False
+    numbers: Sequence[int] = ()
+    checkpoints: Sequence[str] = ()
+    keys: Sequence[VerifierKey] = ()
+    progress: Callable[[int, int], None] = field(default=lambda done, total: None)
+
+
+class Verification:
+    """One run: `for finding in run()`, then `tally`."""
+
+    def __init__(self, root: Path, config: Config, request: Request):
+        self._root, self._request = root, request
+        self._keys = list(request.keys) or config.keys()
+        self._origin = config.origin
+        self._commits: list[Commit] = []
+        self._segments: dict[str, int] = {}
+        self.tally = Tally()
+
+    def run(self) -> Iterator[Finding]:
+        for step in (self._check_commits, self._check_log, self._check_records, self._check_cover):
+            for finding in step():
+                self.tally.findings += 1
+                yield finding
+
+    # ---- 1. commits
+
+    def _check_commits(self) -> Iterator[Finding]:
+        name = "log/commits"
+        try:
+            data = (self._root / name).read_bytes()
+        except OSError as e:
+            yield Finding("file-missing", f"cannot be read: {e.strerror}", file=name)
+            return
+        position = 0
+        while position < len(data):
+            commit = parse_frame(data, position)
+            if commit is None:
+                later = find_frame(data, position + 1)
+                if later is None and self._is_unfinished(position):
+                    return
+                yield Finding("commit-damaged", "no whole commit stands here", file=name, offset=position)
+                if later is None:
+                    return
+                position = later
+                continue
+            yield from self._check_commit(commit, position)
+            position = commit.end
+        if not self._commits:
+            yield Finding("commit-damaged", "the log holds no commit", file=name, offset=0)
+
+    def _check_commit(self, commit: Commit, position: int) -> Iterator[Finding]:
+        def finding(slug: str, detail: str) -> Finding:
+            return Finding(slug, detail, file="log/commits", offset=position)
+
+        try:
+            check_note(commit.note, self._keys)
+        except ValueError as e:
+            yield finding("signature", f"the checkpoint of {commit.checkpoint.size} leaves: {e}")
+        before = self._commits[-1] if self._commits else None
+        shorter = [path for path, length in commit.segments.items() if length < self._segments.get(path, 0)]
+        if commit.checkpoint.origin != self._origin:
+            yield finding("origin", f"signed for {commit.checkpoint.origin}, not {self._origin}")
+        if shorter or (before and (commit.checkpoint.size, commit.entries) < (before.checkpoint.size, before.entries)):
+            yield finding("commit-order", "the commit is shorter than the one before it")
+        self._commits.append(commit)
+        self._segments.update(commit.segments)
+        self.tally.log_size, self.tally.root = commit.checkpoint.size, commit.checkpoint.root
+
+    def _is_unfinished(self, length: int) -> bool:
+        """Whether what stands past `length` may be a commit that was never finished, or is being written now."""
+        newest = self._commits[-1].checkpoint.size if self._commits else -1
+        with suppress(OSError, ValueError):
+            note = (self._root / "log" / "checkpoint").read_text()
+            return parse_checkpoint(check_note(note, self._keys)).size <= newest
+        return newest >= 0
+
+    # ---- 2. the log
+
+    def _check_log(self) -> Iterator[Finding]:
+        edge = Edge()
+        for before, commit in self._pairs():
+            offsets, leaves = self._leaves_between(before, commit)
+            hashes = [leaf_hash(leaf) for leaf in leaves]
+            grown = _grown(edge, hashes)
+            if (grown.size, grown.root()) == (commit.checkpoint.size, commit.checkpoint.root):
+                edge = grown
+                continue
+            known = tile_hashes(self._root / "log", before.checkpoint.size, commit.checkpoint.size)
+            grown = _grown(edge, known)
+            if (grown.size, grown.root()) != (commit.checkpoint.size, commit.checkpoint.root):
+                yield Finding(
+                    "root-mismatch",
+                    f"the leaves #{before.checkpoint.size} to #{commit.checkpoint.size - 1} do not give the root that"
+                    " was signed; the commits after it cannot be checked",
+                    file="log/entries",
+                    offset=before.entries,
+                )
+                return
+            edge = grown
+            yield from _damaged_leaves(before.checkpoint.size, before.entries, offsets, hashes, known)
+        yield from self._check_checkpoints()
+
+    def _pairs(self) -> Iterator[tuple[Commit, Commit]]:
+        before = Commit(0, {}, Checkpoint(self._origin, 0, EMPTY_ROOT), "")
+        for commit in self._commits:
+            yield before, commit
+            before = commit
+
+    def _leaves_between(self, before: Commit, commit: Commit) -> tuple[list[int], list[bytes]]:
+        """The offsets and the bytes of the leaves of one commit, as far as they can be told apart."""
+        offsets: list[int] = []
+        leaves: list[bytes] = []
+        offset = before.entries
+        with suppress(OSError, ValueError), (self._root / "log" / "entries").open("rb") as file:
+            file.seek(before.entries)
+            for leaf in parse_entries(file.read(max(0, commit.entries - before.entries))):
+                offsets.append(offset)
+                leaves.append(leaf)
+                offset += 2 + len(leaf)
+        return offsets, leaves
+
+    def _check_checkpoints(self) -> Iterator[Finding]:
+        roots = {commit.checkpoint.size: commit.checkpoint.root for commit in self._commits}
+        for note in self._request.checkpoints:
+            try:
+                checkpoint = parse_checkpoint(check_note(note, self._keys))
+            except ValueError as e:
+                yield Finding("checkpoint", f"the checkpoint that you brought: {e}")
+                continue
+            if roots.get(checkpoint.size) != checkpoint.root:
+                yield Finding(
+                    "rewritten",
+                    f"the checkpoint that you brought, over {checkpoint.size} leaves, is not in this log: the log was"
+                    " rewritten or cut since, or it is another one",
+                )
+            else:
+                self.tally.anchored_up_to = max(self.tally.anchored_up_to or 0, checkpoint.size - 1)
+
+    # ---- 3. records
+
+    def _check_records(self) -> Iterator[Finding]:
+        catalog = self._fitting_catalog()
+        if catalog is None:
+            if self._request.fast:
+                yield Finding(
+                    "no-catalog", "the catalog is missing or does not fit the log; every record is read instead"
+                )
+            rows = locate_records(self._root, self._segments, self._leaves())
+            yield from self._check_against_leaves(rows)
+            return
+        try:
+            if self._request.fast:
+                yield from self._check_members(catalog.all_placements())
+            else:
+                yield from self._check_against_leaves(catalog.all_placements())
+        except sqlite3.DatabaseError as e:
+            yield Finding("catalog-damaged", f"{e}: run `muniment rebuild`", file="catalog.sqlite")
+        finally:
+            catalog.close()
+
+    def _fitting_catalog(self) -> Catalog | None:
+        """The catalog, if it is in step with the log and no file is shorter than it says."""
+        if not self._commits or any(
+            not (path := self._root / name).is_file() or path.stat().st_size < length
+            for name, length in self._segments.items()
+        ):
+            return None
+        try:
+            catalog = Catalog(self._root / "catalog.sqlite")
+        except sqlite3.DatabaseError:
+            return None
+        with suppress(sqlite3.DatabaseError):
+            if catalog.progress().frame == self._commits[-1].digest:
+                return catalog
+        catalog.close()
+        return None
+
+    def _check_members(self, rows: Iterator[tuple[int, int, Placement]]) -> Iterator[Finding]:
+        reader, done, chosen = _Reader(self._root), 0, frozenset(self._request.numbers)
+        for number, part, placement in rows:
+            if number != done:
+                done = number
+                if not number % _SHOWN_PROGRESS:
+                    self._request.progress(number, self.tally.log_size)
+            self.tally.snapshots += part == 0
+            if chosen and number not in chosen:
+                continue
+            self._count(placement.size)
+            problem = reader.check(placement)
+            if problem is not None:
+                yield _record_finding(problem, number, placement)
+        reader.close()
+        self.tally.snapshots = self._count_snapshots()
+
+    def _check_against_leaves(self, rows: Iterator[tuple[int, int, Placement]]) -> Iterator[Finding]:
+        reader, chosen = _Reader(self._root), frozenset(self._request.numbers)
+        groups = groupby(rows, key=itemgetter(0))
+        found, group = next(groups, (-1, iter(())))
+        for number, leaf in self._leaves():
+            if not number % _SHOWN_PROGRESS:
+                self._request.progress(number, self.tally.log_size)
+            placements: Mapping[int, Placement] = {}
+            if found == number:
+                placements = {part: placement for _, part, placement in group}
+                found, group = next(groups, (-1, iter(())))
+            if chosen and number not in chosen:
+                continue
+            self.tally.snapshots += leaf is not None and leaf.type in ("capture", "revisit")
+            yield from self._check_leaf_records(reader, number, leaf, placements)
+        reader.close()
+
+    def _check_leaf_records(
+        self, reader: _Reader, number: int, leaf: Leaf | None, placements: Mapping[int, Placement]
+    ) -> Iterator[Finding]:
+        digests = leaf.records if leaf else (None,) * len(placements)
+        for part, digest in enumerate(digests):
+            placement = placements.get(part)
+            if placement is None:
+                yield Finding("record-missing", f"record {part} of the leaf is in no file", snapshot=number)
+                continue
+            self._count(placement.size)
+            problem = reader.check(placement, digest)
+            if problem is not None:
+                yield _record_finding(problem, number, placement)
+
+    def _count(self, size: int) -> None:
+        self.tally.records += 1
+        self.tally.size += size
+
+    def _count_snapshots(self) -> int:
+        with suppress(sqlite3.DatabaseError):
+            catalog = Catalog(self._root / "catalog.sqlite")
+            count = catalog.progress().snapshots
+            catalog.close()
+            return count
+        return 0
+
+    def _leaves(self) -> Iterator[tuple[int, Leaf | None]]:
+        """Every leaf with its number; None for one that cannot be read (step 2 has named it)."""
+        for before, commit in self._pairs():
+            _, entries = self._leaves_between(before, commit)
+            for number in range(before.checkpoint.size, commit.checkpoint.size):
+                at = number - before.checkpoint.size
+                leaf = None
+                if at < len(entries):
+                    with suppress(ValueError):
+                        leaf = parse_leaf(entries[at])
+                yield number, leaf
+
+    # ---- 4. what no commit covers
+
+    def _check_cover(self) -> Iterator[Finding]:
+        if not self._commits:
+            return
+        try:
+            lock = Lock(self._root / "lock")
+        except (Locked, StorageError):
+            return  # a writer is at work, or nothing can be written here: tails say nothing
+        lock.release()
+        last = self._commits[-1]
+        lengths = {**self._segments, "log/entries": last.entries, "log/commits": last.end}
+        for name, length in lengths.items():
+            path = self._root / name
+            size = path.stat().st_size if path.is_file() else 0
+            if size > length:
+                yield Finding("uncommitted", f"{size - length} bytes that no commit covers", file=name, offset=length)
+            elif size < length:
+                yield Finding("cut", f"{length - size} committed bytes are missing at the end", file=name, offset=size)
+        for path in segment_files(self._root):
+            name = path.relative_to(self._root).as_posix()
+            if name not in lengths:
+                yield Finding("unknown-file", "no commit names this file", file=name)
+        if self._newest_published() > last.checkpoint.size:
+            yield Finding("cut", "log/checkpoint was signed over more leaves than the commits hold", file="log/commits")
+
+    def _newest_published(self) -> int:
+        with suppress(OSError, ValueError):
+            note = (self._root / "log" / "checkpoint").read_text()
+            return parse_checkpoint(check_note(note, self._keys)).size
+        return 0
+
+
+class _Reader:
+    """Reads members in the order in which they lie, and notices where one does not follow on the one before."""
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._files: dict[str, tuple[str, BinaryIO]] = {}
+        self._position: dict[str, int] = {}
+
+    def check(self, placement: Placement, digest: str | None = None) -> str | None:
+        """What is wrong with a record, or None. With `digest` (hex, from the leaf) the record is inflated too."""
+        try:
+            data = self._read(placement)
+        except OSError as e:
+            return f"cannot be read: {e.strerror}"
+        if placement.member and hashlib.sha256(data).digest() != placement.member:
+            problem = "the gzip member does not have the SHA-256 that the catalog states"
+        else:
+            problem = None
+        if digest is None:
+            return problem
+        try:
+            found = hashlib.sha256(inflate(data, placement.size if placement.size >= 0 else None)).hexdigest()
+        except ValueError as e:
+            return str(e)
+        return problem if found == digest else f"the record has the SHA-256 {found}, its leaf states {digest}"
+
+    def _read(self, placement: Placement) -> bytes:
+        stream = placement.segment.partition("/")[0]
+        name, file = self._files.get(stream, ("", None))
+        if name != placement.segment or file is None:
+            if file is not None:
+                file.close()
+            file = (self._root / placement.segment).open("rb", buffering=1 << 18)
+            self._files[stream] = (placement.segment, file)
+            self._position[stream] = 0
+        if self._position[stream] != placement.offset:
+            file.seek(placement.offset)
+        self._position[stream] = placement.offset + placement.length
+        return file.read(placement.length)
+
+    def close(self) -> None:
+        for _, file in self._files.values():
+            file.close()
+
+
+def _grown(edge: Edge, hashes: Sequence[bytes]) -> Edge:
+    grown = Edge(edge.size, edge.nodes)
+    for digest in hashes:
+        grown.append(digest)
+    return grown
+
+
+def _damaged_leaves(
+    first: int, start: int, offsets: Sequence[int], found: Sequence[bytes], known: Sequence[bytes]
+) -> Iterator[Finding]:
+    """The leaves of one commit that do not hash to the tiles, where the tiles give the signed root."""
+    for i, digest in enumerate(known):
+        if i >= len(found) or found[i] != digest:
+            offset = offsets[i] if i < len(offsets) else start
+            yield Finding(
+                "leaf-damaged",
+                "the leaf does not have the hash that the log was signed over",
+                snapshot=first + i,
+                file="log/entries",
+                offset=offset,
+            )
+
+
+def _record_finding(problem: str, number: int, placement: Placement) -> Finding:
+    return Finding("digest-mismatch", problem, number, placement.segment, placement.offset)
