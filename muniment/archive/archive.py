@@ -74,6 +74,26 @@ def create(root: Path, origin: str | None, now: datetime) -> Created:
     return Created(root, origin, signer.vkey, keys.key_path(signer.vkey))
 
 
+def rebuild(root: Path) -> None:
+    """Make catalog and tiles anew from the WARC files and the log. Raises Locked, IntegrityError."""
+    from muniment.archive import catch_up, recovery
+    from muniment.archive.config import read_config
+    from muniment.durable import Lock
+
+    config = read_config(root)
+    lock = Lock(root / "lock")
+    try:
+        committed = recovery.read_committed(root, config.origin)
+        if not committed.new:
+            raise IntegrityError("log/commits holds no whole commit: restore it from a copy")
+        recovery.check_newest(root, committed, config.keys())
+        recovery.check_lengths(root, committed)
+        recovery.cut_tails(root, committed)
+        catch_up.rebuild(root, committed)
+    finally:
+        lock.release()
+
+
 class Archive:
     """An archive opened for reading. Raises NoArchive, or IntegrityError where its catalog cannot be made."""
 

@@ -7,6 +7,7 @@ verify trusts are only as good as the reading that made them.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muniment.archive.catalog import Catalog, LoggedLeaf, Progress
-from muniment.archive.log import read_entries
+from muniment.archive.log import Log, read_entries
 from muniment.archive.records import read_facts
 from muniment.archive.recovery import Committed
 from muniment.archive.scan import stream_of
@@ -42,8 +43,12 @@ def open_catalog(root: Path, origin: str) -> Catalog:
 
 
 def remove_catalog(root: Path) -> None:
+    _remove_database(root / "catalog.sqlite")
+
+
+def _remove_database(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
-        (root / f"catalog.sqlite{suffix}").unlink(missing_ok=True)
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _saw_this_log(root: Path, catalog: Catalog) -> bool:
@@ -154,3 +159,21 @@ class _Cursors:
     def close(self) -> None:
         for _, file, _ in self._open.values():
             file.close()
+
+
+def rebuild(root: Path, committed: Committed) -> None:
+    """Catalog, tiles and checkpoint file from the WARC files and the log. Raises IntegrityError at the first damage,
+    and then the old catalog stays."""
+    built = root / "catalog.building"
+    _remove_database(built)
+    catalog = Catalog(built, writable=True)
+    try:
+        catch_up(root, catalog, committed)
+    finally:
+        catalog.close()
+    remove_catalog(root)
+    built.rename(root / "catalog.sqlite")
+    shutil.rmtree(root / "log" / "tile", ignore_errors=True)
+    log = Log(root / "log", committed.checkpoint, committed.entries)
+    log.publish(committed.new[-1].note)
+    log.close()

@@ -53,7 +53,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Tally:
-    """What was looked at; `size` is in uncompressed bytes. `anchored_up_to` is the last leaf that a checkpoint brought by the caller holds in place."""
+    """What was looked at; `size` is in uncompressed bytes.
+
+    `anchored_up_to` is the last leaf that a checkpoint brought by the caller holds in place.
+    """
 
     snapshots: int = 0
     records: int = 0

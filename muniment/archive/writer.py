@@ -64,6 +64,7 @@ class Writer:
         self._pending: list[LoggedLeaf] = []
         self._newest: dict[str, tuple[int, str, str, str]] = {}
         self._ids: dict[int, str] = {}
+        self._derived: set[int] = set()
         self._broken = False
         self._lock = Lock(root / "lock", wait)
         try:
@@ -94,17 +95,29 @@ class Writer:
 
     def add_capture(self, capture: Capture, facts: Sequence[tuple[str, str]] = ()) -> Appended:
         """Append a capture; where its bytes equal those of the newest capture of the same URI, a revisit of it."""
-        payload = capture.payload.removeprefix("sha256:")
-        newest = self._newest.get(capture.uri) or self.catalog.newest_at(capture.uri)
-        original = None
-        if newest is not None and newest[3] == payload and not capture.truncated:
-            original = records.Original(*newest[:3])
+        original = self._original(capture)
         group = records.capture_group(capture, facts, original, _new_id)
         number = self._append("warc", group)
         if original is None:
-            self._newest[capture.uri] = (number, group.leaf.id, group.leaf.at, payload)
+            self._newest[capture.uri] = (number, group.leaf.id, group.leaf.at, group.leaf.payload or "")
         self._ids[number] = group.leaf.id
         return Appended(number, original is not None, original.number if original else number)
+
+    def _original(self, capture: Capture) -> records.Original | None:
+        newest = self._newest.get(capture.uri) or self.catalog.newest_at(capture.uri)
+        if newest is None or capture.truncated or newest[3] != capture.payload.removeprefix("sha256:"):
+            return None
+        return records.Original(*newest[:3])
+
+    def holds(self, capture: Capture) -> int | None:
+        """The number of the newest capture of this URI, if it holds these very bytes."""
+        original = self._original(capture)
+        return None if original is None else original.number
+
+    def has_article(self, number: int) -> bool:
+        """Whether an article was derived from this capture, here or in an earlier session."""
+        held = self.catalog.snapshots([number])
+        return number in self._derived or (bool(held) and held[0].derivation is not None)
 
     def add_attempt(self, attempt: Attempt, facts: Sequence[tuple[str, str]] = ()) -> int:
         """Append what is known of a failed attempt; returns its number."""
@@ -114,6 +127,7 @@ class Writer:
         self, article: Article, of: int, uri: str, *, source: str | None = None, tags: Sequence[str] = ()
     ) -> int:
         """Append what cleaning made of the capture with the number `of`; returns the derivation's number."""
+        self._derived.add(of)
         identity = self._ids.get(of) or self.catalog.identity(of)
         at = format_date(self._clock())
         return self._append("derived", records.derivation_group(article, of, uri, at, source, tags, identity, _new_id))
@@ -202,6 +216,7 @@ class Writer:
                 segment.file.close()
         self._newest.clear()
         self._ids.clear()
+        self._derived.clear()
 
     def _publish(self, note: str, frame: bytes, pending: list[LoggedLeaf], lengths: dict[str, int]) -> None:
         """Step 5. A failure here loses nothing: the next open catches up, so the writer only stops being used."""

@@ -1,0 +1,124 @@
+"""The command line: options in, one call, print. Each command is imported when it is called and not before."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from muniment import __version__
+from muniment.errors import MunimentError
+
+# Name, module below muniment.cli, one help line: `--help` needs nothing else.
+COMMANDS = {
+    "init": ("init", "Make an archive and its key pair."),
+    "add": ("add", "Capture URLs; upload files, folders, standard input, lists."),
+    "search": ("search", "Find articles."),
+    "show": ("show", "Show one snapshot: text, raw bytes, record or metadata."),
+    "history": ("history", "List the versions of an article."),
+    "verify": ("verify", "Check that everything is there and as it was signed."),
+    "status": ("status", "Tell what the archive holds, and whether the index is in step."),
+    "checkpoint": ("checkpoint", "Print the newest signed checkpoint, to be kept elsewhere."),
+    "reindex": ("maintain", "Build the search index anew."),
+    "rebuild": ("maintain", "Build catalog, tiles and index from the WARC files and the log."),
+    "completion": ("completion", "Print the completion script for bash, zsh or fish."),
+}
+_EPILOG = """\b
+Exit codes: 0 done (search: something matched); 1 nothing matched; 2 wrong usage or query; 3 some items failed;
+4 index behind; 10 damage found; 11 locked by another writer; 12 no archive here; 13 every fetch failed;
+14 write failed; 130 interrupted."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        import importlib
+
+        module = importlib.import_module(f"muniment.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--archive",
+    metavar="DIR",
+    envvar="MUNIMENT_ARCHIVE",
+    help="The archive. Default: MUNIMENT_ARCHIVE, else the nearest folder upwards that holds archive.toml.",
+)
+@click.version_option(__version__, prog_name="muniment", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, archive: str | None) -> None:
+    """Keep articles as evidence: exact bytes, a signed log over everything captured, and a search over all of it."""
+    ctx.obj = archive
+
+
+def main() -> None:
+    """The console script: runs a command and ends with the exit code that docs/cli.md lists."""
+    if sys.platform in ("win32", "cygwin"):
+        sys.exit("muniment runs on Linux and macOS: it needs their file locks; on Windows use WSL")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns its exit code. Errors become one line on stderr."""
+    try:
+        code = cli.main(arguments, prog_name="muniment", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.Exit as e:
+        return e.exit_code
+    except click.UsageError as e:
+        e.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted; everything acknowledged is stored", 130)
+    except click.ClickException as e:
+        return _fail(e.format_message(), e.exit_code)
+    except MunimentError as e:
+        return _fail(str(e), e.exit_code)
+    except BrokenPipeError:  # the reader (`head`) has what it wanted
+        _discard_stdout()
+        return 0
+    except OSError as e:
+        return _fail(str(e), 14 if e.errno in _full_disk() else 1)
+    except Exception as e:  # noqa: BLE001 - the last resort: a traceback helps nobody who is not developing muniment
+        return _fail_unexpectedly(e)
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"muniment: {message}", err=True)
+    return code
+
+
+def _fail_unexpectedly(error: Exception) -> int:
+    import os
+    import traceback
+
+    if os.environ.get("MUNIMENT_TRACEBACK"):
+        traceback.print_exception(error)
+    return _fail(
+        f"internal error, please report it: {type(error).__name__}: {error} (MUNIMENT_TRACEBACK=1 shows where)", 1
+    )
+
+
+def _full_disk() -> tuple[int, ...]:
+    import errno
+
+    return errno.ENOSPC, errno.EDQUOT, errno.EFBIG
+
+
+def _discard_stdout() -> None:
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

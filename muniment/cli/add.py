@@ -1,0 +1,208 @@
+"""`muniment add`"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment import pipeline
+from muniment.cli.common import (
+    common_options,
+    echo,
+    faint,
+    fetch_options,
+    json_option,
+    note,
+    one_line,
+    open_archive,
+    print_json,
+    wait_option,
+)
+from muniment.errors import UsageError
+from muniment.model import Declared
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
+    from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.upload import Target
+
+_STYLES = {"stored": "green", "unchanged": "cyan", "failed": "red", "skipped": "yellow"}
+_ALL_FAILED, _SOME_FAILED = 13, 3
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.option("--from", "lists", multiple=True, metavar="FILE",
+              help="Read targets from FILE (- for standard input): one a line, or JSON lines.")  # fmt: skip
+@click.option("--url", help="The address that an upload comes from.")
+@click.option("--title", help="Declare the title.")
+@click.option("--published", metavar="DATE", help="Declare the date of publication: 2021, 2021-05 or 2021-05-30.")
+@click.option("--source", help="Declare the source.")
+@click.option("--language", metavar="CODE", help="Declare the language, such as en or fa.")
+@click.option("--author", "authors", multiple=True, help="Declare an author; may be repeated.")
+@click.option("--tag", "tags", multiple=True, help="Tag the article; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="List what would be added, and add nothing.")
+@click.option("--ignore-robots", is_flag=True, help="Fetch pages that robots.txt asks not to.")
+@click.option("--max-size", type=click.IntRange(1), metavar="BYTES", help="Refuse responses and files over this size.")
+@click.option("--processes", type=click.IntRange(1, 64), metavar="N", help="Clean in N processes. Default: one a core.")
+@fetch_options
+@wait_option
+@json_option
+@common_options
+@click.pass_context
+def add(ctx: click.Context, /, **options: Any) -> None:
+    """Capture URLs, upload files and folders (recursively), - for standard input.
+
+    Prints a line an item, once it is on the disk. An item that fails is named, recorded in the log as an attempt, and
+    the rest go on (exit code 3; 13 where every item is a URL that could not be fetched).
+    """
+    declared, quiet = _declared(options), options["quiet"]
+    if not options["targets"] and not options["lists"]:
+        raise click.UsageError("name a URL, a file, a folder, - or --from FILE")
+    with ExitStack() as files:
+        targets = _targets(options, declared, files)
+        if options["dry_run"]:
+            _list_targets(targets, options["as_json"])
+            return
+        archive = open_archive(ctx)
+        code = _add(archive, targets, options, quiet)
+    ctx.exit(code)
+
+
+def _declared(options: dict[str, Any]) -> Declared:
+    from muniment.ingest.upload import declared_of
+
+    single = [name for name in ("url", "title", "published") if options[name]]
+    if single and (len(options["targets"]) != 1 or options["lists"]):
+        raise click.UsageError(f"--{single[0]} declares one item, so name exactly one target")
+    return declared_of(
+        Declared(
+            url=options["url"],
+            title=options["title"],
+            published=options["published"],
+            source=options["source"],
+            language=options["language"],
+            authors=options["authors"],
+            tags=options["tags"],
+        )
+    )
+
+
+def _targets(options: dict[str, Any], declared: Declared, files: ExitStack) -> Iterator[Target]:
+    from muniment.ingest.upload import expand, read_list
+
+    standard_input = sys.stdin.buffer
+    yield from expand(options["targets"], declared, standard_input)
+    for name in options["lists"]:
+        try:
+            lines = standard_input if name == "-" else files.enter_context(open(name, "rb"))  # noqa: PTH123,SIM115
+        except OSError as e:
+            raise UsageError(f"cannot read the list {name}: {e.strerror}") from e
+        yield from read_list(lines, standard_input, declared)
+
+
+def _list_targets(targets: Iterable[Target], as_json: bool) -> None:
+    for target in targets:
+        if as_json:
+            print_json({"target": target.name, "state": "skipped", "error": target.problem})
+        else:
+            echo(f"would add {one_line(target.name)}" if target.problem is None else f"{target.name}: {target.problem}")
+
+
+def _add(archive: Archive, targets: Iterator[Target], options: dict[str, Any], quiet: bool) -> int:
+    counts: dict[str, int] = {}
+    fetch_failures = 0
+    show_bar = sys.stderr.isatty() and not quiet and not options["as_json"]
+    settings = pipeline.AddOptions(options["processes"], options["max_size"] or 128 << 20, options["wait"])
+    total = None if not show_bar or options["lists"] else list(targets)
+    with _bar(total, show_bar) as bar:
+        for added in pipeline.add(archive, total or targets, _fetcher(archive, options), settings):
+            counts[added.state] = counts.get(added.state, 0) + 1
+            fetch_failures += added.state == "failed" and added.url is not None
+            _print(added, options["as_json"], bar)
+            if bar is not None:
+                bar.update(1)
+    done = sum(counts.values())
+    if done != 1 or counts.get("failed"):
+        note(", ".join(f"{count:,} {state}" for state, count in sorted(counts.items(), reverse=True)), quiet=quiet)
+    if not counts.get("failed"):
+        return 0
+    return _ALL_FAILED if fetch_failures == done else _SOME_FAILED
+
+
+def _bar(targets: list[Target] | None, show: bool) -> Any:
+    if not show or targets is None or len(targets) < 2:
+        return nullcontext()
+    return click.progressbar(length=len(targets), file=sys.stderr, label="adding")
+
+
+def _fetcher(archive: Archive, options: dict[str, Any]) -> Any:
+    """A function that makes the fetcher when the first URL comes: uploads need no network code."""
+    made: list[Fetcher] = []
+
+    def fetcher() -> Fetcher:
+        if not made:
+            made.append(make_fetcher(archive, options))
+        return made[0]
+
+    return fetcher
+
+
+def make_fetcher(archive: Archive, options: dict[str, Any]) -> Fetcher:
+    """The fetcher that archive.toml and the options ask for. Raises UsageError."""
+    from muniment.ingest.address import parse_override
+    from muniment.ingest.fetch import Fetcher, FetchPolicy
+
+    settings = dict(archive.config.fetch)
+    if options.get("max_size"):
+        settings["max_size"] = options["max_size"]
+    if options.get("ignore_robots"):
+        settings["respect_robots"] = False
+    try:
+        policy = FetchPolicy(
+            allow_private=options["allow_private"],
+            resolve=dict(parse_override(text) for text in options["resolve"]),
+            **settings,
+        )
+    except TypeError as e:
+        raise UsageError(f"archive.toml, [fetch]: {e}") from e
+    return Fetcher(policy)
+
+
+def _print(added: pipeline.Added, as_json: bool, bar: Any) -> None:
+    if as_json:
+        print_json(
+            {
+                "target": added.target,
+                "state": added.state,
+                "snapshot": added.snapshot,
+                "url": added.url,
+                "title": added.title,
+                "published": added.published,
+                "source": added.source,
+                "problem": added.problem,
+                "error": added.error,
+            }
+        )
+        return
+    if bar is not None and sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    if added.state == "failed":
+        click.echo(
+            f"{click.style('failed', fg='red')} {one_line(added.target)}: {one_line(added.error or '')}", err=True
+        )
+        return
+    echo(_line(added))
+
+
+def _line(added: pipeline.Added) -> str:
+    state = click.style(added.state, fg=_STYLES[added.state])
+    title = one_line(added.title or "") or faint(f"({added.problem or 'no title'})")
+    parts = [f"#{added.snapshot}", state, added.source or "-", added.published or "-", title]
+    if added.title and added.problem:
+        parts.append(faint(f"(no text: {added.problem})"))
+    return " ".join(parts)

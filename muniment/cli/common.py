@@ -1,0 +1,142 @@
+"""What the commands share: finding the archive, common options, and output for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from muniment.archive.archive import Archive
+from muniment.errors import NoArchive
+
+if TYPE_CHECKING:
+    from muniment.model import Snapshot
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def common_options(command: F) -> F:
+    """-q and -v, which every command takes."""
+    command = click.option("-v", "--verbose", is_flag=True, callback=_log_to_stderr, expose_value=False,
+                           help="Tell more on stderr.")(command)  # fmt: skip
+    return click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")(command)
+
+
+def fetch_options(command: F) -> F:
+    """Options of every command that fetches."""
+    command = click.option("--allow-private", is_flag=True, help="Fetch from addresses that are not public too.")(
+        command
+    )
+    return click.option("--resolve", multiple=True, metavar="HOST:ADDRESS",
+                        help="Connect to ADDRESS (or ADDRESS:PORT) for HOST, as curl has it.")(command)  # fmt: skip
+
+
+def wait_option(command: F) -> F:
+    return click.option("--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+                        help="Wait for another writer to end.")(command)  # fmt: skip
+
+
+def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        import logging
+
+        logging.basicConfig(level=logging.INFO, format="muniment: %(message)s", stream=sys.stderr)
+
+
+def find_archive(ctx: click.Context) -> Path:
+    """The archive's folder: the option, the environment, or the nearest folder upwards. Raises NoArchive."""
+    if ctx.obj:
+        return Path(ctx.obj).absolute()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "archive.toml").is_file():
+            return folder
+    raise NoArchive(f"no archive in {here} or above: use --archive DIR, or make one with `muniment init DIR`")
+
+
+def open_archive(ctx: click.Context) -> Archive:
+    """The archive, opened for reading; closed when the command ends."""
+    archive = Archive(find_archive(ctx))
+    ctx.call_on_close(archive.close)
+    return archive
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def note(message: str, *, quiet: bool = False) -> None:
+    """A line for people, on stderr."""
+    if not quiet:
+        click.echo(message, err=True)
+
+
+def strong(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def faint(text: str) -> str:
+    return click.style(text, dim=True)
+
+
+def use_colour() -> bool:
+    """Whether stdout is a terminal that may have colours (NO_COLOR is respected)."""
+    import os
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def echo(text: str = "") -> None:
+    """A line of a result on stdout: styled on a terminal, plain elsewhere and under NO_COLOR."""
+    click.echo(text, color=None if use_colour() else False)
+
+
+def one_line(text: str) -> str:
+    """Text from outside as one line that cannot steer a terminal."""
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text).strip()
+
+
+def safe_text(text: str) -> str:
+    """Text from outside for a terminal: its lines as they are, without control characters."""
+    if not sys.stdout.isatty():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t\u200c\u200d\u200e\u200f" else " " for c in text)
+
+
+def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as `--json` shows it."""
+    return {
+        "snapshot": snapshot.number,
+        "type": snapshot.type,
+        "uri": snapshot.uri,
+        "url": snapshot.url,
+        "captured": iso(snapshot),
+        "title": snapshot.title,
+        "source": snapshot.source,
+        "published": snapshot.published,
+        "published_precision": snapshot.precision,
+        "language": snapshot.language,
+        "authors": list(snapshot.authors),
+        "tags": list(snapshot.tags),
+        "status": snapshot.status,
+        "media_type": snapshot.media_type,
+        "payload": snapshot.payload,
+        "derivation": snapshot.derivation,
+        "problem": snapshot.problem,
+    }
+
+
+def iso(snapshot: Snapshot) -> str:
+    """The time of capture in UTC, to the second."""
+    return snapshot.captured_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """ "1 article", "12 articles"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

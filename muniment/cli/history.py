@@ -1,0 +1,90 @@
+"""`muniment history`"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from muniment.cli.common import (
+    common_options,
+    counted,
+    echo,
+    faint,
+    json_option,
+    note,
+    one_line,
+    open_archive,
+    print_json,
+)
+from muniment.errors import UsageError
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
+    from muniment.formats.leaf import Leaf
+    from muniment.model import Snapshot
+
+
+@click.command()
+@click.argument("what", metavar="URL|N")
+@json_option
+@common_options
+@click.pass_context
+def history(ctx: click.Context, what: str, as_json: bool, quiet: bool) -> None:
+    """List everything that happened to an article: its versions, visits that found nothing new, failed attempts."""
+    archive = open_archive(ctx)
+    events = archive.catalog.history(_key(archive, what))
+    if not events:
+        note(f"nothing was captured at {what}")
+        ctx.exit(1)
+    version = 0
+    for snapshot, leaf, number in events:
+        is_version = leaf.type == "capture" and snapshot is not None and snapshot.derivation is not None
+        version += is_version
+        if as_json:
+            print_json(_event(snapshot, leaf, number, version if is_version else None))
+        else:
+            echo(_line(snapshot, leaf, number, version if is_version else None))
+    note(counted(version, "version"), quiet=quiet or as_json)
+
+
+def _key(archive: Archive, what: str) -> str:
+    number = what.removeprefix("#")
+    if re.fullmatch(r"\d{1,18}", number):
+        snapshot = archive.catalog.snapshot(int(number))
+        key = snapshot.key if snapshot else archive.catalog.key_of(int(number))
+        if key is None:
+            raise UsageError(f"#{number} is no snapshot and no attempt of this archive")
+        return key
+    from muniment.ingest.upload import file_uri
+    from muniment.ingest.urls import article_key
+
+    return article_key(what if ":" in what else file_uri(what))
+
+
+def _event(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None) -> dict[str, object]:
+    return {
+        "snapshot": number,
+        "type": leaf.type,
+        "version": version,
+        "at": leaf.at,
+        "uri": leaf.uri,
+        "status": leaf.status,
+        "of": leaf.of,
+        "title": snapshot.title if snapshot else None,
+        "published": snapshot.published if snapshot else None,
+        "payload": f"sha256:{leaf.payload}" if leaf.payload else None,
+        "reason": leaf.reason,
+    }
+
+
+def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None) -> str:
+    when = leaf.at[:19] + "Z"
+    if version is not None and snapshot is not None:
+        return f"#{number}  {when}  version {version}  {one_line(snapshot.title or '')}"
+    if leaf.type == "revisit":
+        return faint(f"#{number}  {when}  unchanged since #{leaf.of}")
+    if leaf.type == "attempt":
+        return f"#{number}  {when}  {click.style('failed', fg='red')}: {leaf.reason}"
+    return faint(f"#{number}  {when}  HTTP {leaf.status}" if leaf.status else f"#{number}  {when}  no article")

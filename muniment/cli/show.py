@@ -1,0 +1,153 @@
+"""`muniment show`"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from muniment.cli.common import (
+    common_options,
+    echo,
+    faint,
+    iso,
+    json_option,
+    note,
+    one_line,
+    open_archive,
+    print_json,
+    safe_text,
+    snapshot_json,
+    strong,
+)
+from muniment.cli.numbers import NUMBER
+from muniment.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
+    from muniment.model import Article, Snapshot
+
+
+@click.command()
+@click.argument("number", type=NUMBER, metavar="N")
+@click.option("--raw", is_flag=True, help="The payload's bytes, as received (transfer coding removed).")
+@click.option("--record", is_flag=True, help="The WARC records, as stored.")
+@click.option("--open", "in_browser", is_flag=True, help="Open the payload in a browser.")
+@json_option
+@common_options
+@click.pass_context
+def show(
+    ctx: click.Context, number: int, raw: bool, record: bool, in_browser: bool, as_json: bool, quiet: bool
+) -> None:
+    """Show snapshot N: the article as text, its bytes, its WARC records, or all metadata."""
+    archive = open_archive(ctx)
+    if record:
+        archive.snapshot(number)
+        for raw_record in archive.raw_records(number):
+            sys.stdout.buffer.write(raw_record)
+        return
+    snapshot = archive.snapshot(number)
+    if raw:
+        sys.stdout.buffer.write(_payload(archive, snapshot))
+    elif in_browser:
+        _open_in_browser(archive, snapshot)
+    elif as_json:
+        print_json(_metadata(archive, snapshot))
+    else:
+        _print_article(archive, snapshot, quiet)
+
+
+def _payload(archive: Archive, snapshot: Snapshot) -> bytes:
+    """The payload: of a revisit, the one that it refers to."""
+    from muniment.ingest.http import parse_response
+
+    number = snapshot.number
+    if snapshot.type == "revisit":
+        number = archive.leaf(number).of or number
+    record = archive.records(number)[0]
+    if record.type == "response":
+        return parse_response(record.block).body
+    if record.type != "resource":
+        raise IntegrityError(f"the first record of #{number} is a {record.type}, not a capture")
+    return record.block
+
+
+def _open_in_browser(archive: Archive, snapshot: Snapshot) -> None:
+    """Writes the cleaned text as a page of our own, for a captured page would run its scripts and phone home."""
+    import html
+    import tempfile
+    import webbrowser
+    from pathlib import Path
+
+    article = archive.article(snapshot)
+    title, text = (article.title, article.text) if article else (snapshot.uri, "")
+    paragraphs = "".join(f"<p dir=auto>{html.escape(line)}</p>" for line in text.split("\n"))
+    page = (
+        f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title>"
+        f"<body style='max-width:40em;margin:2em auto;font:1.1em/1.5 serif'><h1 dir=auto>{html.escape(title)}</h1>"
+        f"<p><small>#{snapshot.number}, captured {iso(snapshot)}, {html.escape(snapshot.uri)}</small></p>{paragraphs}"
+    )
+    path = Path(tempfile.mkdtemp(prefix="muniment-")) / f"{snapshot.number}.html"
+    path.write_text(page, encoding="utf-8")
+    note(str(path))
+    webbrowser.open(path.as_uri())
+
+
+def _metadata(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
+    from muniment.archive.records import describe_article
+
+    article = archive.article(snapshot)
+    leaf = archive.leaf(snapshot.number)
+    placements = archive.catalog.placements(snapshot.number)
+    described = describe_article(article, snapshot.source, snapshot.tags) if article else None
+    return {
+        **snapshot_json(snapshot),
+        "of": leaf.of,
+        "records": [
+            {"sha256": digest, "file": p.segment, "offset": p.offset, "length": p.length, "size": p.size}
+            for digest, p in zip(leaf.records, placements, strict=False)
+        ],
+        "article": {**described, "text": article.text} if described and article else None,
+    }
+
+
+def _print_article(archive: Archive, snapshot: Snapshot, quiet: bool) -> None:
+    article = archive.article(snapshot)
+    if not quiet:
+        _print_head(snapshot, article)
+    if article is not None and article.text:
+        echo(safe_text(article.text))
+    elif article is not None:
+        note(f"#{snapshot.number} has no text: {article.problem}; --raw shows its bytes")
+    else:
+        note(f"#{snapshot.number} is {_described(snapshot)}; --record shows it")
+
+
+def _described(snapshot: Snapshot) -> str:
+    if snapshot.type == "revisit":
+        return f"a revisit of {snapshot.uri}: the same bytes as before"
+    return f"no article (HTTP {snapshot.status})" if snapshot.status else "no article"
+
+
+def _print_head(snapshot: Snapshot, article: Article | None) -> None:
+    if snapshot.title:
+        echo(strong(one_line(snapshot.title)))
+    published = snapshot.published or "unknown"
+    if article is not None and article.published is not None:
+        published += f" ({article.published.origin})"
+    lines = {
+        "snapshot": f"#{snapshot.number}",
+        "address": snapshot.uri,
+        "source": snapshot.source or "unknown",
+        "published": published,
+        "captured": iso(snapshot),
+        "authors": ", ".join(snapshot.authors),
+        "language": snapshot.language or "",
+        "tags": ", ".join(snapshot.tags),
+        "payload": snapshot.payload,
+    }
+    for name, value in lines.items():
+        if value:
+            echo(f"{faint(f'{name:<10}')} {one_line(value)}")
+    echo()

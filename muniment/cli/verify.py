@@ -1,0 +1,155 @@
+"""`muniment verify`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment.cli.common import common_options, counted, echo, find_archive, json_option, note, print_json
+from muniment.cli.numbers import NUMBER
+from muniment.errors import IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from muniment.archive.verify import Finding, Request, Tally
+
+
+@click.command()
+@click.argument("numbers", nargs=-1, type=NUMBER, metavar="[N...]")
+@click.option("--fast", is_flag=True, help="Compare the compressed bytes with the catalog only; nothing is inflated.")
+@click.option("--checkpoint", "checkpoints", multiple=True, type=click.Path(exists=True, dir_okay=False),
+              metavar="FILE", help="A checkpoint that was kept elsewhere; it has to be part of this log.")  # fmt: skip
+@click.option("--key", "keys", multiple=True, metavar="VKEY", help="Trust this public key, not archive.toml's.")
+@json_option
+@common_options
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    numbers: tuple[int, ...],
+    fast: bool,
+    checkpoints: tuple[str, ...],
+    keys: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Check that everything is there and as it was signed; N narrows the check of the records to these snapshots.
+
+    Prints a line a finding and ends with exit code 10 where there is one.
+    """
+    from muniment.archive.config import read_config
+    from muniment.archive.verify import Request, Verification
+
+    root = find_archive(ctx)
+    config = read_config(root)
+    request = Request(
+        fast=fast,
+        numbers=_with_derivations(root, numbers),
+        checkpoints=[_read_note(path) for path in checkpoints],
+        keys=_parse_keys(keys),
+        progress=_progress(quiet or as_json),
+    )
+    verification = Verification(root, config, request)
+    for finding in verification.run():
+        _print_finding(finding, as_json)
+    _print_tally(verification.tally, request, as_json, quiet)
+    ctx.exit(IntegrityError.exit_code if verification.tally.findings else 0)
+
+
+def _with_derivations(root: Path, numbers: tuple[int, ...]) -> list[int]:
+    """The leaves to check: each snapshot with what was derived from it. Raises UsageError for an unknown number."""
+    if not numbers:
+        return []
+    from muniment.archive.archive import Archive
+
+    wanted = []
+    with Archive(root) as archive:
+        for number in numbers:
+            if not 0 <= number < archive.size:
+                raise UsageError(f"#{number} is not in the log, which ends with #{archive.size - 1}")
+            snapshot = archive.catalog.snapshot(number)
+            wanted.append(number)
+            if snapshot is not None and snapshot.derivation is not None:
+                wanted += [snapshot.number, snapshot.derivation]
+    return wanted
+
+
+def _read_note(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise UsageError(f"cannot read the checkpoint {path}: {e}") from e
+
+
+def _parse_keys(keys: tuple[str, ...]) -> Any:
+    from muniment.formats.note import parse_vkey
+
+    try:
+        return [parse_vkey(key) for key in keys]
+    except ValueError as e:
+        raise UsageError(f"--key: {e}") from e
+
+
+def _progress(quiet: bool) -> Any:
+    if quiet or not sys.stderr.isatty():
+        return lambda done, total: None
+
+    def show(done: int, total: int) -> None:
+        click.echo(f"\r\033[Kverifying {100 * done // max(total, 1):3d}%", nl=False, err=True)
+
+    return show
+
+
+def _print_finding(finding: Finding, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "finding": finding.finding,
+                "snapshot": finding.snapshot,
+                "file": finding.file,
+                "offset": finding.offset,
+                "detail": finding.detail,
+            }
+        )
+        return
+    where = " ".join(
+        part
+        for part in (
+            f"#{finding.snapshot}" if finding.snapshot is not None else "",
+            finding.file or "",
+            f"byte {finding.offset}" if finding.offset is not None else "",
+        )
+        if part
+    )
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    echo(f"{click.style(finding.finding, fg='red')} {where}{': ' if where else ''}{finding.detail}")
+
+
+def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        import base64
+
+        print_json(
+            {
+                "snapshots": tally.snapshots,
+                "records": tally.records,
+                "bytes": tally.size,
+                "findings": tally.findings,
+                "anchored_up_to": tally.anchored_up_to,
+                "log_size": tally.log_size,
+                "root": base64.b64encode(tally.root).decode(),
+            }
+        )
+        return
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    anchored = (
+        f"held in place up to #{tally.anchored_up_to} by the checkpoint that you brought"
+        if tally.anchored_up_to is not None
+        else "anchored by nobody outside: keep what `muniment checkpoint` prints where others can vouch for it"
+    )
+    found = counted(tally.findings, "finding") if tally.findings else "no findings"
+    looked = f"{counted(tally.snapshots, 'snapshot')}, {counted(tally.records, 'record')}, {tally.size:,} bytes"
+    note(f"{found}: {looked}{' (fast)' if request.fast else ''}; log of {tally.log_size:,}, {anchored}", quiet=quiet)

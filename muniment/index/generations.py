@@ -1,0 +1,74 @@
+"""Which index is in use: `index/current` names a folder beside it, `<engine>-<generation>`.
+
+A new index is built in a folder of its own and put in use by replacing that one small file, so that a search sees the
+old index or the new one and nothing between. A build that was killed is found again and resumed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from muniment.durable import replace
+from muniment.index.engine import Engine, open_engine
+
+DEFAULT_ENGINE = "tantivy"
+_NAME = re.compile(r"([a-z]+)-(\d{1,9})\Z")
+
+
+def current(root: Path) -> str | None:
+    """The name of the folder in use, or None where no index was put in use yet."""
+    try:
+        name = (root / "current").read_text().strip()
+    except OSError:
+        return None
+    return name if _NAME.match(name) else None
+
+
+def open_current(root: Path) -> Engine | None:
+    """The index in use, for reading or writing; None where there is none. Raises IndexBehind where it is unusable."""
+    name = current(root)
+    if name is None:
+        return None
+    return open_engine(name.partition("-")[0], root / name)
+
+
+def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
+    """An empty index, put in use at once: for an archive that has none."""
+    name = f"{engine}-1"
+    shutil.rmtree(root / name, ignore_errors=True)
+    opened = open_engine(engine, root / name, create=True)
+    replace(root / "current", f"{name}\n".encode())
+    return opened
+
+
+def begin_build(root: Path, engine: str) -> tuple[str, Engine]:
+    """The name and the engine of an index to build: the one that a killed build left, where it is still of use."""
+    from muniment.errors import IndexBehind
+
+    in_use = current(root)
+    generation = int(in_use.partition("-")[2]) + 1 if in_use else 1
+    name = f"{engine}-{generation}"
+    try:
+        opened = open_engine(engine, root / name, create=True)
+        if opened.state().current:
+            return name, opened
+        opened.close()
+    except IndexBehind:
+        pass
+    shutil.rmtree(root / name, ignore_errors=True)
+    return name, open_engine(engine, root / name, create=True)
+
+
+def put_in_use(root: Path, name: str) -> None:
+    """Make the folder the one in use, and remove all others."""
+    replace(root / "current", f"{name}\n".encode())
+    for other in root.iterdir():
+        if other.is_dir() and other.name != name and _NAME.match(other.name):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def engine_in_use(root: Path) -> str:
+    """The engine of the index in use, the default where there is none."""
+    return (current(root) or DEFAULT_ENGINE).partition("-")[0]
