@@ -38,6 +38,7 @@ from muniment.formats.tile import parse_entries
 from muniment.formats.tlog import EMPTY_ROOT, Edge, leaf_hash
 
 _SHOWN_PROGRESS = 128
+_INTERRUPTED = "an interrupted add leaves such, and the next one sets them aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,13 +338,18 @@ class Verification:
             path = self._root / name
             size = path.stat().st_size if path.is_file() else 0
             if size > length:
-                yield Finding("uncommitted", f"{size - length} bytes that no commit covers", file=name, offset=length)
+                detail = f"{size - length} bytes that no commit covers: {_INTERRUPTED}"
+                yield Finding("uncommitted", detail, file=name, offset=length)
             elif size < length:
                 yield Finding("cut", f"{length - size} committed bytes are missing at the end", file=name, offset=size)
         for path in segment_files(self._root):
             name = path.relative_to(self._root).as_posix()
             if name not in lengths:
-                yield Finding("unknown-file", "no commit names this file", file=name)
+                yield Finding(
+                    "unknown-file",
+                    f"no commit names this file: {_INTERRUPTED}",
+                    file=name,
+                )
         if self._newest_published() > last.checkpoint.size:
             yield Finding("cut", "log/checkpoint was signed over more leaves than the commits hold", file="log/commits")
 

@@ -65,7 +65,7 @@ class Writer:
         self._newest: dict[str, tuple[int, str, str, str]] = {}
         self._ids: dict[int, str] = {}
         self._derived: set[int] = set()
-        self._broken = False
+        self._broken: str | None = None
         self._lock = Lock(root / "lock", wait)
         try:
             self._open(config)
@@ -133,8 +133,7 @@ class Writer:
         return self._append("derived", records.derivation_group(article, of, uri, at, source, tags, identity, _new_id))
 
     def _append(self, stream: str, group: records.Group) -> int:
-        if self._broken:
-            raise StorageError("an earlier write failed; open the archive again")
+        self._refuse_if_broken()
         entry = format_leaf(group.leaf)
         if len(entry) > MAX_ENTRY:
             raise UploadError("too-long", f"the address or the reason is too long for the log: {len(entry)} bytes")
@@ -142,8 +141,8 @@ class Writer:
             writer = self._segment(stream)
             placements = [writer.append(record) for record in group.records]
             return self._queue(group, entry, placements)
-        except BaseException:
-            self._broken = True
+        except BaseException as e:
+            self._broken = str(e)
             raise
 
     def _queue(self, group: records.Group, entry: bytes, placements: list[Placement]) -> int:
@@ -188,8 +187,7 @@ class Writer:
 
     def commit(self) -> None:
         """Return once everything added is on the disk and signed for."""
-        if self._broken:
-            raise StorageError("an earlier write failed; open the archive again")
+        self._refuse_if_broken()
         if not self._pending:
             return
         try:
@@ -201,8 +199,8 @@ class Writer:
             frame = format_frame(self._log.length, lengths, note)
             self._commits.append(frame)
             self._commits.sync()
-        except BaseException:
-            self._broken = True
+        except BaseException as e:
+            self._broken = str(e)
             raise
         self._lengths.update(lengths)
         pending, self._pending = self._pending, []
@@ -225,8 +223,14 @@ class Writer:
             self._log.publish(note)
             self.catalog.add(pending, lengths, progress)
         except (StorageError, sqlite3.Error) as e:
-            self._broken = True
+            self._broken = str(e)
             _log.warning("committed, but the catalog could not be brought up to date: %s", e)
+
+    def _refuse_if_broken(self) -> None:
+        if self._broken is not None:
+            raise StorageError(
+                f"an earlier write failed ({self._broken}); everything acknowledged is stored, run again to go on"
+            )
 
     def close(self) -> None:
         """Let the lock go. What was added and not committed is cut off by the next writer."""

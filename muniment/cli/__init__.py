@@ -107,6 +107,8 @@ def _fail_unexpectedly(error: Exception) -> int:
 
     if os.environ.get("MUNIMENT_TRACEBACK"):
         traceback.print_exception(error)
+    if type(error).__module__ == "sqlite3":
+        return _fail(f"the catalog is damaged or busy ({error}): run `muniment rebuild`", 10)
     return _fail(
         f"internal error, please report it: {type(error).__name__}: {error} (MUNIMENT_TRACEBACK=1 shows where)", 1
     )

@@ -32,6 +32,11 @@ def parse_checkpoint(text: str) -> Checkpoint:
         checkpoint = Checkpoint(lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True))
     except (IndexError, ValueError, binascii.Error) as e:
         raise ValueError("not a checkpoint") from e
-    if len(checkpoint.root) != 32 or not checkpoint.origin or format_checkpoint(checkpoint) != text:
+    if (
+        checkpoint.size < 0
+        or len(checkpoint.root) != 32
+        or not checkpoint.origin
+        or format_checkpoint(checkpoint) != text
+    ):
         raise ValueError("not a checkpoint")
     return checkpoint

@@ -1,0 +1,180 @@
+"""Damage is found and located, whatever byte it touches; an undamaged archive has no findings."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from muniment.archive.archive import Archive
+from muniment.archive.config import read_config
+from muniment.archive.verify import Finding, Request, Verification
+from muniment.errors import IntegrityError
+from tests.conftest import download, fill
+
+
+def verify(root: Path, **options) -> list[Finding]:
+    return list(Verification(root, read_config(root), Request(**options)).run())
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """A small archive with every kind of leaf, in several commits."""
+    from muniment.archive.archive import create
+    from muniment.model import Article, Attempt
+    from tests.conftest import NOW
+
+    root = create(tmp_path_factory.mktemp("small") / "archive", "test.example/log", NOW).root
+    with Archive(root) as archive, archive.writer() as writer:
+        for body in (b"<p>one</p>", b"<p>one</p>", b"<p>two</p>"):
+            added = writer.add_capture(download("https://example.org/a", body), [("articleKey", "k")])
+            if not added.unchanged:
+                writer.add_article(Article("t", body.decode(), extractor="t/1"), added.number, "https://example.org/a")
+            writer.commit()
+        writer.add_attempt(Attempt("https://example.org/b", NOW, "timeout", "slow"))
+        writer.commit()
+    return root
+
+
+def test_an_undamaged_archive_has_no_findings(small: Path) -> None:
+    for fast in (False, True):
+        verification = Verification(small, read_config(small), Request(fast=fast))
+        assert list(verification.run()) == []
+        tally = verification.tally
+        assert (tally.snapshots, tally.records, tally.log_size) == (3, 16, 8)
+
+
+@pytest.mark.parametrize(
+    "name", ["log/entries", "log/commits", "warc/2026/00000.warc.gz", "derived/2026/00000.warc.gz"]
+)
+def test_every_flipped_byte_is_found_in_its_file(small: Path, tmp_path: Path, name: str) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    path = root / name
+    data = path.read_bytes()
+    for i in range(0, len(data), 3):
+        path.write_bytes(data[:i] + bytes([data[i] ^ (1 << i % 8)]) + data[i + 1 :])
+        found = verify(root)
+        assert found, f"byte {i} of {name}"
+        assert name in {finding.file for finding in found}, f"byte {i} of {name}: {found}"
+    path.write_bytes(data)
+    assert verify(root) == []
+
+
+@pytest.mark.parametrize("name", ["warc/2026/00000.warc.gz", "derived/2026/00000.warc.gz"])
+def test_without_a_catalog_the_damaged_record_is_still_named(small: Path, tmp_path: Path, name: str) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    for path in root.glob("catalog.sqlite*"):
+        path.unlink()
+    with Archive(small) as archive:
+        rows = list(archive.catalog.all_placements())
+    data = (root / name).read_bytes()
+    for leaf, _, placement in rows:
+        if placement.segment == name:
+            at = placement.offset + placement.length // 2
+            (root / name).write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
+            found = verify(root)
+            assert [(f.snapshot, f.file, f.offset) for f in found] == [(leaf, name, placement.offset)]
+
+
+def test_a_removed_record_and_swapped_records_are_found(small: Path, tmp_path: Path) -> None:
+    name = "warc/2026/00000.warc.gz"
+    with Archive(small) as archive:
+        placements = [p for _, _, p in archive.catalog.all_placements() if p.segment == name]
+    data = (small / name).read_bytes()
+    members = [data[p.offset : p.offset + p.length] for p in placements]
+    removed = b"".join(members[:3] + members[4:])
+    swapped = b"".join([*members[:3], members[4], members[3], *members[5:]])
+    for kind, changed in (("removed", removed), ("swapped", swapped)):
+        root = tmp_path / kind
+        shutil.copytree(small, root)
+        (root / name).write_bytes(changed)
+        found = verify(root)
+        assert found, kind
+        assert {f.file for f in found if f.file} == {name}
+
+
+def test_bytes_and_files_that_no_commit_covers_are_reported(small: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    with (root / "warc/2026/00000.warc.gz").open("ab") as file:
+        file.write(b"more")
+    (root / "warc/2026/00007.warc.gz").write_bytes(b"x")
+    assert {(f.finding, f.file) for f in verify(root)} == {
+        ("uncommitted", "warc/2026/00000.warc.gz"),
+        ("unknown-file", "warc/2026/00007.warc.gz"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["log/entries", "log/commits", "warc/2026/00000.warc.gz", "derived/2026/00000.warc.gz"]
+)
+def test_a_cut_file_is_found_and_refused_for_writing(small: Path, tmp_path: Path, name: str) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    data = (root / name).read_bytes()
+    for length in (0, len(data) // 2, len(data) - 1):
+        (root / name).write_bytes(data[:length])
+        assert name in {finding.file for finding in verify(root)}
+        with Archive(root) as archive, pytest.raises(IntegrityError, match=name):
+            archive.writer()
+        assert (root / name).read_bytes() == data[:length], "damage is not repaired away"
+
+
+@pytest.mark.parametrize("name", ["log/entries", "log/commits"])
+def test_a_damaged_committed_byte_of_the_log_refuses_writing_and_says_where(
+    small: Path, tmp_path: Path, name: str
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    data = (root / name).read_bytes()
+    for i in range(0, len(data), 11):
+        (root / name).write_bytes(data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :])
+        with Archive(root) as archive, pytest.raises(IntegrityError, match=rf"{name} is damaged.* byte \d+"):
+            archive.writer()
+
+
+def test_a_log_rewritten_with_the_right_key_is_found_by_a_checkpoint_kept_elsewhere(new_archive) -> None:
+    kept, rewritten = new_archive("kept"), new_archive("rewritten")
+    shutil.copy(kept / "archive.toml", rewritten / "archive.toml")
+    fill(kept, 4)
+    checkpoint = (kept / "log/checkpoint").read_text()
+    verification = Verification(kept, read_config(kept), Request(checkpoints=[checkpoint]))
+    assert list(verification.run()) == []
+    assert verification.tally.anchored_up_to == verification.tally.log_size - 1
+    shutil.rmtree(rewritten / "log")
+    (rewritten / "log").mkdir()
+    shutil.rmtree(rewritten / "catalog.sqlite", ignore_errors=True)
+    fill(rewritten, 4)
+    assert verify(rewritten) == []
+    assert [f.finding for f in verify(rewritten, checkpoints=[checkpoint])] == ["rewritten"]
+
+
+def test_a_key_that_the_caller_brings_is_the_one_that_counts(small: Path, new_archive) -> None:
+    own, other = read_config(small).keys(), read_config(new_archive("other")).keys()
+    assert verify(small, keys=own) == []
+    assert {f.finding for f in verify(small, keys=other)} >= {"signature"}
+
+
+def test_verifying_one_snapshot_reads_its_records_only(small: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    with Archive(root) as archive:
+        placement = archive.catalog.placements(1)[0]
+    path = root / placement.segment
+    data = bytearray(path.read_bytes())
+    data[placement.offset + 20] ^= 1
+    path.write_bytes(data)
+    assert verify(root, numbers=[5]) == []
+    assert [f.snapshot for f in verify(root, numbers=[1])] == [1]
+    assert [f.snapshot for f in verify(root, numbers=[1], fast=True)] == [1]
+
+
+def test_fast_verify_without_a_catalog_says_so_and_reads_everything(small: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    for path in root.glob("catalog.sqlite*"):
+        path.unlink()
+    assert [f.finding for f in verify(root, fast=True)] == ["no-catalog"]

@@ -1,0 +1,69 @@
+"""Fixtures for every test: keys in a folder of the test's own, and small captures of our own making."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from muniment.archive.archive import Archive, create
+from muniment.model import Article, Capture, sha256
+
+NOW = datetime(2026, 11, 22, 8, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keys_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Private keys never land in the home of whoever runs the tests."""
+    before = os.environ.get("XDG_CONFIG_HOME")
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+    os.environ.pop("MUNIMENT_ARCHIVE", None)
+    yield
+    if before is None:
+        del os.environ["XDG_CONFIG_HOME"]
+    else:
+        os.environ["XDG_CONFIG_HOME"] = before
+
+
+@pytest.fixture
+def new_archive(tmp_path: Path) -> Callable[..., Path]:
+    """Makes an archive; returns its folder."""
+
+    def make(name: str = "archive") -> Path:
+        return create(tmp_path / name, "test.example/log", NOW).root
+
+    return make
+
+
+@pytest.fixture
+def root(new_archive: Callable[..., Path]) -> Path:
+    return new_archive()
+
+
+def upload(name: str, content: bytes) -> Capture:
+    """A capture of an uploaded file."""
+    return Capture(f"file:///{name}", NOW, "resource", content, content, sha256(content), "text/plain")
+
+
+def download(url: str, body: bytes, *, headers: bytes = b"", status: int = 200) -> Capture:
+    """A capture of an HTTP response, as the fetcher makes it."""
+    head = b"HTTP/1.1 %d OK\r\nContent-Type: text/html\r\n%sContent-Length: %d\r\n\r\n" % (status, headers, len(body))
+    return Capture(
+        url, NOW, "response", head + body, body, sha256(body), "text/html", request=b"GET / HTTP/1.1\r\n\r\n",
+        status=status, address="203.0.113.7", facts=(("fetchTimeMs", "12"),),
+    )  # fmt: skip
+
+
+def fill(root: Path, count: int, *, group: int = 10) -> None:
+    """Add `count` articles, committed in groups."""
+    with Archive(root) as archive, archive.writer() as writer:
+        for i in range(count):
+            added = writer.add_capture(upload(f"{i}.txt", b"article %d " % i * 40), [("articleKey", f"key-{i}")])
+            article = Article(f"Title {i}", f"The text of article {i}.\n" * 8, extractor="test/1")
+            writer.add_article(article, added.number, f"file:///{i}.txt", source="tests")
+            if i % group == group - 1:
+                writer.commit()
+        writer.commit()
