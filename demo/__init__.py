@@ -1,0 +1,1 @@
+"""The demonstration: a small news site of our own writing, and files to upload."""
