@@ -1,0 +1,288 @@
+"""URL to captures: redirects, retries, limits and manners around one guarded transport.
+
+START HERE: `Fetcher(FetchPolicy()).fetch(url)`. Each hop is normalised, asked for in robots.txt, looked up
+once, checked, connected to at the checked address, and kept as the bytes that crossed the wire.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from muniment import __version__
+from muniment.errors import FetchError, UsageError
+from muniment.ingest.address import Lookup, look_up, resolve
+from muniment.ingest.http import Exchange, StoredResponse, get_request, retry_after
+from muniment.ingest.robots import MAX_REDIRECTS as ROBOTS_REDIRECTS
+from muniment.ingest.robots import MAX_ROBOTS, RobotsGate
+from muniment.ingest.transport import Dial, Limits, Reply, dial, send_request
+from muniment.ingest.urls import follow, host_of, normalise_target, port_of
+from muniment.model import Attempt, Capture, Fetched, sha256
+
+if TYPE_CHECKING:
+    import ssl
+
+USER_AGENT = f"muniment/{__version__} (archives articles; obeys robots.txt)"
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+_TRANSIENT = {"connect", "cut", "dns-temporary", "timeout"}
+_TRANSIENT_STATUS = {408, 425, 429}
+_PERMANENT_5XX = {501, 505}
+_HOSTS_KEPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPolicy:
+    """How to fetch. Times in seconds, sizes in bytes.
+
+    `first_byte_timeout` bounds each silence of a server, `total_timeout` one request with its answer,
+    `url_timeout` one URL with its redirects, retries and waits. `max_size` is the response as it crosses the
+    wire, head included. Before retry n the wait is `backoff` times 2**n, or what Retry-After asks; where
+    that is over `max_wait`, there is none. `resolve` maps hosts to addresses (address.parse_override).
+    `delay` is kept between two requests to one host.
+    """
+
+    allow_private: bool = False
+    resolve: Mapping[str, str] = field(default_factory=dict)
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 30.0
+    total_timeout: float = 120.0
+    url_timeout: float = 300.0
+    max_size: int = 64 << 20
+    max_redirects: int = 10
+    retries: int = 2
+    backoff: float = 1.0
+    max_wait: float = 30.0
+    respect_robots: bool = True
+    user_agent: str = USER_AGENT
+    delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", self.user_agent):
+            raise UsageError(f"the user agent {self.user_agent!r} cannot be sent: use printable ASCII")
+        if self.retries < 0:
+            raise UsageError(f"{self.retries} retries: use 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What one chain of hops may take; `end` is on the monotonic clock."""
+
+    end: float
+    size: int
+    redirects: int
+    ask_robots: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """One request's outcome, and the seconds to wait before another try (None: it would be no use)."""
+
+    outcome: Capture | Attempt
+    wait: float | None = None
+
+
+class Fetcher:
+    """Fetches under one policy; may be shared by threads.
+
+    `ssl_context` replaces the system's trust store, `lookup` its resolver (the answers are checked all the same), and
+    `dial` what connects to a checked address.
+    """
+
+    def __init__(
+        self,
+        policy: FetchPolicy | None = None,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        lookup: Lookup = look_up,
+        dial: Dial = dial,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._policy = policy or FetchPolicy()
+        self._ssl_context = ssl_context
+        self._lookup = lookup
+        self._dial = dial
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._next_turn: dict[str, float] = {}
+        self._robots = RobotsGate(self._fetch_robots, self._policy.user_agent, clock)
+
+    def fetch(self, url: str) -> Fetched:
+        """Each redirect as a capture, then the capture or why there is none.
+
+        Raises FetchError("bad-url") where `url` is nothing to fetch; everything later is an Attempt. Its
+        reasons: address, bad-url (a redirect to none), connect, cut, dns, dns-temporary, http-STATUS,
+        protocol, redirect-loop, robots, timeout, tls, too-large, too-many-redirects.
+        """
+        policy = self._policy
+        end = time.monotonic() + policy.url_timeout
+        bounds = _Bounds(end, policy.max_size, policy.max_redirects, policy.respect_robots)
+        return self._follow(normalise_target(url), bounds)
+
+    def _fetch_robots(self, url: str) -> Fetched:
+        end = time.monotonic() + self._policy.total_timeout
+        size = min(self._policy.max_size, MAX_ROBOTS + (64 << 10))
+        return self._follow(url, _Bounds(end, size, ROBOTS_REDIRECTS, ask_robots=False))
+
+    def _follow(self, url: str, bounds: _Bounds) -> Fetched:
+        redirects: list[Capture] = []
+        via: str | None = None
+        while True:
+            outcome = self._hop(url, via, bounds)
+            if isinstance(outcome, Attempt) or outcome.location is None:
+                return Fetched(tuple(redirects), outcome)
+            redirects.append(outcome)
+            problem = _redirect_problem(redirects, bounds.redirects)
+            if problem is not None:
+                attempt = Attempt(url, outcome.captured_at, problem.reason, str(problem))
+                return Fetched(tuple(redirects), attempt)
+            via, url = url, outcome.location
+
+    def _hop(self, url: str, via: str | None, bounds: _Bounds) -> Capture | Attempt:
+        """One address, asked until it answers or asking is no use."""
+        if bounds.ask_robots:
+            try:
+                self._robots.check(url)
+            except FetchError as e:
+                return Attempt(url, self._clock(), e.reason, str(e))
+        for retry in range(self._policy.retries + 1):
+            tried = self._try(url, via, bounds, self._policy.backoff * 2**retry)
+            last = retry == self._policy.retries
+            if last or tried.wait is None or time.monotonic() + tried.wait >= bounds.end:
+                break
+            self._sleep(tried.wait)
+        if retry and isinstance(tried.outcome, Attempt):
+            return replace(tried.outcome, detail=f"{tried.outcome.detail}; tried {retry + 1} times")
+        return tried.outcome
+
+    def _try(self, url: str, via: str | None, bounds: _Bounds, backoff: float) -> _Tried:
+        """One request."""
+        self._wait_for_turn(host_of(url))
+        started, clock = self._clock(), time.monotonic()
+        try:
+            reply = self._ask(url, bounds)
+        except FetchError as e:
+            attempt = Attempt(url, started, e.reason, str(e))
+            return _Tried(attempt, backoff if e.reason in _TRANSIENT else None)
+        response = reply.exchange.response()
+        facts = _facts(reply, via, round((time.monotonic() - clock) * 1000), self._overridden(url))
+        capture = _capture(url, started, reply, response, facts)
+        if reply.failure is not None:
+            attempt = Attempt(url, started, reply.failure.reason, str(reply.failure), capture)
+            return _Tried(attempt, backoff if reply.failure.reason in _TRANSIENT else None)
+        assert capture is not None and response is not None  # no failure: a whole response came
+        return self._judge(capture, response, backoff)
+
+    def _ask(self, url: str, bounds: _Bounds) -> Reply:
+        policy = self._policy
+        host, port = host_of(url), port_of(url)
+        endpoints = resolve(
+            host, port, allow_private=policy.allow_private, overrides=policy.resolve, lookup=self._lookup
+        )
+        exchange = Exchange(*get_request(url, policy.user_agent))
+        total = min(policy.total_timeout, bounds.end - time.monotonic())
+        limits = Limits(policy.connect_timeout, policy.first_byte_timeout, total, bounds.size)
+        tls = (self._context(), host) if url.startswith("https:") else None
+        return send_request(exchange, endpoints, tls, limits, self._dial)
+
+    def _judge(self, capture: Capture, response: StoredResponse, backoff: float) -> _Tried:
+        """What a whole response means: a capture (a page or a redirect), or an attempt with its bytes."""
+        url, at = capture.uri, capture.captured_at
+        if 200 <= response.status < 300:
+            return _Tried(capture)
+        if response.status in _REDIRECTS and response.location is not None:
+            try:
+                return _Tried(replace(capture, location=follow(url, response.location)))
+            except FetchError as e:
+                return _Tried(Attempt(url, at, e.reason, f"{url} redirects to what is no address: {e}", capture))
+        attempt = Attempt(url, at, f"http-{response.status}", f"{url} answers {response.status}", capture)
+        server_error = response.status >= 500 and response.status not in _PERMANENT_5XX
+        if not server_error and response.status not in _TRANSIENT_STATUS:
+            return _Tried(attempt)
+        wait = max(backoff, retry_after(response, self._clock()))
+        return _Tried(attempt, wait if wait <= self._policy.max_wait else None)
+
+    def _overridden(self, url: str) -> bool:
+        host = host_of(url)
+        return host in self._policy.resolve or f"{host}:{port_of(url)}" in self._policy.resolve
+
+    def _context(self) -> ssl.SSLContext:
+        """One context for all: loading the trust store takes longer than a request."""
+        with self._lock:
+            if self._ssl_context is None:
+                import ssl
+
+                self._ssl_context = ssl.create_default_context()
+                self._ssl_context.set_alpn_protocols(["http/1.1"])
+            return self._ssl_context
+
+    def _wait_for_turn(self, host: str) -> None:
+        if self._policy.delay <= 0:
+            return
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next_turn.get(host, now))
+            if len(self._next_turn) >= _HOSTS_KEPT:
+                self._next_turn = {h: t for h, t in self._next_turn.items() if t > now}
+            self._next_turn[host] = turn + self._policy.delay
+        if turn > now:
+            self._sleep(turn - now)
+
+
+def _redirect_problem(redirects: list[Capture], limit: int) -> FetchError | None:
+    target = redirects[-1].location
+    if any(target == capture.uri for capture in redirects):
+        return FetchError("redirect-loop", f"{redirects[-1].uri} leads back to {target}")
+    if len(redirects) > limit:
+        return FetchError("too-many-redirects", f"over {limit} redirects from {redirects[0].uri}")
+    return None
+
+
+def _capture(
+    url: str,
+    started: datetime,
+    reply: Reply,
+    response: StoredResponse | None,
+    facts: tuple[tuple[str, str], ...],
+) -> Capture | None:
+    """The bytes that came, where any did; without a readable head they have no status and an empty body."""
+    block = reply.exchange.block()
+    if not block:
+        return None
+    body = response.body if response else b""
+    return Capture(
+        uri=url,
+        captured_at=started,
+        kind="response",
+        block=block,
+        body=body,
+        payload=sha256(body),
+        media_type=response.media_type if response else "application/octet-stream",
+        charset=response.charset if response else None,
+        content_encoding=response.content_encoding if response else None,
+        request=reply.exchange.request,
+        status=response.status if response else None,
+        address=reply.address,
+        transfer_coded=response.transfer_coded if response else False,
+        truncated=reply.truncated,
+        facts=facts,
+    )
+
+
+def _facts(reply: Reply, via: str | None, milliseconds: int, overridden: bool) -> tuple[tuple[str, str], ...]:
+    import h11
+
+    facts = [("fetchTimeMs", str(milliseconds)), ("client", f"muniment/{__version__} {h11.PRODUCT_ID}")]
+    if via is not None:
+        facts.append(("via", via))
+    if overridden:
+        facts.append(("resolved-by", "an override of the operator, not by name lookup"))
+    facts += [("interim-response", str(status)) for status in reply.exchange.interim]
+    return tuple(facts) + reply.facts

@@ -1,0 +1,118 @@
+"""robots.txt by RFC 9309: reading what servers serve under that name, and asking it before each request."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from muniment.errors import FetchError
+from muniment.ingest.urls import origin_of
+from muniment.model import Attempt, Fetched
+
+MAX_ROBOTS = 500 * 1024
+MAX_REDIRECTS = 5
+
+_GOOD_FOR = timedelta(hours=24)
+_BAD_FOR = timedelta(minutes=5)
+_ORIGINS_KEPT = 256
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# No page is fetched whose host cannot be reached, and the reason is then not its robots.txt.
+_NETWORK = {"address", "dns", "dns-temporary", "connect", "timeout", "tls"}
+
+
+class Rules:
+    """One robots.txt. What is no rule (the lines of an HTML page) is passed over; `Rules(b"")` allows everything."""
+
+    def __init__(self, body: bytes, content_encoding: str | None = None) -> None:
+        from protego import Protego
+
+        self._rules = Protego.parse(decode_robots(body, content_encoding))
+
+    def allows(self, url: str, token: str) -> bool:
+        """Whether a robot that names itself `token` may fetch an absolute, percent-encoded URL."""
+        return self._rules.can_fetch(url, token)
+
+
+class RobotsGate:
+    """Asks each origin's robots.txt, fetched once a day through `fetch`, which is the same guarded transport.
+
+    `fetch` takes the URL of a robots.txt and follows up to five redirects. The newest 256 origins are kept.
+    """
+
+    def __init__(self, fetch: Callable[[str], Fetched], user_agent: str, clock: Callable[[], datetime]) -> None:
+        self._fetch = fetch
+        self._token = product_token(user_agent)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, tuple[datetime, Rules | FetchError]] = OrderedDict()
+
+    def check(self, url: str) -> None:
+        """Raises FetchError: "robots" where `url` may not be fetched, or why its host did not answer."""
+        origin = origin_of(url)
+        rules = self._rules(origin)
+        if isinstance(rules, FetchError):
+            raise FetchError(rules.reason, str(rules))
+        if not rules.allows(url, self._token):
+            raise FetchError("robots", f"{origin}/robots.txt does not let {self._token} fetch {url}")
+
+    def _rules(self, origin: str) -> Rules | FetchError:
+        with self._lock:
+            expires, rules = self._known.get(origin, (None, None))
+        if rules is not None and expires is not None and self._clock() < expires:
+            return rules
+        rules = read_answer(origin, self._fetch(f"{origin}/robots.txt"))
+        lifetime = _BAD_FOR if isinstance(rules, FetchError) else _GOOD_FOR
+        with self._lock:
+            self._known[origin] = (self._clock() + lifetime, rules)
+            self._known.move_to_end(origin)
+            while len(self._known) > _ORIGINS_KEPT:
+                self._known.popitem(last=False)
+        return rules
+
+
+def read_answer(origin: str, fetched: Fetched) -> Rules | FetchError:
+    """The rules that an answer to `/robots.txt` sets (RFC 9309 section 2.3.1).
+
+    A file: its first 500 KiB. "Unavailable" (4xx, too many redirects): everything is allowed. "Unreachable"
+    (5xx, broken off, a redirect to nowhere): nothing is, for now.
+    """
+    outcome = fetched.outcome
+    if not isinstance(outcome, Attempt):
+        return Rules(outcome.body, outcome.content_encoding)
+    if outcome.reason == "too-large" and outcome.capture is not None:
+        return Rules(outcome.capture.body, outcome.capture.content_encoding)
+    if re.fullmatch(r"http-[34]\d\d|too-many-redirects|redirect-loop", outcome.reason):
+        return Rules(b"")
+    if outcome.reason in _NETWORK and origin_of(outcome.uri) == origin:
+        return FetchError(outcome.reason, outcome.detail)
+    return FetchError(
+        "robots",
+        f"{origin}/robots.txt cannot be read now ({outcome.detail}), which counts as a refusal (RFC 9309)",
+    )
+
+
+def decode_robots(body: bytes, content_encoding: str | None = None) -> str:
+    """The first 500 KiB as text, UTF-8 unless a mark says UTF-16, without a line that the limit cuts."""
+    if content_encoding in ("gzip", "x-gzip", "deflate"):
+        try:
+            body = zlib.decompressobj(wbits=47).decompress(body, MAX_ROBOTS + 1)
+        except zlib.error:
+            return ""
+    if len(body) > MAX_ROBOTS:
+        body = body[:MAX_ROBOTS]
+        body = body[: max(body.rfind(b"\n"), body.rfind(b"\r")) + 1]
+    for mark, encoding in _BOMS:
+        if body.startswith(mark):
+            return body.removeprefix(mark).decode(encoding, "replace")
+    return body.decode("utf-8", "replace")
+
+
+def product_token(user_agent: str) -> str:
+    """The name that robots.txt knows us by: `muniment` of `muniment/0.1 (...)` (RFC 9309, 2.2.1)."""
+    match = re.match(r"[A-Za-z_-]+", user_agent)
+    return match[0] if match else "muniment"
