@@ -1,71 +1,33 @@
 """The product in a few functions. START HERE.
 
-    add         targets -> captures -> articles -> the archive -> the index
-    index_new   brings the index up to the log
-    find        query text -> results
+    add         targets -> captures -> articles -> the archive -> the index     (adding.py)
+    index_new   brings the index up to the log                                  (indexing.py)
+    find        query text -> typed tree -> the engine -> hits with their snapshots and snippets
+    reindex     the index anew from the archive; rebuild, the catalog and tiles too
 
-Each room below does one thing and knows none of the others; this module is the one joint (docs/architecture.md).
+Each room (ingest, archive, index, search) knows none of the others; they are joined here and in the two modules named.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from muniment.archive.archive import Archive
-from muniment.errors import IndexBehind, ItemError, Locked, UploadError
-from muniment.model import Article, Attempt, Capture, Declared, Fetched, Snapshot
+from muniment.errors import IndexBehind, Locked, StorageError
+from muniment.model import Snapshot
 
 if TYPE_CHECKING:
-    from muniment.archive.writer import Writer
-    from muniment.index.engine import Document, Engine
-    from muniment.ingest.clean.workers import Workers
+    from muniment.adding import Added, AddOptions
+    from muniment.index.engine import Engine, Facet, Sort
+    from muniment.index.query import Query
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import Target
-
-_log = logging.getLogger(__name__)
-
-GROUP_ITEMS = 100
-GROUP_BYTES = 64 << 20
-GROUP_SECONDS = 1.0
-FETCHES_AHEAD = 8
-INDEX_COMMIT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of one target. `snapshot` is the number of the capture that holds its bytes."""
-
-    target: str
-    state: Literal["stored", "unchanged", "failed", "skipped"]
-    snapshot: int | None = None
-    url: str | None = None
-    title: str | None = None
-    published: str | None = None
-    source: str | None = None
-    problem: str | None = None
-    error: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AddOptions:
-    """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload."""
-
-    processes: int | None = None
-    max_size: int = 128 << 20
-    wait: float = 0.0
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-# ---- adding
+    from muniment.search.results import Filters
+    from muniment.search.snippets import Snippet
 
 
 def add(
@@ -76,6 +38,9 @@ def add(
     A target that fails is recorded in the log as an attempt and the rest go on. `fetcher` is called when the first URL
     comes. Raises Locked, IntegrityError, StorageError (everything yielded is stored).
     """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from muniment.adding import FETCHES_AHEAD, Batch, clean_items, gather
     from muniment.ingest.clean.workers import Workers
 
     with (
@@ -83,10 +48,10 @@ def add(
         Workers(options.processes) as workers,
         ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch") as threads,
     ):
-        batch = _Batch(archive, writer, options.clock)
-        gathered = _gather(targets, fetcher, options, threads)
+        batch = Batch(archive, writer)
+        captured = gather(targets, fetcher, options, threads)
         try:
-            for item in _clean(gathered, writer, workers):
+            for item in clean_items(captured, writer, workers):
                 if item is not None:
                     batch.store(item)
                 if item is None or batch.is_due():
@@ -97,275 +62,117 @@ def add(
             batch.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A target on its way: what fetching or reading gave, then what cleaning made of it."""
-
-    target: Target
-    outcome: Capture | Attempt
-    redirects: tuple[Capture, ...] = ()
-    article: Article | None = None
-
-
-def _gather(
-    targets: Iterable[Target], fetcher: Callable[[], Fetcher], options: AddOptions, threads: ThreadPoolExecutor
-) -> Iterator[_Item | None]:
-    """The captures of the targets, in order; None where the next one has to be waited for.
-
-    URLs are fetched a few at a time; files are read when their turn comes, so that few are in memory.
-    """
-    window: deque[tuple[Target, Future[Fetched] | None]] = deque()
-    source = iter(targets)
-    exhausted = False
-    while window or not exhausted:
-        while not exhausted and len(window) < FETCHES_AHEAD:
-            target = next(source, None)
-            if target is None:
-                exhausted = True
-            else:
-                wanted = target.url if target.problem is None else None
-                window.append((target, threads.submit(fetcher().fetch, wanted) if wanted else None))
-        if window:
-            target, future = window.popleft()
-            if future is not None and not future.done():
-                yield None
-            yield _gathered(target, future, options)
-
-
-def _gathered(target: Target, future: Future[Fetched] | None, options: AddOptions) -> _Item:
-    from muniment.ingest.upload import read_target
-
-    try:
-        if target.problem is not None:
-            raise UploadError("bad-target", target.problem)
-        if future is None:
-            return _Item(target, read_target(target, options.clock(), options.max_size))
-        fetched = future.result()
-        return _Item(target, fetched.outcome, fetched.redirects)
-    except ItemError as e:
-        return _Item(target, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
-
-
-def _attempted_uri(target: Target) -> str:
-    """A URI that names what was tried, where that is no address itself."""
-    from urllib.parse import quote
-
-    from muniment.ingest.upload import file_uri
-
-    if target.path is not None:
-        return file_uri(target.path)
-    return "urn:x-muniment:" + quote(target.url or target.name)[:4096]
-
-
-def _clean(items: Iterator[_Item | None], writer: Writer, workers: Workers) -> Iterator[_Item | None]:
-    """The items with their articles, in order; a few are with the workers at any time."""
-    window: deque[tuple[_Item, Future[Article] | None]] = deque()
-    for item in items:
-        if item is not None:
-            window.append((item, _submit(item, writer, workers)))
-        while window and (item is None or len(window) > 2 * workers.count):
-            yield _cleaned(*window.popleft())
-        if item is None:
-            yield None
-    while window:
-        yield _cleaned(*window.popleft())
-
-
-def _submit(item: _Item, writer: Writer, workers: Workers) -> Future[Article] | None:
-    from muniment.ingest.clean import CleanJob
-
-    capture, declared = item.outcome, item.target.declared
-    if isinstance(capture, Attempt):
-        return None
-    if declared == Declared() and (original := writer.holds(capture)) is not None and writer.has_article(original):
-        return None
-    file_name = item.target.path.name if item.target.path else None
-    return workers.submit(
-        CleanJob(
-            payload=capture.body,
-            media_type=capture.media_type,
-            captured_at=capture.captured_at,
-            uri=capture.uri,
-            charset=capture.charset,
-            content_encoding=capture.content_encoding,
-            declared=declared,
-            file_name=file_name,
-        )
-    )
-
-
-def _cleaned(item: _Item, future: Future[Article] | None) -> _Item:
-    return item if future is None else replace(item, article=future.result())
-
-
-class _Batch:
-    """Items stored and not yet committed, and their commit; the index follows some way behind."""
-
-    def __init__(self, archive: Archive, writer: Writer, clock: Callable[[], datetime]):
-        self._archive, self._writer, self._clock = archive, writer, clock
-        self._results: list[Added] = []
-        self._size = 0
-        self._begun = time.monotonic()
-        self._indexer: Indexer | None = None
-
-    def is_due(self) -> bool:
-        waited = time.monotonic() - self._begun
-        return len(self._results) >= GROUP_ITEMS or self._size >= GROUP_BYTES or waited >= GROUP_SECONDS
-
-    def store(self, item: _Item) -> None:
-        try:
-            for redirect in item.redirects:
-                self._writer.add_capture(redirect, _facts(redirect.uri, item.target, redirect.uri))
-            self._results.append(self._store_outcome(item))
-        except ItemError as e:
-            self._results.append(Added(item.target.name, "failed", error=str(e), reason=e.reason))
-
-    def _store_outcome(self, item: _Item) -> Added:
-        outcome, target = item.outcome, item.target
-        if isinstance(outcome, Attempt):
-            self._writer.add_attempt(outcome, _facts(outcome.uri, target, target.url))
-            return Added(target.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
-        url = outcome.uri if outcome.uri.startswith("http") else None
-        self._size += len(outcome.block)
-        appended = self._writer.add_capture(outcome, _facts(outcome.uri, target, url))
-        source = target.declared.source or self._source(url)
-        if item.article is None or (appended.unchanged and self._says_nothing_new(item, appended.original, source)):
-            return Added(target.name, "unchanged", appended.original, url)
-        article, tags = item.article, target.declared.tags
-        self._writer.add_article(article, appended.original, outcome.uri, source=source, tags=tags)
-        published = article.published.date if article.published else None
-        return Added(target.name, "stored", appended.original, url, article.title, published, source, article.problem)
-
-    def _says_nothing_new(self, item: _Item, original: int, source: str | None) -> bool:
-        """Whether the same bytes, perhaps declared otherwise, give the article that is there already."""
-        if not self._writer.has_article(original):
-            return False
-        if item.target.declared == Declared():
-            return True
-        held = self._writer.catalog.snapshots([original])
-        if not held or item.article is None:
-            return bool(held)
-        return _described(held[0]) == _described_new(item.article, source, item.target.declared.tags)
-
-    def _source(self, url: str | None) -> str | None:
-        from muniment.ingest.urls import host_of, source_of
-
-        if url is None:
-            return None
-        names = self._archive.config.sources
-        return names.get(host_of(url)) or names.get(source_of(url)) or source_of(url)
-
-    def commit(self) -> Iterator[Added]:
-        """Commit what was stored, then yield it: only now may anyone call it stored."""
-        self._writer.commit()
-        results, self._results = self._results, []
-        self._size, self._begun = 0, time.monotonic()
-        for result in results:
-            if result.state == "unchanged" and result.snapshot is not None:
-                result = self._with_article(result)
-            yield result
-        self._index()
-
-    def _with_article(self, result: Added) -> Added:
-        held = self._writer.catalog.snapshots([result.snapshot or 0])
-        return (
-            replace(result, title=held[0].title, published=held[0].published, source=held[0].source) if held else result
-        )
-
-    def _index(self) -> None:
-        self._archive.refresh()
-        try:
-            self._indexer = self._indexer or Indexer(self._archive)
-            self._indexer.take_new()
-        except (IndexBehind, Locked) as e:
-            _log.warning("stored, but not indexed yet: %s", e)
-
-    def close(self) -> None:
-        if self._indexer is not None:
-            self._indexer.close()
-
-
-def _described(held: Snapshot) -> tuple[object, ...]:
-    return held.title, held.published, held.source, held.language, held.authors, held.tags
-
-
-def _described_new(article: Article, source: str | None, tags: tuple[str, ...]) -> tuple[object, ...]:
-    published = article.published.date if article.published else None
-    return article.title, published, source, article.language, article.authors, tags
-
-
-def _facts(uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
-    """What the metadata record says besides what the capture knows: identity, address, declarations."""
-    from muniment.ingest.urls import article_key
-
-    declared = target.declared
-    facts = [("articleKey", article_key(uri))]
-    if url:
-        facts.append(("articleUrl", url))
-    for name in ("title", "published", "source", "language"):
-        if value := getattr(declared, name):
-            facts.append((f"declared-{name}", value))
-    facts += [("declared-author", author) for author in declared.authors]
-    facts += [("declared-tag", tag) for tag in declared.tags]
-    return facts
-
-
-# ---- indexing
-
-
-class Indexer:
-    """Feeds an engine from the archive. Close it, or what it took in since its last commit is taken in again."""
-
-    def __init__(self, archive: Archive, engine: Engine | None = None):
-        from muniment.index import generations
-
-        self._archive = archive
-        root = archive.root / "index"
-        self.engine = engine or generations.open_current(root) or generations.create(root)
-        state = self.engine.state()
-        if not state.current:
-            self.engine.close()
-            raise IndexBehind("the index was built by another version of muniment: run `muniment reindex`")
-        self._reached = self._committed = state.log_size
-
-    def take_new(self, progress: Callable[[int], None] = lambda reached: None) -> None:
-        """Take in what the log gained; durable after `commit()`, and every some thousand articles."""
-        group: list[Document] = []
-        start, end = self._reached, self._archive.progress.size
-        for derivation, number, newest, superseded in self._archive.catalog.derivations(start, end):
-            group.append(_document(self._archive, number, newest))
-            if superseded is not None:
-                group.append(_document(self._archive, superseded, False))
-            if len(group) >= 200:
-                self.engine.add(group)
-                group = []
-                self._reached = derivation + 1
-                progress(self._reached)
-                if self._reached - self._committed >= INDEX_COMMIT:
-                    self.commit()
-        self.engine.add(group)
-        self._reached = end
-        progress(end)
-
-    def commit(self) -> None:
-        if self._reached != self._committed:
-            self.engine.commit(self._reached)
-            self._committed = self._reached
-
-    def close(self) -> None:
-        try:
-            self.commit()
-        finally:
-            self.engine.close()
-
-
 def index_new(archive: Archive) -> None:
     """Bring the index up to the log. Raises Locked where another process is at it, IndexBehind where it cannot be."""
+    from muniment.indexing import Indexer
+
     indexer = Indexer(archive)
     try:
         indexer.take_new()
     finally:
         indexer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search as it is asked for. `limit` None gives every hit; `facets` are names of index.engine.FACETS."""
+
+    text: str
+    filters: Filters | None = None
+    sort: Sort = "relevance"
+    limit: int | None = 10
+    offset: int = 0
+    facets: Sequence[str] = ()
+    facet_limit: int = 10
+    versions: bool = False
+    snippets: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One hit: the snapshot, its score, the passage that matches, and how many versions its article has."""
+
+    snapshot: Snapshot
+    score: float
+    snippet: Snippet | None
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What was found, and in how much of the archive: the index holds `indexed` of `articles` articles."""
+
+    search: Search
+    tree: Query
+    total: int
+    hits: Sequence[Found]
+    facets: Mapping[str, Sequence[Facet]]
+    articles: int
+    indexed: int
+    log_size: int
+    took: float
+
+
+def find(archive: Archive, search: Search) -> Results:
+    """Search the archive. Raises QueryError; IndexBehind where there is no index that could answer.
+
+    An index that lacks articles catches up first; where it cannot (another process is at it), the results say so.
+    """
+    from muniment.search import language
+    from muniment.search.results import Filters, Page, filtered
+    from muniment.search.results import search as run
+
+    begun = time.perf_counter()
+    tree = filtered(language.parse(search.text), search.filters or Filters())
+    with open_index(archive) as engine:
+        limit = max(1, engine.count()) if search.limit is None else search.limit
+        page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit)
+        hits = run(engine, tree, page, versions=search.versions)
+        indexed = engine.count()
+    held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in hits.hits])}
+    versions = archive.catalog.version_counts([snapshot.key for snapshot in held.values()])
+    found = [
+        Found(
+            snapshot := held[hit.number],
+            hit.score,
+            _snippet(archive, snapshot, tree) if search.snippets else None,
+            versions.get(snapshot.key, 1),
+        )
+        for hit in hits.hits
+    ]
+    took = time.perf_counter() - begun
+    return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
+
+
+def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> Snippet:
+    from muniment.search.snippets import snippet
+
+    return snippet(archive.text(snapshot), tree, snapshot.language)
+
+
+def open_index(archive: Archive) -> Engine:
+    """The index in use, brought up to the log where that is possible now. Raises IndexBehind where there is none."""
+    from muniment.index import generations
+
+    root = archive.root / "index"
+    engine = generations.open_current(root)
+    if engine is not None:
+        state = engine.state()
+        if not state.current:
+            engine.close()
+            raise IndexBehind("the index was built by another version of muniment: run `muniment reindex`")
+        if state.log_size >= archive.progress.size:
+            return engine
+        engine.close()
+    try:
+        index_new(archive)
+    except (Locked, StorageError) as e:
+        if engine is None:
+            raise IndexBehind(f"there is no index yet, and none can be made now: {e}") from e
+    current = generations.open_current(root)
+    if current is None:
+        raise IndexBehind("there is no index: run `muniment reindex`")
+    return current
 
 
 def reindex(archive: Archive, engine: str | None, progress: Callable[[int], None]) -> int:
@@ -375,6 +182,7 @@ def reindex(archive: Archive, engine: str | None, progress: Callable[[int], None
     """
     from muniment.durable import Lock
     from muniment.index import generations
+    from muniment.indexing import Indexer
 
     root = archive.root / "index"
     lock = Lock(archive.root / "lock")
@@ -424,36 +232,3 @@ def index_state(archive: Archive) -> dict[str, str | int | None]:
         found = engine.state()
         problem = None if found.current else "built by another version: run `muniment reindex`"
         return {**state, "indexed": engine.count(), "log_size": found.log_size, "problem": problem}
-
-
-def _document(archive: Archive, number: int, newest: bool) -> Document:
-    from muniment.index.engine import Document
-
-    snapshot = archive.snapshot(number)
-    return Document(
-        number=number,
-        article=snapshot.key,
-        latest=newest,
-        title=snapshot.title or "",
-        text=archive.text(snapshot),
-        captured=snapshot.captured_at,
-        authors=snapshot.authors,
-        source=snapshot.source,
-        hosts=_hosts(snapshot.url),
-        language=snapshot.language,
-        tags=snapshot.tags,
-        published=snapshot.published,
-    )
-
-
-def _hosts(url: str | None) -> tuple[str, ...]:
-    """The host of an address and its parent domains, in ASCII and as people write them, for `site:`."""
-    from muniment.ingest.urls import host_of, source_of
-
-    if url is None:
-        return ()
-    names: dict[str, None] = {}
-    for host in (host_of(url), source_of(url)):
-        labels = host.split(".")
-        names.update((".".join(labels[i:]), None) for i in range(len(labels)))
-    return tuple(names)

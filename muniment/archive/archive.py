@@ -99,7 +99,7 @@ class Archive:
 
     def __init__(self, root: Path):
         self.root = root
-        self.lag = 0
+        self.lag = self._lagging_articles = 0
         if not (root / "archive.toml").is_file():
             raise NoArchive(f"no archive in {root}: make one with `muniment init {root}`")
         self.catalog = self._open_catalog()
@@ -142,9 +142,7 @@ class Archive:
         except (Locked, StorageError):
             if catalog is None:
                 raise
-            since = catalog.progress()
-            committed = recovery.read_committed(self.root, self.config.origin, since, catalog.lengths())
-            self.lag = committed.checkpoint.size - since.size
+            self._measure_lag(catalog)
             return catalog
         try:
             if catalog is not None:
@@ -156,7 +154,27 @@ class Archive:
         finally:
             lock.release()
 
+    def _measure_lag(self, catalog: Catalog) -> None:
+        """Count what is committed and not catalogued, so that a search can say what it does not see."""
+        from muniment.archive import recovery
+        from muniment.archive.log import read_entries
+        from muniment.formats.leaf import parse_leaf
+
+        since = catalog.progress()
+        committed = recovery.read_committed(self.root, self.config.origin, since, catalog.lengths())
+        self.lag = committed.checkpoint.size - since.size
+        try:
+            entries = read_entries(self.root / "log" / "entries", since.entries, committed.entries)
+            self._lagging_articles = sum(parse_leaf(entry).type == "derivation" for entry in entries)
+        except (OSError, ValueError) as e:
+            raise IntegrityError(f"log/entries is damaged after byte {since.entries}: {e}") from e
+
     # ---- reading
+
+    @property
+    def articles(self) -> int:
+        """How many articles the log holds, catalogued or not."""
+        return self.progress.articles + self._lagging_articles
 
     @property
     def size(self) -> int:
@@ -173,7 +191,7 @@ class Archive:
     def refresh(self) -> None:
         """See what was committed since the archive was opened."""
         self.progress = self.catalog.progress()
-        self.lag = 0
+        self.lag = self._lagging_articles = 0
 
     def snapshot(self, number: int) -> Snapshot:
         """Raises UsageError where the number is no snapshot's."""

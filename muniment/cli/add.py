@@ -26,6 +26,7 @@ from muniment.errors import UsageError
 from muniment.model import Declared
 
 if TYPE_CHECKING:
+    from muniment.adding import Added
     from muniment.archive.archive import Archive
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import Target
@@ -114,10 +115,12 @@ def _list_targets(targets: Iterable[Target], as_json: bool) -> None:
 
 
 def _add(archive: Archive, targets: Iterator[Target], options: dict[str, Any], quiet: bool) -> int:
+    from muniment.adding import AddOptions
+
     counts: dict[str, int] = {}
     fetch_failures = 0
     show_bar = sys.stderr.isatty() and not quiet and not options["as_json"]
-    settings = pipeline.AddOptions(options["processes"], options["max_size"] or 128 << 20, options["wait"])
+    settings = AddOptions(options["processes"], options["max_size"] or 128 << 20, options["wait"])
     total = None if not show_bar or options["lists"] else list(targets)
     with _bar(total, show_bar) as bar:
         for added in pipeline.add(archive, total or targets, _fetcher(archive, options), settings):
@@ -173,7 +176,7 @@ def make_fetcher(archive: Archive, options: dict[str, Any]) -> Fetcher:
     return Fetcher(policy)
 
 
-def _print(added: pipeline.Added, as_json: bool, bar: Any) -> None:
+def _print(added: Added, as_json: bool, bar: Any) -> None:
     if as_json:
         print_json(
             {
@@ -199,7 +202,7 @@ def _print(added: pipeline.Added, as_json: bool, bar: Any) -> None:
     echo(_line(added))
 
 
-def _line(added: pipeline.Added) -> str:
+def _line(added: Added) -> str:
     state = click.style(added.state, fg=_STYLES[added.state])
     title = one_line(added.title or "") or faint(f"({added.problem or 'no title'})")
     parts = [f"#{added.snapshot}", state, added.source or "-", added.published or "-", title]

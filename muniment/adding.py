@@ -1,0 +1,274 @@
+"""From targets to committed articles: fetched or read, cleaned, stored in groups, each in its turn.
+
+gather      targets -> captures and attempts, URLs a few at a time
+clean_items captures -> articles, in the limited workers
+Batch       the archive's writer, and the commit that makes a group stored
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from muniment.archive.archive import Archive
+from muniment.errors import IndexBehind, ItemError, Locked, UploadError
+from muniment.indexing import Indexer
+from muniment.model import Article, Attempt, Capture, Declared, Fetched, Snapshot
+
+if TYPE_CHECKING:
+    from muniment.archive.writer import Writer
+    from muniment.ingest.clean.workers import Workers
+    from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.upload import Target
+
+_log = logging.getLogger(__name__)
+
+GROUP_ITEMS = 100
+GROUP_BYTES = 64 << 20
+GROUP_SECONDS = 1.0
+FETCHES_AHEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one target. `snapshot` is the number of the capture that holds its bytes."""
+
+    target: str
+    state: Literal["stored", "unchanged", "failed", "skipped"]
+    snapshot: int | None = None
+    url: str | None = None
+    title: str | None = None
+    published: str | None = None
+    source: str | None = None
+    problem: str | None = None
+    error: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddOptions:
+    """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload."""
+
+    processes: int | None = None
+    max_size: int = 128 << 20
+    wait: float = 0.0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A target on its way: what fetching or reading gave, then what cleaning made of it."""
+
+    target: Target
+    outcome: Capture | Attempt
+    redirects: tuple[Capture, ...] = ()
+    article: Article | None = None
+
+
+def gather(
+    targets: Iterable[Target], fetcher: Callable[[], Fetcher], options: AddOptions, threads: ThreadPoolExecutor
+) -> Iterator[Item | None]:
+    """The captures of the targets, in order; None where the next one has to be waited for.
+
+    URLs are fetched a few at a time; files are read when their turn comes, so that few are in memory.
+    """
+    window: deque[tuple[Target, Future[Fetched] | None]] = deque()
+    source = iter(targets)
+    exhausted = False
+    while window or not exhausted:
+        while not exhausted and len(window) < FETCHES_AHEAD:
+            target = next(source, None)
+            if target is None:
+                exhausted = True
+            else:
+                wanted = target.url if target.problem is None else None
+                window.append((target, threads.submit(fetcher().fetch, wanted) if wanted else None))
+        if window:
+            target, future = window.popleft()
+            if future is not None and not future.done():
+                yield None
+            yield _gathered(target, future, options)
+
+
+def _gathered(target: Target, future: Future[Fetched] | None, options: AddOptions) -> Item:
+    from muniment.ingest.upload import read_target
+
+    try:
+        if target.problem is not None:
+            raise UploadError("bad-target", target.problem)
+        if future is None:
+            return Item(target, read_target(target, options.clock(), options.max_size))
+        fetched = future.result()
+        return Item(target, fetched.outcome, fetched.redirects)
+    except ItemError as e:
+        return Item(target, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
+
+
+def _attempted_uri(target: Target) -> str:
+    """A URI that names what was tried, where that is no address itself."""
+    from urllib.parse import quote
+
+    from muniment.ingest.upload import file_uri
+
+    if target.path is not None:
+        return file_uri(target.path)
+    return "urn:x-muniment:" + quote(target.url or target.name)[:4096]
+
+
+def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) -> Iterator[Item | None]:
+    """The items with their articles, in order; a few are with the workers at any time."""
+    window: deque[tuple[Item, Future[Article] | None]] = deque()
+    for item in items:
+        if item is not None:
+            window.append((item, _submit(item, writer, workers)))
+        while window and (item is None or len(window) > 2 * workers.count):
+            yield _cleaned(*window.popleft())
+        if item is None:
+            yield None
+    while window:
+        yield _cleaned(*window.popleft())
+
+
+def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | None:
+    from muniment.ingest.clean import CleanJob
+
+    capture, declared = item.outcome, item.target.declared
+    if isinstance(capture, Attempt):
+        return None
+    if declared == Declared() and (original := writer.holds(capture)) is not None and writer.has_article(original):
+        return None
+    file_name = item.target.path.name if item.target.path else None
+    return workers.submit(
+        CleanJob(
+            payload=capture.body,
+            media_type=capture.media_type,
+            captured_at=capture.captured_at,
+            uri=capture.uri,
+            charset=capture.charset,
+            content_encoding=capture.content_encoding,
+            declared=declared,
+            file_name=file_name,
+        )
+    )
+
+
+def _cleaned(item: Item, future: Future[Article] | None) -> Item:
+    return item if future is None else replace(item, article=future.result())
+
+
+class Batch:
+    """Items stored and not yet committed, and their commit; the index follows some way behind."""
+
+    def __init__(self, archive: Archive, writer: Writer):
+        self._archive, self._writer = archive, writer
+        self._results: list[Added] = []
+        self._size = 0
+        self._begun = time.monotonic()
+        self._indexer: Indexer | None = None
+
+    def is_due(self) -> bool:
+        waited = time.monotonic() - self._begun
+        return len(self._results) >= GROUP_ITEMS or self._size >= GROUP_BYTES or waited >= GROUP_SECONDS
+
+    def store(self, item: Item) -> None:
+        try:
+            for redirect in item.redirects:
+                self._writer.add_capture(redirect, _facts(redirect.uri, item.target, redirect.uri))
+            self._results.append(self._store_outcome(item))
+        except ItemError as e:
+            self._results.append(Added(item.target.name, "failed", error=str(e), reason=e.reason))
+
+    def _store_outcome(self, item: Item) -> Added:
+        outcome, target = item.outcome, item.target
+        if isinstance(outcome, Attempt):
+            self._writer.add_attempt(outcome, _facts(outcome.uri, target, target.url))
+            return Added(target.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
+        url = outcome.uri if outcome.uri.startswith("http") else None
+        self._size += len(outcome.block)
+        appended = self._writer.add_capture(outcome, _facts(outcome.uri, target, url))
+        source = target.declared.source or self._source(url)
+        if item.article is None or (appended.unchanged and self._says_nothing_new(item, appended.original, source)):
+            return Added(target.name, "unchanged", appended.original, url)
+        article, tags = item.article, target.declared.tags
+        self._writer.add_article(article, appended.original, outcome.uri, source=source, tags=tags)
+        published = article.published.date if article.published else None
+        return Added(target.name, "stored", appended.original, url, article.title, published, source, article.problem)
+
+    def _says_nothing_new(self, item: Item, original: int, source: str | None) -> bool:
+        """Whether the same bytes, perhaps declared otherwise, give the article that is there already."""
+        if not self._writer.has_article(original):
+            return False
+        if item.target.declared == Declared():
+            return True
+        held = self._writer.catalog.snapshots([original])
+        if not held or item.article is None:
+            return bool(held)
+        return _described(held[0]) == _described_new(item.article, source, item.target.declared.tags)
+
+    def _source(self, url: str | None) -> str | None:
+        from muniment.ingest.urls import host_of, source_of
+
+        if url is None:
+            return None
+        names = self._archive.config.sources
+        return names.get(host_of(url)) or names.get(source_of(url)) or source_of(url)
+
+    def commit(self) -> Iterator[Added]:
+        """Commit what was stored, then yield it: only now may anyone call it stored."""
+        self._writer.commit()
+        results, self._results = self._results, []
+        self._size, self._begun = 0, time.monotonic()
+        for result in results:
+            if result.state == "unchanged" and result.snapshot is not None:
+                result = self._with_article(result)
+            yield result
+        self._index()
+
+    def _with_article(self, result: Added) -> Added:
+        held = self._writer.catalog.snapshots([result.snapshot or 0])
+        return (
+            replace(result, title=held[0].title, published=held[0].published, source=held[0].source) if held else result
+        )
+
+    def _index(self) -> None:
+        self._archive.refresh()
+        try:
+            self._indexer = self._indexer or Indexer(self._archive)
+            self._indexer.take_new()
+        except (IndexBehind, Locked) as e:
+            _log.warning("stored, but not indexed yet: %s", e)
+
+    def close(self) -> None:
+        if self._indexer is not None:
+            self._indexer.close()
+
+
+def _described(held: Snapshot) -> tuple[object, ...]:
+    return held.title, held.published, held.source, held.language, held.authors, held.tags
+
+
+def _described_new(article: Article, source: str | None, tags: tuple[str, ...]) -> tuple[object, ...]:
+    published = article.published.date if article.published else None
+    return article.title, published, source, article.language, article.authors, tags
+
+
+def _facts(uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
+    """What the metadata record says besides what the capture knows: identity, address, declarations."""
+    from muniment.ingest.urls import article_key
+
+    declared = target.declared
+    facts = [("articleKey", article_key(uri))]
+    if url:
+        facts.append(("articleUrl", url))
+    for name in ("title", "published", "source", "language"):
+        if value := getattr(declared, name):
+            facts.append((f"declared-{name}", value))
+    facts += [("declared-author", author) for author in declared.authors]
+    facts += [("declared-tag", tag) for tag in declared.tags]
+    return facts

@@ -1,0 +1,266 @@
+"""`muniment search`"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment import pipeline
+from muniment.cli.common import (
+    common_options,
+    counted,
+    echo,
+    faint,
+    iso,
+    json_option,
+    note,
+    one_line,
+    open_archive,
+    strong,
+)
+from muniment.errors import IndexBehind, QueryError
+
+if TYPE_CHECKING:
+    from muniment.index.query import Query
+    from muniment.pipeline import Found, Results
+    from muniment.search.snippets import Snippet
+
+_MINUS = "\x00"  # stands for the minus of `-word` while click looks for options
+_EXCLUSION = re.compile(r"-[^-\s].*", re.S)
+_FLAGS = re.compile(r"-[qvh]+")
+_DEFAULT_FACETS = "source,year"
+
+
+class QueryCommand(click.Command):
+    """A command whose arguments may begin with a minus: `-word` excludes a word and is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        hidden = [_MINUS + arg[1:] if _EXCLUSION.fullmatch(arg) and not _FLAGS.fullmatch(arg) else arg for arg in args]
+        return super().parse_args(ctx, hidden)
+
+
+@click.command(cls=QueryCommand)
+@click.argument("words", nargs=-1, metavar="QUERY...")
+@click.option("--source", multiple=True, help="Only this source; may be repeated.")
+@click.option("--since", metavar="DATE", help="Published then or later: 2021, 2021-05 or 2021-05-30.")
+@click.option("--until", metavar="DATE", help="Published then or earlier.")
+@click.option("--language", multiple=True, metavar="CODE", help="Only this language; may be repeated.")
+@click.option("--tag", multiple=True, help="Only with this tag; may be repeated.")
+@click.option("--facet", "facets", metavar="NAMES", help="Count by source, year, month, language, author or tag.")
+@click.option("--sort", type=click.Choice(["relevance", "newest", "oldest", "captured"]), default="relevance")
+@click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="How many hits to show.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="How many hits to pass over.")
+@click.option("--all", "everything", is_flag=True, help="Show every hit.")
+@click.option("--versions", is_flag=True, help="Every version that matches, not one an article.")
+@click.option("--strict", is_flag=True, help="Fail (4) where the index lacks articles and cannot catch up.")
+@click.option("--explain", is_flag=True, help="Tell on stderr how the query was read.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
+@click.option("--ids", "form", flag_value="ids", help="Print the snapshots' numbers.")
+@click.option("--urls", "form", flag_value="urls", help="Print the articles' addresses.")
+@json_option
+@common_options
+@click.pass_context
+def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> None:
+    """Find articles: words, "phrases", OR, NOT or -word, prefix*, fuzzy~, [ranges], title: text: author: source:
+    language: tag: published: captured:, site:example.org, before:2020, after:2019-05, 2019..2021. docs/search.md.
+
+    Ends with 0 where something matched, 1 where nothing did, 2 where the query is wrong, 4 where there is no index to
+    answer (or, with --strict, one that lacks articles).
+    """
+    if options["as_json"]:
+        options["form"] = "json"
+    text = " ".join(word.replace(_MINUS, "-", 1) if word.startswith(_MINUS) else word for word in words)
+    archive = open_archive(ctx)
+    try:
+        results = pipeline.find(archive, _search(text, options))
+    except QueryError as e:
+        _show_query_error(e, text)
+        ctx.exit(e.exit_code)
+    if options["explain"]:
+        for line in _explained(results.tree):
+            note(line)
+    if options["strict"] and results.indexed < results.articles:
+        raise IndexBehind(_coverage(results))
+    _print(results, options["form"], bool(options["facets"]))
+    _print_summary(results, options)
+    ctx.exit(0 if results.total else 1)
+
+
+def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
+    from muniment.index.engine import check_facets
+    from muniment.search.results import Filters
+
+    wanted = options["facets"] or (_DEFAULT_FACETS if _shows_facets(options["form"]) else "")
+    facets = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    check_facets(facets)
+    return pipeline.Search(
+        text,
+        Filters(options["source"], options["language"], options["tag"], options["since"], options["until"]),
+        options["sort"],
+        None if options["everything"] else options["limit"],
+        options["offset"],
+        facets,
+        versions=options["versions"],
+        snippets=options["form"] in (None, "json"),
+    )
+
+
+def _shows_facets(form: str | None) -> bool:
+    return form == "json" or (form is None and sys.stdout.isatty())
+
+
+def _show_query_error(error: QueryError, text: str) -> None:
+    note(f"muniment: the query is wrong: {error}")
+    if error.position is not None and "\n" not in text:
+        note(f"  {text}")
+        note("  " + " " * error.position + "^")
+
+
+# ---- output
+
+
+def _print(results: Results, form: str | None, facets_wanted: bool) -> None:
+    if form == "json":
+        _print_json(results)
+    elif form == "csv":
+        _print_csv(results.hits)
+    elif form == "ids":
+        for hit in results.hits:
+            echo(str(hit.snapshot.number))
+    elif form == "urls":
+        for hit in results.hits:
+            echo(hit.snapshot.url or hit.snapshot.uri)
+    else:
+        for hit in results.hits:
+            _print_hit(hit)
+        if results.total and (facets_wanted or sys.stdout.isatty()):
+            _print_facets(results)
+
+
+def _print_hit(hit: Found) -> None:
+    snapshot = hit.snapshot
+    title = one_line(snapshot.title or "") or f"({snapshot.problem or 'no title'})"
+    versions = faint(f"  ({hit.versions} versions)") if hit.versions > 1 else ""
+    head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
+    echo(f"{faint(head)}  {strong(title)}{versions}")
+    if hit.snippet is not None and hit.snippet.pieces:
+        echo("    " + _marked(hit.snippet))
+    if snapshot.url:
+        echo("    " + faint(one_line(snapshot.url)))
+
+
+def _marked(snippet: Snippet) -> str:
+    if not sys.stdout.isatty():
+        return one_line(snippet.text)
+    return "".join(
+        click.style(text, fg="yellow", bold=True) if match else text
+        for text, match in ((_printable(text), match) for text, match in snippet.pieces)
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text)
+
+
+def _print_facets(results: Results) -> None:
+    echo()
+    for name, facets in results.facets.items():
+        values = ", ".join(f"{one_line(facet.value or 'unknown')} {facet.count:,}" for facet in facets)
+        echo(f"{faint(f'{name:<9}')} {values}")
+
+
+def _print_json(results: Results) -> None:
+    import html
+    import json
+
+    value = {
+        "query": results.search.text,
+        "total": results.total,
+        "articles": results.articles,
+        "indexed": results.indexed,
+        "log_size": results.log_size,
+        "took_ms": round(results.took * 1000, 1),
+        "hits": [
+            {
+                "snapshot": hit.snapshot.number,
+                "score": round(hit.score, 4),
+                "title": hit.snapshot.title,
+                "url": hit.snapshot.url,
+                "source": hit.snapshot.source,
+                "published": hit.snapshot.published,
+                "published_precision": hit.snapshot.precision,
+                "captured": iso(hit.snapshot),
+                "language": hit.snapshot.language,
+                "authors": list(hit.snapshot.authors),
+                "tags": list(hit.snapshot.tags),
+                "snippet": hit.snippet.marked("<mark>", "</mark>", html.escape) if hit.snippet else None,
+                "versions": hit.versions,
+            }
+            for hit in results.hits
+        ],
+        "facets": {
+            name: [{"value": facet.value, "count": facet.count} for facet in facets]
+            for name, facets in results.facets.items()
+        },
+    }
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def _print_csv(hits: Sequence[Found]) -> None:
+    import csv
+
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(
+        ["snapshot", "title", "url", "source", "published", "captured", "language", "authors", "tags", "score"]
+    )
+    for hit in hits:
+        s = hit.snapshot
+        values = [s.title, s.url, s.source, s.published, iso(s), s.language, "; ".join(s.authors), "; ".join(s.tags)]
+        rows.writerow([s.number, *(_no_formula(value or "") for value in values), round(hit.score, 4)])
+
+
+def _no_formula(value: str) -> str:
+    """A cell that no spreadsheet takes for a formula: the text is a stranger's."""
+    return "'" + value if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _print_summary(results: Results, options: dict[str, Any]) -> None:
+    quiet = options["quiet"] or options["form"] is not None
+    noun = "version" if options["versions"] else "article"
+    if results.total == 0:
+        note(f"nothing matched; {_coverage(results)}", quiet=quiet)
+    else:
+        shown = len(results.hits)
+        first = options["offset"] + 1
+        which = f", {first} to {options['offset'] + shown} shown" if shown < results.total else ""
+        note(
+            f"{counted(results.total, noun)} matched{which}; {_coverage(results)}; {results.took * 1000:.1f} ms",
+            quiet=quiet,
+        )
+    if results.indexed < results.articles and quiet:
+        note(f"muniment: warning: {_coverage(results)}")
+
+
+def _coverage(results: Results) -> str:
+    return f"the index holds {results.indexed:,} of {counted(results.articles, 'article')}"
+
+
+def _explained(tree: Query, depth: int = 0) -> Iterator[str]:
+    """The tree as indented lines."""
+    from muniment.index import query
+
+    indent = "  " * depth
+    match tree:
+        case query.And(parts) | query.Or(parts):
+            yield f"{indent}{'all of' if isinstance(tree, query.And) else 'any of'}"
+            for part in parts:
+                yield from _explained(part, depth + 1)
+        case query.Not(part):
+            yield f"{indent}not"
+            yield from _explained(part, depth + 1)
+        case _:
+            yield f"{indent}{tree}"

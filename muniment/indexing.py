@@ -1,0 +1,94 @@
+"""Feeding the index from the archive: what the log gained since the index last looked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from muniment.archive.archive import Archive
+from muniment.errors import IndexBehind
+
+if TYPE_CHECKING:
+    from muniment.index.engine import Document, Engine
+
+GROUP = 200
+COMMIT_EVERY = 10_000
+
+
+class Indexer:
+    """Feeds an engine from the archive. Close it, or what it took in since its last commit is taken in again."""
+
+    def __init__(self, archive: Archive, engine: Engine | None = None):
+        from muniment.index import generations
+
+        self._archive = archive
+        root = archive.root / "index"
+        self.engine = engine or generations.open_current(root) or generations.create(root)
+        state = self.engine.state()
+        if not state.current:
+            self.engine.close()
+            raise IndexBehind("the index was built by another version of muniment: run `muniment reindex`")
+        self._reached = self._committed = state.log_size
+
+    def take_new(self, progress: Callable[[int], None] = lambda reached: None) -> None:
+        """Take in what the log gained; durable after `commit()`, and every some thousand articles."""
+        group: list[Document] = []
+        start, end = self._reached, self._archive.progress.size
+        for derivation, number, newest, superseded in self._archive.catalog.derivations(start, end):
+            group.append(_document(self._archive, number, newest))
+            if superseded is not None:
+                group.append(_document(self._archive, superseded, False))
+            if len(group) >= GROUP:
+                self.engine.add(group)
+                group = []
+                self._reached = derivation + 1
+                progress(self._reached)
+                if self._reached - self._committed >= COMMIT_EVERY:
+                    self.commit()
+        self.engine.add(group)
+        self._reached = end
+        progress(end)
+
+    def commit(self) -> None:
+        if self._reached != self._committed:
+            self.engine.commit(self._reached)
+            self._committed = self._reached
+
+    def close(self) -> None:
+        try:
+            self.commit()
+        finally:
+            self.engine.close()
+
+
+def _document(archive: Archive, number: int, newest: bool) -> Document:
+    from muniment.index.engine import Document
+
+    snapshot = archive.snapshot(number)
+    return Document(
+        number=number,
+        article=snapshot.key,
+        latest=newest,
+        title=snapshot.title or "",
+        text=archive.text(snapshot),
+        captured=snapshot.captured_at,
+        authors=snapshot.authors,
+        source=snapshot.source,
+        hosts=_hosts(snapshot.url),
+        language=snapshot.language,
+        tags=snapshot.tags,
+        published=snapshot.published,
+    )
+
+
+def _hosts(url: str | None) -> tuple[str, ...]:
+    """The host of an address and its parent domains, in ASCII and as people write them, for `site:`."""
+    from muniment.ingest.urls import host_of, source_of
+
+    if url is None:
+        return ()
+    names: dict[str, None] = {}
+    for host in (host_of(url), source_of(url)):
+        labels = host.split(".")
+        names.update((".".join(labels[i:]), None) for i in range(len(labels)))
+    return tuple(names)
