@@ -1,0 +1,53 @@
+"""`make bench`: every figure beside its peer, in one run. `python -m bench [--articles N] [NAME...]` runs some of them.
+
+| name | measures | beside |
+| --- | --- | --- |
+| add | pages a second of `muniment add` on 1,000 HTML files with 2 processes | the bare extractor, one core |
+| memory | peak memory of `add`, `reindex` and `verify` on N/4 and N articles | 500 MB, and one another |
+| verify | CPU time of `verify` and `verify --fast` on N articles | `sha256sum` on the same uncompressed bytes |
+| search | wall time of a whole `muniment search` on N articles | `python -c pass` |
+| query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
+| cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
+
+The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import adding, memory, process, verifying
+
+HERE = Path(__file__).resolve().parent
+NAMES = ("add", "memory", "verify", "search", "query", "cleaning")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--articles", type=int, default=20_000, help="articles in the large archive (20,000)")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"there is no bench {sorted(unknown)[0]!r}; choose from {', '.join(NAMES)}")
+    wanted = options.names or NAMES
+    load = os.getloadavg()[0]
+    print(f"{options.articles:,} articles; {os.cpu_count()} cores; load before the run {load:.2f}\n", flush=True)
+    if "add" in wanted:
+        adding.run()
+    if "memory" in wanted:
+        memory.run(options.articles)
+    if "verify" in wanted:
+        verifying.run(options.articles)
+    if "search" in wanted:
+        process.run(options.articles)
+    if "query" in wanted:
+        subprocess.run([sys.executable, HERE / "query.py", str(options.articles)], check=True)
+    if "cleaning" in wanted:
+        subprocess.run([sys.executable, HERE / "cleaning.py"], check=True)
+
+
+main()

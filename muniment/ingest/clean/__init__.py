@@ -1,0 +1,112 @@
+"""Bytes to an article, purely: no clock, no network, no file; the same job always gives the same Article.
+
+`clean` is the one entry. What the adder declared wins over what the page says; the page's own declarations win over
+what its text suggests. Run it inside `workers.Workers`, which puts limits around it: pages can be hostile.
+
+`Article.problem` is None, or why the text is empty: the slugs of `ingest.decode`, and
+
+    no-text                 the page holds no running text
+    extraction-timeout      the page took longer than the limit (workers)
+    extraction-memory       the page took more memory than the limit (workers)
+    extraction-crashed      the extractor failed on the page (workers)
+
+`Dropped.reason` is one of: banner-date, date-line, breadcrumb, repeated-headline, caption, byline, share-line,
+boilerplate, above-text, below-text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+
+from muniment.ingest.clean.fingerprint import fingerprint
+from muniment.ingest.clean.job import CleanJob, Findings
+from muniment.ingest.decode import NoText, Page, read
+from muniment.model import Article, Declared, Dropped, Published
+
+__all__ = ["CleanJob", "clean", "failed"]
+
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(job: CleanJob) -> Article:
+    """The article in the job's bytes; its text is empty, and `problem` says why, where there is none."""
+    try:
+        page = read(job.payload, job.media_type, job.charset, job.content_encoding, job.file_name)
+    except NoText as e:
+        return failed(job, str(e))
+    found = _declare(_find(page, job), job)
+    return _article(found, page, job.declared)
+
+
+def failed(job: CleanJob, problem: str) -> Article:
+    """The article of a job that gave no text: what was declared, and the problem."""
+    found = _declare(Findings(), job)
+    return replace(_article(found, Page("", "text", ""), job.declared), problem=problem)
+
+
+def _find(page: Page, job: CleanJob) -> Findings:
+    if page.kind == "html":
+        from muniment.ingest.clean.html import clean_html
+
+        return clean_html(page.text, job)
+    from muniment.ingest.clean.text import clean_text
+
+    return clean_text(page.text, job)
+
+
+def _declare(found: Findings, job: CleanJob) -> Findings:
+    """The findings with declared fields in their place, origin "declared"."""
+    declared, origins = job.declared, dict(found.origins)
+    changes: dict[str, object] = {}
+    if declared.title:
+        changes["title"] = declared.title
+    if declared.authors:
+        changes["authors"] = declared.authors
+    if declared.published and (published := _declared_date(declared.published, job)):
+        changes["published"] = published
+    origins.update(dict.fromkeys(changes, "declared"))
+    return replace(found, origins=origins, **changes)  # type: ignore[arg-type]
+
+
+def _declared_date(value: str, job: CleanJob) -> Published | None:
+    from datetime import date
+
+    from muniment.ingest.clean.dates import parse
+
+    return parse(value, "declared", language=job.declared.language, latest=date.max)
+
+
+def _article(found: Findings, page: Page, declared: Declared) -> Article:
+    """The findings in stored form: NFC, without control characters or empty lines, and the language named."""
+    text = _tidy(found.text)
+    origins = dict(found.origins)
+    language: str | None = declared.language
+    if language:
+        origins["language"] = "declared"
+    elif text:
+        from muniment.ingest.clean.language import identify
+
+        language, origins["language"] = identify(text, found.language)
+    extractor, settings = fingerprint(page.kind)
+    return Article(
+        title=_tidy(found.title).replace("\n", " "),
+        text=text,
+        authors=tuple(_tidy(name) for name in found.authors),
+        published=found.published,
+        language=language,
+        captions=tuple(_tidy(caption) for caption in found.captions),
+        dropped=tuple(Dropped(_tidy(d.text), d.reason) for d in found.dropped),
+        origins={field: origin for field, origin in sorted(origins.items()) if origin},
+        decoding=page.decoding,
+        extractor=extractor,
+        settings=settings,
+        problem=None if text else "no-text",
+    )
+
+
+def _tidy(text: str) -> str:
+    """NFC, storable as UTF-8 and as XML, no white space at line ends, no empty lines."""
+    text = unicodedata.normalize("NFC", _UNSTORABLE.sub("", text))
+    return "\n".join(line for line in map(str.strip, text.split("\n")) if line)

@@ -1,0 +1,38 @@
+"""The fingerprint of a cleaning: the rules and every library and table that its result can depend on.
+
+Two articles with the same bytes and the same fingerprint are equal; `RULES` grows with any change of ours that can
+change a result.
+"""
+
+from __future__ import annotations
+
+import platform
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+
+from muniment.ingest.decode import Kind
+
+RULES = "1"
+
+_SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy")
+_HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan")
+
+
+@cache
+def fingerprint(kind: Kind) -> tuple[str, Mapping[str, str]]:
+    """(extractor id, settings) for a kind of page, such as ("muniment-html/1", {"trafilatura": "2.3.1", …})."""
+    settings = {"rules": RULES, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
+    for name in _SHARED + (_HTML if kind == "html" else ()):
+        try:
+            settings[name] = version(name)
+        except PackageNotFoundError:
+            continue  # chardet and cchardet are not ours, but change a guess where they are installed
+    if kind == "html":
+        from lxml.etree import LIBXML_VERSION
+
+        settings["libxml2"] = ".".join(map(str, LIBXML_VERSION))
+        settings["options"] = "favor_precision, no comments, no deduplication"
+    return f"muniment-{kind}/{RULES}", MappingProxyType(settings)

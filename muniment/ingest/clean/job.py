@@ -1,0 +1,40 @@
+"""What goes into cleaning, and what passes between its steps: frozen values, nothing heavy imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from muniment.model import Declared, Dropped, Published
+
+
+@dataclass(frozen=True, slots=True)
+class CleanJob:
+    """One capture to clean. `payload` is the entity with its content coding still on; `captured_at` is aware UTC."""
+
+    payload: bytes
+    media_type: str
+    captured_at: datetime
+    uri: str = ""
+    charset: str | None = None
+    content_encoding: str | None = None
+    declared: Declared = field(default_factory=Declared)
+    file_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a cleaner found in a page, before declared fields win over it.
+
+    `origins` names where each field came from. `language` is the page's own claim, a hint and no more.
+    """
+
+    title: str = ""
+    text: str = ""
+    authors: tuple[str, ...] = ()
+    published: Published | None = None
+    language: str | None = None
+    captions: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)

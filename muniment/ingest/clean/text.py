@@ -1,0 +1,231 @@
+"""Plain text to findings: every line is labelled, none is rewritten.
+
+An article that was copied or flattened out of a page carries the page's chrome: the visit's date, a breadcrumb glued
+to the headline, the headline again, captions and share buttons between the paragraphs. The longest run of prose is
+the article; what stands above, inside and below it is told apart by its wording and place:
+
+    Monday, March 2, 2020                          banner-date (the visit's, so not the article's)
+    HomeNewsHarbourFerry Crews Vote To Strike      breadcrumb, repeated-headline
+    Ferry Crews Vote To Strike                     the title
+    By Ann Example                                 byline, and an author
+    The crews of all nine ferries voted …          text
+    VIDEO: the vote in the harbour hall            caption
+    Share on Facebook                              share-line
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from muniment.ingest.clean import dates
+from muniment.ingest.clean.job import CleanJob, Findings
+from muniment.ingest.clean.phrases import BOILERPLATE, BYLINE, CAPTION, SHARE
+from muniment.model import Dropped, Published
+
+_ENDS = tuple(".!?…”\"'»)。！？۔؟:;؛]")
+_GLUE = re.compile(r"(?<=[a-zß-öø-ÿ0-9)’])(?=[A-ZÀ-ÖØ-Þ])|\s*[>»›→|]\s*|\s+::\s+|\s+/\s+")
+_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_DATED_END = re.compile(r"\s[-–—]\s+(?:\w+\.?\s+)?(?:\d{1,2},?\s+)?\d{4}$")
+_HEAD_LINES = 25  # how far above the prose a headline is looked for
+_LINE_END = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
+_FEW = 3  # more stray lines than this above the prose are a page's menu
+_PERSIAN = re.compile("[پچژگی]")
+
+
+@dataclass(slots=True)
+class Line:
+    """One paragraph of the file; `label` is "text", "title", or the reason why it is left out."""
+
+    text: str
+    words: int
+    prose: bool
+    label: str = ""
+    parts: tuple[Dropped, ...] = ()
+
+
+def clean_text(source: str, job: CleanJob) -> Findings:
+    """Everything that can be found in a plain text, before declarations win over it."""
+    lines = [_line(p) for p in paragraphs(source)]
+    start, stop = _prose_run(lines)
+    title = _headline(lines, start) if stop else _first_line(lines)
+    _label_above(lines, title, start)
+    _label_run(lines, title, start, stop)
+    _label_below(lines, stop)
+    authors = _authors(lines)
+    published = _published(lines, title, job)
+    return Findings(
+        title=lines[title].text if title is not None else "",
+        text="\n".join(line.text for line in lines if line.label == "text"),
+        authors=authors,
+        published=published,
+        captions=tuple(dict.fromkeys(line.text for line in lines if line.label == "caption")),
+        dropped=tuple(d for line in lines if line.label not in ("text", "title") for d in _dropped(line)),
+        origins={
+            "title": "" if title is None else f"text:{_repeats(lines)}",
+            "text": "text:lines",
+            "authors": "text:byline" if authors else "",
+            "published": published.origin if published else "",
+        },
+    )
+
+
+def paragraphs(source: str) -> list[str]:
+    """The text's paragraphs: its lines, or its blocks between blank lines where lines are hard-wrapped."""
+    lines = [line.strip() for line in _LINE_END.split(source)]
+    blocks: list[list[str]] = [[]]
+    for line in lines:
+        if line:
+            blocks[-1].append(line)
+        elif blocks[-1]:
+            blocks.append([])
+    if _is_wrapped(blocks):
+        return [" ".join(block) for block in blocks if block]
+    return [line for line in lines if line]
+
+
+def _is_wrapped(blocks: Sequence[Sequence[str]]) -> bool:
+    """Whether lines break at a column: several blocks of even lines, none long, few that end a sentence."""
+    inner = [line for block in blocks for line in block[:-1]]
+    if len(inner) < 4 or max(map(len, inner)) > 100:
+        return False
+    ending = sum(line.endswith(_ENDS) for line in inner)
+    return median(map(len, inner)) >= 45 and ending < len(inner) * 0.4
+
+
+def _line(text: str) -> Line:
+    words = len(text) // 2 if _SPACELESS.search(text) else len(text.split())
+    prose = words >= 18 and (text.endswith(_ENDS) or words > 60) and not BOILERPLATE.match(text)
+    return Line(text, words, prose)
+
+
+def _prose_run(lines: Sequence[Line]) -> tuple[int, int]:
+    """[start, stop) of the stretch with most prose; a line between that is no prose costs four to six words."""
+    best = score = start = 0
+    run = (0, 0)
+    for i, line in enumerate(lines):
+        if score <= 0:
+            score, start = 0, i
+        score += min(line.words, 120) if line.prose else -4 if line.words > 3 else -6
+        if score > best and line.prose:
+            best, run = score, (start, i + 1)
+    first = next((i for i in range(*run) if lines[i].prose), run[0])
+    return first, run[1]
+
+
+def _headline(lines: Sequence[Line], start: int) -> int | None:
+    """The headline's place above the prose: a line that repeats an earlier one, else the nearest that reads as one."""
+    above = range(max(0, start - _HEAD_LINES), start)
+    keys = [_key(line.text) for line in lines[:start]]
+    for i in reversed(above):
+        if 3 <= lines[i].words <= 40 and len(keys[i]) > 12 and not _is_chrome(lines[i].text):
+            first = next((j for j in range(i) if keys[j].endswith(keys[i]) or keys[j].startswith(keys[i])), None)
+            if first is not None:
+                lines[first].parts = _split_glued(lines[first].text, lines[i].text)
+                lines[first].label = lines[first].parts[0].reason
+                return i
+    for i in reversed(above):
+        line = lines[i]
+        if 3 <= line.words <= 30 and not line.text.endswith((".", ":", ",", "؛", "،")) and not _is_chrome(line.text):
+            return i
+    return None
+
+
+def _repeats(lines: Sequence[Line]) -> str:
+    """How sure the headline is: its line stood there twice, or it is the nearest that reads as one."""
+    return "repeated-headline" if any(line.parts for line in lines) else "nearest-line"
+
+
+def _first_line(lines: Sequence[Line]) -> int | None:
+    """The headline of a text without prose (a poem, a list): its first line, where that reads as one."""
+    first = next((i for i, line in enumerate(lines) if not _is_chrome(line.text)), None)
+    short = first is not None and lines[first].words <= 30 and not lines[first].text.endswith((".", ":", ","))
+    return first if short and len(lines) > 1 else None
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def _is_chrome(text: str) -> bool:
+    wordings = (SHARE, BOILERPLATE, BYLINE)
+    return dates.is_date_line(text) or any(w.match(text) for w in wordings) or bool(CAPTION.search(text))
+
+
+def _split_glued(line: str, headline: str) -> tuple[Dropped, ...]:
+    """The parts of a line that repeats the headline: breadcrumbs before it, the headline, what trails it."""
+    at = line.find(headline)
+    if at < 0:
+        return (Dropped(line, "repeated-headline"),)
+    crumbs = [Dropped(c.strip(), "breadcrumb") for c in _GLUE.split(line[:at]) if c and c.strip()]
+    tail = line[at + len(headline) :].strip()
+    return (*crumbs, Dropped(headline, "repeated-headline"), *((Dropped(tail, "above-text"),) if tail else ()))
+
+
+def _label_above(lines: Sequence[Line], title: int | None, start: int) -> None:
+    if title is not None:
+        lines[title].label = "title"
+    for i, line in enumerate(lines[:start]):
+        if line.label:
+            continue
+        after_title = title is not None and i > title
+        line.label = _chrome_label(line)
+        if line.label == "date-line" and not after_title and not dates.says_published(line.text):
+            line.label = "banner-date"
+        elif not line.label:
+            standfirst = after_title and line.words >= 6 and not _GLUE.search(line.text)
+            line.label = "text" if standfirst else "above-text"
+
+
+def _chrome_label(line: Line) -> str:
+    """The label that a line's wording gives it; empty where it gives none."""
+    if line.words < 25 and dates.is_date_line(line.text):
+        return "date-line"
+    if line.words < 16 and SHARE.match(line.text):
+        return "share-line"
+    if line.words < 16 and BOILERPLATE.match(line.text):
+        return "boilerplate"
+    if line.words < 16 and BYLINE.match(line.text):
+        return "byline"
+    dated = line.words < 30 and not line.text.endswith(_ENDS) and _DATED_END.search(line.text)
+    return "caption" if (line.words < 45 and CAPTION.search(line.text)) or dated else ""
+
+
+def _label_run(lines: Sequence[Line], title: int | None, start: int, stop: int) -> None:
+    headline = _key(lines[title].text) if title is not None else ""
+    for line in lines[start:stop]:
+        repeated = bool(headline) and _key(line.text) == headline
+        line.label = "repeated-headline" if repeated else _chrome_label(line) or "text"
+
+
+def _label_below(lines: Sequence[Line], stop: int) -> None:
+    """Below the prose: a list or a closing line belongs to the article, unless this is a page with its chrome."""
+    below = lines[stop:] if stop else [line for line in lines if not line.label]
+    labels = [_chrome_label(line) for line in below]
+    menu = sum(line.label == "above-text" for line in lines[:stop]) > _FEW
+    chrome = stop > 0 and (menu or any(label in ("share-line", "boilerplate") for label in labels))
+    for i, (line, label) in enumerate(zip(below, labels, strict=True)):
+        closing = i == 0 and line.words >= 8 and line.text.endswith(_ENDS)
+        line.label = label or ("below-text" if chrome and not closing else "text")
+
+
+def _dropped(line: Line) -> tuple[Dropped, ...]:
+    return line.parts or (Dropped(line.text, line.label),)
+
+
+def _authors(lines: Sequence[Line]) -> tuple[str, ...]:
+    matches = (BYLINE.match(line.text) for line in lines if line.label == "byline")
+    return tuple(dict.fromkeys(m[1].strip() for m in matches if m))[:3]
+
+
+def _published(lines: Sequence[Line], title: int | None, job: CleanJob) -> Published | None:
+    """The date of a line that stands between headline and text, or names itself the date of publication."""
+    for line in lines:
+        if line.label == "date-line" and not (dates.says_updated(line.text) and not dates.says_published(line.text)):
+            language = "fa" if _PERSIAN.search(line.text) or _PERSIAN.search(lines[0].text) else None
+            if found := dates.parse(line.text, "text:date-line", language=language, latest=job.captured_at.date()):
+                return found
+    return None
