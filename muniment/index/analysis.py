@@ -1,0 +1,265 @@
+"""Text to words: the one analyzer, shared by every engine, by the query language and by the snippets.
+
+Each text is indexed twice: as folded words (`words`) and as stems in the article's language (`stems`). What counts as
+the same word:
+
+* **Letters.** NFKC and case folding; then Latin and Greek letters lose their accents (cafe finds café and café cafe),
+  ß is ss, ø o, æ ae, ı i; Cyrillic keeps й but ё is е. Arabic and Persian forms of one letter are one (ي ى ی, ك ک,
+  ة ه, أ إ آ ا, ؤ و, ئ ي); harakat, tatweel, niqqud, bidi marks and soft hyphens are nothing. Marks that are part of a
+  letter in Indic scripts stay. Digits of every script are 0 to 9.
+* **Persian joints.** A zero-width non-joiner is a space, and then the affixes مي, نمي, ها, هاي, تر and their like are
+  joined to their word: می‌خواهم, می خواهم and میخواهم are one word, so are کتاب‌ها, کتاب ها and کتابها. Compounds
+  written with it (دانش‌آموز) are two words, as with a space.
+* **Points and signs.** An apostrophe splits (l'élection is l and election), but a possessive 's is nothing. U.S. is us;
+  C++, C# are words. Any other sign splits: AT&T, an e-mail or web address, co-operate are asked for as a phrase.
+* **Scripts without spaces.** Runs of Han, Kana, Hangul, Thai, Lao, Khmer and Myanmar become overlapping pairs of
+  characters and the last character: 東京都 is 東京, 京都, 都. A query leaves out the last one, so that a run is found
+  anywhere inside a longer run, and a single character as the start of a pair.
+* **Long words** are cut at 64 characters, in the index and in queries alike.
+
+Stemming works on folded words, so that café and cafe have one stem. A stem carries its language (`run/en`): it can only
+meet a query word's stem in that same language. A text in a language without a stemmer, or unknown, has its folded words
+in place of stems.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+
+import Stemmer
+
+VERSION = f"1 stemmer {Stemmer.version()} unicode {unicodedata.unidata_version}"
+MAX_WORD = 64
+Span = tuple[str, int, int]
+
+ALGORITHMS = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
+    "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
+    "it": "italian", "lt": "lithuanian", "nb": "norwegian", "ne": "nepali", "nl": "dutch", "nn": "norwegian",
+    "no": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
+    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+
+_LETTERS = {
+    **dict.fromkeys("ىیئېۍے", "ي"),
+    **dict.fromkeys("کڪ", "ك"),
+    **dict.fromkeys("ةۀەہۂۃھ", "ه"),
+    **dict.fromkeys("أإآٱ", "ا"),
+    **dict.fromkeys("’‘ʼ`´＇", "'"),
+    "ؤ": "و", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ё": "е", "_": " ",
+    "\u0640": "", "\u200c": "\u200c",
+}  # fmt: skip
+_MARKS = ("\u0300", "\u036f"), ("\u0591", "\u05c7"), ("\u0610", "\u061a"), ("\u064b", "\u065f"), ("\u06d6", "\u06ed")
+_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_SPACELESS += "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+_SPACELESS_RUN = re.compile(f"[{_SPACELESS}]+")
+_RUN_OR_REST = re.compile(f"[{_SPACELESS}]+|[^{_SPACELESS}]+")
+# \w leaves out the vowel signs of Indic and other scripts, which are part of a word.
+_TOKEN = re.compile(
+    r"(?<=\w)'s(?!\w)"  # a possessive: dropped
+    r"|(?<![\w.])(?:[a-z]\.){2,}(?:[a-z](?!\w))?"  # initials: joined
+    r"|[a-z](?:\+\+|#)(?!\w)"
+    r"|[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u0f71-\u0f84\u1000-\u109f\u1780-\u17d3]+"
+)
+_NON_JOINER = re.compile("(?<=[\u0600-\u06ff])\u200c+")
+_BEFORE = frozenset({"مي", "نمي"})
+_AFTER = frozenset(
+    {"ها", "هاي", "هايي", "هايم", "هايت", "هايش", "هايمان", "هايتان", "هايشان", "تر", "ترين", "ترها"}
+)
+_ARABIC = re.compile("[\u0620-\u064a]")
+
+
+class _Folding(dict[int, str]):
+    """A table for str.translate that works out each character when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = folded = _fold_character(character)
+        return folded
+
+
+def _fold_character(character: str) -> str:
+    if character in _LETTERS:
+        return _LETTERS[character]
+    if any(first <= character <= last for first, last in _MARKS):
+        return ""
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return ""
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if unicodedata.name(character, "").startswith(("LATIN", "GREEK")):
+        base = unicodedata.normalize("NFD", character)[0]
+        return _LETTERS.get(base, base)
+    return character
+
+
+_FOLDING = _Folding()
+
+
+def fold(text: str) -> str:
+    """The text with letters folded as the module's head says; not yet split, a zero-width non-joiner still in it."""
+    if text.isascii():
+        return text.lower().replace("_", " ")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_FOLDING)
+
+
+def fold_value(value: str) -> str:
+    """A source, tag or other whole value as it is compared: folded, its white space single."""
+    return " ".join(fold(value).replace("\u200c", " ").split())
+
+
+def words(text: str) -> list[str]:
+    """The folded words of a text, in order."""
+    return _split(fold(text))
+
+
+def query_words(text: str) -> list[str]:
+    """The words as a query asks for them: as `words`, less the last character of a run without spaces."""
+    found = words(text)
+    if len(found) > 1 and len(found[-1]) == 1 and found[-1] == found[-2][1:] and is_spaceless(found[-1]):
+        found.pop()
+    return found
+
+
+def is_one_word(left: str, right: str) -> bool:
+    """Whether two words side by side are one word of the index: one of them a Persian affix."""
+    if left.isascii() or right.isascii():
+        return False
+    lefts, rights = words(left), words(right)
+    return bool(lefts and rights) and _are_joined(lefts[-1], rights[0])
+
+
+def is_spaceless(word: str) -> bool:
+    """Whether the word is of a script that writes no spaces (or is treated so)."""
+    return _SPACELESS_RUN.match(word) is not None
+
+
+def spans(text: str) -> list[Span]:
+    """The words of `words`, each with where it stands in the text: (word, start, end).
+
+    Many times slower than `words`: for passages, not for articles.
+    """
+    folded, places = _fold_in_place(text)
+    tokens = (
+        (word, places[m.start()], places[m.end() - 1] + 1)
+        for m in _TOKEN.finditer(folded)
+        if (word := m[0].replace(".", "")) != "'s"
+    )
+    # The end of a token is the end of its last character's cluster: its accents too.
+    joined = _join_affixes((w, start, _cluster_end(text, end)) for w, start, end in tokens)
+    cut = (pair for w, start, end in joined for pair in _pairs(w, start, end))
+    return [(w[:MAX_WORD], start, end) for w, start, end in cut]
+
+
+def stems(found: Sequence[str], language: str | None) -> Sequence[str]:
+    """What stands for each of the folded words in the index's field of stems."""
+    tag = language_tag(language)
+    if tag not in ALGORITHMS:
+        return found
+    suffix = "/" + tag
+    return [stem + suffix for stem in _stemmer(tag)(found)]
+
+
+def stem_forms(word: str, languages: Sequence[str]) -> list[str]:
+    """All that stands for a query's word in the field of stems, where the archive holds these languages."""
+    return [word, *(f"{_stemmer(tag)((word,))[0]}/{tag}" for tag in languages if tag in ALGORITHMS)]
+
+
+def language_tag(language: str | None) -> str:
+    """The primary subtag in lower case: "en" of "en-GB"; "" where unknown."""
+    return re.split("[-_]", language.strip().lower(), maxsplit=1)[0] if language else ""
+
+
+class _Stemmers(threading.local):
+    """The stemmers of this thread: one that is shared between threads gives wrong stems."""
+
+    def __init__(self) -> None:
+        self.by_tag: dict[str, Callable[[Sequence[str]], list[str]]] = {}
+
+
+_STEMMERS = _Stemmers()
+
+
+def _stemmer(tag: str) -> Callable[[Sequence[str]], list[str]]:
+    stemmer = _STEMMERS.by_tag.get(tag)
+    if stemmer is None:
+        stemmer = _STEMMERS.by_tag[tag] = Stemmer.Stemmer(ALGORITHMS[tag]).stemWords
+    return stemmer
+
+
+def _split(folded: str) -> list[str]:
+    ascii_only = folded.isascii()
+    if not ascii_only and "\u200c" in folded:
+        folded = _NON_JOINER.sub(" ", folded).replace("\u200c", "")
+    found = _TOKEN.findall(folded)
+    if "'s" in folded or "." in folded:
+        found = [w.replace(".", "") for w in found if w != "'s"]
+    if not ascii_only:
+        if _ARABIC.search(folded):
+            found = [word for word, _, _ in _join_affixes((word, 0, 0) for word in found)]
+        if _SPACELESS_RUN.search(folded):
+            found = [word for token in found for word, _, _ in _pairs(token, 0, 0)]
+    return [w[:MAX_WORD] for w in found] if any(len(w) > MAX_WORD for w in found) else found
+
+
+def _join_affixes(tokens: Iterator[Span]) -> Iterator[Span]:
+    """Persian affixes joined to their word, whatever stood between: (word, start, end) in, the same out."""
+    held: Span | None = None
+    for word, start, end in tokens:
+        if held is not None and _are_joined(held[0], word):
+            held = (held[0] + word, held[1], end)
+            continue
+        if held is not None:
+            yield held
+        held = (word, start, end)
+    if held is not None:
+        yield held
+
+
+def _are_joined(left: str, right: str) -> bool:
+    prefixed = left in _BEFORE and _ARABIC.match(right) is not None
+    return prefixed or (right in _AFTER and _ARABIC.match(left) is not None)
+
+
+def _pairs(token: str, start: int, end: int) -> Iterator[Span]:
+    """A token, its runs without spaces cut into overlapping pairs and the last character.
+
+    The places inside a token assume that folding kept its length, as it does in these scripts.
+    """
+    if _SPACELESS_RUN.search(token) is None:
+        yield token, start, end
+        return
+    for part in _RUN_OR_REST.finditer(token):
+        at = start + part.start()
+        if is_spaceless(part[0]):
+            for i in range(len(part[0])):
+                pair = part[0][i : i + 2]
+                yield pair, at + i, at + i + len(pair)
+        else:
+            yield part[0], at, at + len(part[0])
+
+
+_CLUSTER = re.compile(r".[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u3099\u309a]*", re.DOTALL)
+
+
+def _fold_in_place(text: str) -> tuple[str, list[int]]:
+    """The folded text without non-joiners, and for each of its characters the place of the one that it came from."""
+    folded: list[str] = []
+    places: list[int] = []
+    for cluster in _CLUSTER.finditer(text):
+        piece = fold(cluster[0])
+        if piece == "\u200c":
+            piece = " " if folded and _ARABIC.match(folded[-1]) else ""
+        folded.append(piece)
+        places += [cluster.start()] * len(piece)
+    return "".join(folded), places
+
+
+def _cluster_end(text: str, end: int) -> int:
+    cluster = _CLUSTER.match(text, end - 1)
+    return cluster.end() if cluster else end

@@ -1,0 +1,245 @@
+"""What an engine is: documents in, hits out.
+
+Two engines stand behind the one protocol (engines/tantivy.py and engines/whoosh.py), and one suite of tests runs
+against both. An engine is a cache: it holds no text, and everything in it can be built again from the archive.
+
+Writers and readers. One process writes at a time (else `Locked`). `add` and `delete` are seen by nobody until `commit`,
+which makes them durable, and then says in the file `state` how much of the log they account for. A writer killed at any
+moment leaves the last commit; killed between the two, an index that holds more than it says, which is harmless, because
+adding a document again replaces it. Readers never wait: each sees the commit of the moment when it opened or last
+called `refresh`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from muniment import durable
+from muniment.errors import UsageError
+from muniment.index import analysis, query
+
+Sort = Literal["relevance", "newest", "oldest", "captured"]
+FACETS = ("source", "year", "month", "language", "author", "tag")
+FACET_DATES = ("year", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One snapshot as it is indexed.
+
+    `number` is the snapshot's number, `article` the key that all versions of one article share, `latest` whether this
+    is the newest of them. `hosts` are the host of its address and the parent domains, for `site:`. `published` is an
+    ISO date cut to its precision, `captured` an aware datetime. `alone` says that the article has no other version; a
+    caller who does not know says nothing, and searches that match many articles take longer.
+    """
+
+    number: int
+    article: str
+    latest: bool
+    title: str
+    text: str
+    captured: datetime
+    authors: tuple[str, ...] = ()
+    source: str | None = None
+    hosts: tuple[str, ...] = ()
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+    published: str | None = None
+    alone: bool = False
+
+
+class Hit(NamedTuple):
+    """A document that matches. `score` is comparable within one search only, and 0 unless sorted by relevance."""
+
+    number: int
+    score: float
+
+
+class Facet(NamedTuple):
+    """How many of the documents that match have this value; None where they have none."""
+
+    value: str | None
+    count: int  # type: ignore[assignment]  # in place of tuple.count
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """How many documents match, some of them in order, and facets over all that match.
+
+    A facet holds its most frequent values, equals by value; which of equals come last into a cut list is not told.
+    """
+
+    total: int
+    hits: tuple[Hit, ...]
+    facets: Mapping[str, tuple[Facet, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """With what the index was built, and how much of the log its last commit accounts for.
+
+    `engine` and `analysis` name the engine, its schema and the analyzer, with the versions of their libraries. Where
+    one of them is not the present one, `current` is False: build the index anew.
+    """
+
+    engine: str
+    analysis: str
+    log_size: int
+    current: bool
+
+
+class Engine(Protocol):
+    """An index in a folder. Get one from `open_engine`; close it, or use it in a `with` statement."""
+
+    def add(self, documents: Iterable[Document]) -> None:
+        """Adds documents; one with the number of an earlier one replaces it. Raises Locked."""
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        """Takes documents out; numbers that are not there are ignored. Raises Locked."""
+
+    def commit(self, log_size: int) -> None:
+        """Makes everything since the last commit durable and visible, with how far in the log it is. Raises Locked."""
+
+    def refresh(self) -> None:
+        """Sees the newest commit from now on, another process's too."""
+
+    def state(self) -> State:
+        """What the last commit says of itself."""
+
+    def count(self) -> int:
+        """How many documents the index holds."""
+
+    def search(
+        self,
+        tree: query.Query,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        sort: Sort = "relevance",
+        facets: Sequence[str] = (),
+        facet_limit: int = 10,
+    ) -> Hits:
+        """The documents that match, by their sort: `newest` and `oldest` are by publication, undated ones last;
+        `captured` is newest first; `relevance` is BM25 with a boost of the title, and `newest` where the tree looks for
+        no words. Equals are in order of number (for `relevance` in the engine's own order)."""
+
+    def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
+        """(number, article_id) of every document that matches, in order of number."""
+
+    def close(self) -> None:
+        """Gives up what is not committed, and every lock."""
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+def open_engine(name: str, path: Path, *, create: bool = False) -> Engine:
+    """The engine of this name ("tantivy" or "whoosh") on the index in the folder `path`.
+
+    With `create`, an empty index is made where there is none. Raises IndexBehind where there is no index that this
+    engine can open, UsageError for a name that is no engine's.
+    """
+    if name == "tantivy":
+        from muniment.index.engines.tantivy import TantivyEngine
+
+        return TantivyEngine.open(path, create=create)
+    if name == "whoosh":
+        from muniment.index.engines.whoosh import WhooshEngine
+
+        return WhooshEngine.open(path, create=create)
+    raise UsageError(f"there is no engine {name!r}: choose tantivy or whoosh")
+
+
+def read_state(path: Path, name: str) -> State:
+    """What the index in the folder `path` says of itself; `name` is the present engine's."""
+    try:
+        size, built_by, analysed_by = (path / "state").read_text(encoding="utf-8").splitlines()
+        state = State(built_by, analysed_by, int(size), current=False)
+    except (OSError, ValueError):
+        return State("", "", 0, current=False)
+    return replace(state, current=(built_by, analysed_by) == (name, analysis.VERSION))
+
+
+def write_state(path: Path, name: str, log_size: int) -> None:
+    """Says how much of the log the index in the folder `path` accounts for. Raises StorageError."""
+    durable.replace(path / "state", f"{log_size}\n{name}\n{analysis.VERSION}\n".encode())
+
+
+def check_facets(names: Sequence[str]) -> None:
+    """Raises UsageError unless every name is a facet's."""
+    for name in names:
+        if name not in FACETS:
+            raise UsageError(f"there is no facet {name!r}: choose from {', '.join(FACETS)}")
+
+
+def as_facets(counts: Iterable[tuple[str, int]], limit: int) -> tuple[Facet, ...]:
+    """The `limit` most frequent of (value, count), equals by value; the value "" is None, "none known"."""
+    ordered = sorted((-count, value) for value, count in counts)[:limit]
+    return tuple([Facet(value or None, -negative) for negative, value in ordered])
+
+
+def article_id(key: str) -> int:
+    """The number that stands for an article's key in the index: 63 bits of its BLAKE2b digest."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def numeric_values(document: Document) -> dict[str, int]:
+    """The document's value for every field of NUMBER_FIELDS that it has one for."""
+    values = {
+        "number": document.number,
+        "article": article_id(document.article),
+        "captured": int(document.captured.timestamp()),
+    }
+    if document.published:
+        values["first_day"], values["last_day"] = query.days(document.published)
+    return values
+
+
+def facet_dates(document: Document) -> dict[str, int]:
+    """The facets `year` and `month` as integers, 2021 and 202105; 0 stands for none known."""
+    date = document.published or ""
+    return {"facet_year": int(date[:4] or 0), "facet_month": int(date[:4] + date[5:7]) if len(date) >= 7 else 0}
+
+
+def facet_date(value: int) -> str:
+    """How the integer of a year or a month is written: "2021", "2021-05", "" for none known."""
+    text = str(value) if value else ""
+    return text if len(text) < 5 else f"{text[:4]}-{text[4:]}"
+
+
+def field_values(document: Document) -> dict[str, list[str]]:
+    """The document's values for every field of VALUE_FIELDS and every facet but the dates: "" stands for none known.
+
+    People type sources, languages and tags in either case, so the fields that are searched hold them folded; the facets
+    (`facet_source` and so on) keep them as they are written.
+    """
+    language = analysis.language_tag(document.language)
+    values = {
+        "source": [analysis.fold_value(document.source or "")],
+        "host": [analysis.fold_value(host) for host in document.hosts] or [""],
+        "language": [language],
+        "tag": [analysis.fold_value(tag) for tag in document.tags] or [""],
+        "latest": ["yes" if document.latest else "no"],
+        "alone": ["yes" if document.alone else "no"],
+        "facet_source": [document.source or ""],
+        "facet_language": [language],
+        "facet_author": list(document.authors) or [""],
+        "facet_tag": list(document.tags) or [""],
+    }
+    return {field: list(dict.fromkeys(entries)) for field, entries in values.items()}
+
+
+def sort_keys(document: Document) -> dict[str, int]:
+    """Integers that order documents: `newest` and `captured_order` from the greatest, `oldest` from the least."""
+    first, _ = query.days(document.published) if document.published else (0, 0)
+    return {
+        "newest": (first << 31) + document.number,
+        "oldest": ((first or 99_999_999) << 31) + document.number,
+        "captured_order": (int(document.captured.timestamp()) << 31) + document.number,
+    }

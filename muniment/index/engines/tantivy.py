@@ -1,0 +1,408 @@
+"""The default engine, on tantivy.
+
+Fields of the schema: `title`, `text`, `author` hold folded words with positions; `title_stem`, `text_stem` hold stems;
+the value fields hold whole values, the facets and the sort keys are columns.
+
+tantivy has no filters in Python, so that words are analysed here and handed over joined by spaces. Hazards that shape
+this file: a phrase of one word and `limit=0` panic; a purely negative query matches nothing without a positive part;
+the slop of its phrases lets words swap, so that phrases with slop are spelled out as exact distances; a long-lived
+index object leaks merged files when another process writes, so that each write opens its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tantivy
+from tantivy.tantivy import __version__
+
+from muniment.errors import IndexBehind, Locked, StorageError
+from muniment.index import analysis, query
+from muniment.index.engine import (
+    FACET_DATES,
+    FACETS,
+    Document,
+    Engine,
+    Facet,
+    Hit,
+    Hits,
+    Sort,
+    State,
+    as_facets,
+    check_facets,
+    facet_date,
+    facet_dates,
+    field_values,
+    numeric_values,
+    read_state,
+    sort_keys,
+    write_state,
+)
+
+NAME = f"tantivy {__version__} schema 1"
+WRITER_BYTES = 64_000_000
+FEW, MANY = 2_000, 1_000_000
+MANY_TERMS = 500
+FEW_ALTERNATIVES = 8
+SORT_FIELDS = {
+    "newest": ("newest", tantivy.Order.Desc),
+    "oldest": ("oldest", tantivy.Order.Asc),
+    "captured": ("captured_order", tantivy.Order.Desc),
+}
+
+
+def _build_schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    for field in query.WORD_FIELDS:
+        builder.add_text_field(field, tokenizer_name="whitespace")
+    for field in query.STEMMED_FIELDS:
+        builder.add_text_field(f"{field}_stem", tokenizer_name="whitespace", index_option="freq")
+    for field in query.VALUE_FIELDS:
+        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
+    for field in FACETS:
+        if field in FACET_DATES:
+            builder.add_integer_field(f"facet_{field}", fast=True)
+        else:
+            builder.add_text_field(f"facet_{field}", tokenizer_name="raw", index_option="basic", fast=True)
+    for field in query.NUMBER_FIELDS:
+        builder.add_integer_field(field, indexed=True, fast=True)
+    for field, _ in SORT_FIELDS.values():
+        builder.add_integer_field(field, fast=True)
+    return builder.build()
+
+
+SCHEMA = _build_schema()
+
+
+class TantivyEngine:
+    """An Engine on a folder of tantivy's."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._writer: tantivy.IndexWriter | None = None
+        self._highest = -1
+        self._index = _open_index(path)
+        self._read()
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False) -> TantivyEngine:
+        """See `open_engine`."""
+        if create and not (path.is_dir() and tantivy.Index.exists(str(path))):
+            path.mkdir(parents=True, exist_ok=True)
+            write_state(path, NAME, 0)
+            tantivy.Index(SCHEMA, path=str(path))
+        return cls(path)
+
+    # Writing
+
+    def add(self, documents: Iterable[Document]) -> None:
+        writer = self._open_writer()
+        for document in documents:
+            if document.number > self._highest:
+                self._highest = document.number
+            else:
+                writer.delete_documents_by_term("number", document.number)
+            writer.add_document(_as_tantivy(document))
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        writer = self._open_writer()
+        for number in numbers:
+            writer.delete_documents_by_term("number", number)
+
+    def commit(self, log_size: int) -> None:
+        writer = self._open_writer()
+        try:
+            writer.commit()
+            writer.wait_merging_threads()
+        except (ValueError, RuntimeError, OSError) as e:
+            raise StorageError(f"the index at {self._path} could not be written: {e}") from e
+        finally:
+            self._writer = None
+        write_state(self._path, NAME, log_size)
+        self.refresh()
+
+    def _open_writer(self) -> tantivy.IndexWriter:
+        if self._writer is None:
+            index = _open_index(self._path)
+            try:
+                self._writer = index.writer(WRITER_BYTES, num_threads=1)
+            except ValueError as e:
+                if "LockBusy" not in str(e):
+                    raise StorageError(f"the index at {self._path} cannot be written: {e}") from e
+                raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
+            found = index.searcher().search(tantivy.Query.all_query(), 1, order_by_field="number").hits
+            self._highest = found[0][0] if found else -1
+        return self._writer
+
+    # Reading
+
+    def refresh(self) -> None:
+        self._read()
+
+    def _read(self) -> None:
+        # Before the index, so that the state is never ahead of it.
+        self._state = read_state(self._path, NAME)
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        held = self._searcher.terms_with_prefix("language", "")
+        self._languages = [tag for tag, _ in held if tag in analysis.ALGORITHMS]
+        # One search compiles its tree several times.
+        self._in_fields = lru_cache(256)(self._compile_leaf)
+
+    def state(self) -> State:
+        return self._state
+
+    def count(self) -> int:
+        return self._searcher.num_docs
+
+    def search(
+        self,
+        tree: query.Query,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        sort: Sort = "relevance",
+        facets: Sequence[str] = (),
+        facet_limit: int = 10,
+    ) -> Hits:
+        check_facets(facets)
+        compiled = self._compile(tree)
+        if sort == "relevance" and not query.is_scored(tree):
+            sort = "newest"
+        if sort == "relevance":
+            found = self._searcher.search(compiled, max(limit, 1), offset=offset)
+        else:
+            field, order = SORT_FIELDS[sort]
+            found = self._searcher.search(compiled, max(limit, 1), offset=offset, order_by_field=field, order=order)
+        hits = found.hits[:limit]
+        numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
+        scores = [score for score, _ in hits] if sort == "relevance" else [0.0] * len(hits)
+        listed = tuple([Hit(int(number or 0), score) for number, score in zip(numbers, scores, strict=True)])
+        return Hits(_total(found), listed, self._facets(compiled, facets, facet_limit))
+
+    def _facets(self, compiled: tantivy.Query, names: Sequence[str], limit: int) -> dict[str, tuple[Facet, ...]]:
+        if not names:
+            return {}
+        # `segment_size` makes the counts exact: every segment hands over all of its values.
+        terms = {"size": limit, "segment_size": MANY}
+        request = {name: {"terms": {"field": f"facet_{name}", **terms}} for name in names}
+        answer = self._searcher.aggregate(compiled, request)
+        found: dict[str, tuple[Facet, ...]] = {}
+        for name in names:
+            as_text = facet_date if name in FACET_DATES else str
+            buckets = answer[name]["buckets"]
+            found[name] = as_facets([(as_text(bucket["key"]), bucket["doc_count"]) for bucket in buckets], limit)
+        return found
+
+    def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
+        if self._is_hopeless(tree):
+            return
+        compiled, searcher = self._compile(tree), self._searcher
+        order = tantivy.Order.Asc
+        # Room is made for as many hits as are asked for, so that asking for all the articles at once is slow.
+        found = searcher.search(compiled, FEW, order_by_field="number", order=order)
+        if _total(found) > FEW:
+            found = searcher.search(compiled, _total(found), order_by_field="number", order=order)
+        articles = searcher.fast_field_values("article", [address for _, address in found.hits])
+        for (number, _), article in zip(found.hits, articles, strict=True):
+            yield number, int(article or 0)
+
+    def _is_hopeless(self, tree: query.Query) -> bool:
+        """Whether a condition that all matches must meet is met by none: spares a search what it costs otherwise."""
+        parts = tree.parts if isinstance(tree, query.And) else (tree,)
+        return any(
+            isinstance(part, query.Term)
+            and part.field in query.VALUE_FIELDS
+            and not self._searcher.doc_freq(part.field, part.word)
+            for part in parts
+        )
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.rollback()
+            self._writer = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # The query tree in tantivy's terms
+
+    def _compile(self, tree: query.Query) -> tantivy.Query:
+        match tree:
+            case query.And(parts):
+                return self._conjunction(parts)
+            case query.Or() | query.Term() | query.Phrase():
+                return _any(self._alternatives(tree))
+            case query.Not():
+                return self._conjunction((tree,))
+            case query.Everything():
+                return _unscored(tantivy.Query.all_query())
+            case query.Nothing():
+                return tantivy.Query.empty_query()
+            case query.Range(field) if field in query.NUMBER_FIELDS:
+                return _unscored(_number_range(tree))
+            case query.AnyOf(field, values):
+                return _unscored(_one_of(field, values))
+            case query.Prefix() | query.Wildcard() | query.Fuzzy() | query.Range():
+                return _any(self._alternatives(tree))
+
+    def _alternatives(self, tree: query.Query) -> list[tantivy.Query]:
+        """Queries, any of which may match. Flat, because each level of unions costs as much as the search itself."""
+        match tree:
+            case query.Or(parts):
+                return [alternative for part in parts for alternative in self._alternatives(part)]
+            case query.Term() | query.Phrase() | query.Prefix() | query.Wildcard() | query.Fuzzy():
+                found = self._in_fields(tree)
+            case query.Range(field) if field not in query.NUMBER_FIELDS:
+                found = self._in_fields(tree)
+            case _:
+                found = [self._compile(tree)]
+        return found
+
+    def _compile_leaf(self, leaf: query.Leaf) -> list[tantivy.Query]:
+        if leaf.field in query.VALUE_FIELDS:
+            return [_unscored(part) for part in self._in_field(leaf.field, leaf)]
+        return [
+            _boosted(part) if field == "title" else part
+            for field in query.fields_of(leaf)
+            for part in self._in_field(field, leaf)
+        ]
+
+    def _conjunction(self, parts: Sequence[query.Query]) -> tantivy.Query:
+        must, must_not = tantivy.Occur.Must, tantivy.Occur.MustNot
+        excluded = [(must_not, self._compile(part.part)) for part in parts if isinstance(part, query.Not)]
+        filters = [(must, self._compile(part)) for part in parts if _is_filter(part)]
+        others = [part for part in parts if not _is_filter(part) and not isinstance(part, query.Not)]
+        wanted = [self._alternatives(part) for part in others]
+        if len(wanted) == 1 and 1 < len(wanted[0]) <= FEW_ALTERNATIVES and filters:
+            # The filters go into each alternative: a union that is not led by its filter is worked out in full.
+            wanted = [[tantivy.Query.boolean_query([(must, one), *filters]) for one in wanted[0]]]
+            filters = []
+        clauses = [*((must, _any(alternatives)) for alternatives in wanted), *filters, *excluded]
+        if len(clauses) == len(excluded):
+            clauses.append((must, self._compile(query.Everything())))
+        return tantivy.Query.boolean_query(clauses)
+
+    def _in_field(self, field: str, leaf: query.Leaf) -> list[tantivy.Query]:
+        match leaf:
+            case query.Term(_, word) if field in query.STEMMED_FIELDS:
+                stem_field = f"{field}_stem"
+                forms = analysis.stem_forms(word, self._languages)
+                return [_term(stem_field, form) for form in forms if self._searcher.doc_freq(stem_field, form)]
+            case query.Term(_, word):
+                return [_term(field, word)]
+            case query.Phrase(_, words, slop):
+                return _phrases(field, words, slop)
+            case query.Prefix(_, start):
+                return [self._any_word(field, start)]
+            case query.Wildcard(_, pattern):
+                return [tantivy.Query.regex_query(SCHEMA, field, query.wildcard_regex(pattern))]
+            case query.Fuzzy(_, word, distance):
+                return [tantivy.Query.fuzzy_term_query(SCHEMA, field, word, distance, transposition_cost_one=False)]
+            case query.Range():
+                return [self._any_word(field, "", leaf)]
+            case query.AnyOf(_, values):
+                return [_one_of(field, values)]
+
+    def _any_word(self, field: str, start: str, within: query.Range | None = None) -> tantivy.Query:
+        """The union over the dictionary: tantivy has no ranges of text, and its regex is slower than this."""
+        held = (word for word, _ in self._searcher.terms_with_prefix(field, start))
+        words = [word for word in held if within is None or query.is_within(word, within)]
+        return tantivy.Query.term_set_query(SCHEMA, field, words)
+
+
+def _open_index(path: Path) -> tantivy.Index:
+    try:
+        index = tantivy.Index.open(str(path))
+    except ValueError as e:
+        raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
+    index.config_reader("manual")
+    index.reload()
+    return index
+
+
+def _as_tantivy(document: Document) -> tantivy.Document:
+    title, text = analysis.words(document.title), analysis.words(document.text)
+    fields: dict[str, object] = {
+        **field_values(document),
+        **facet_dates(document),
+        **numeric_values(document),
+        **sort_keys(document),
+        "title": " ".join(title),
+        "text": " ".join(text),
+        "author": [" ".join(analysis.words(name)) for name in document.authors],
+        "title_stem": " ".join(analysis.stems(title, document.language)),
+        "text_stem": " ".join(analysis.stems(text, document.language)),
+    }
+    return tantivy.Document(**fields)
+
+
+def _total(found: Any) -> int:
+    # Any, because the library's stub does not know of `count`.
+    total: int = found.count
+    return total
+
+
+def _term(field: str, word: str | int) -> tantivy.Query:
+    return tantivy.Query.term_query(SCHEMA, field, word)
+
+
+def _any(parts: Sequence[tantivy.Query]) -> tantivy.Query:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return tantivy.Query.empty_query()
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
+
+
+def _is_filter(part: query.Query) -> bool:
+    """Whether the part is a quick condition on values, without a score."""
+    match part:
+        case query.Term(field) | query.Range(field) | query.AnyOf(field):
+            return field in query.VALUE_FIELDS or field in query.NUMBER_FIELDS
+        case _:
+            return False
+
+
+def _one_of(field: str, values: Sequence[int] | Sequence[str]) -> tantivy.Query:
+    """Any of the values; a set of terms, which is looked up in the whole dictionary, is faster for many only."""
+    if len(values) <= MANY_TERMS:
+        return _any([_term(field, value) for value in values])
+    return tantivy.Query.term_set_query(SCHEMA, field, values)
+
+
+def _unscored(compiled: tantivy.Query) -> tantivy.Query:
+    return tantivy.Query.const_score_query(compiled, 0.0)
+
+
+def _boosted(compiled: tantivy.Query) -> tantivy.Query:
+    return tantivy.Query.boost_query(compiled, query.TITLE_BOOST)
+
+
+def _phrases(field: str, words: Sequence[str], slop: int) -> list[tantivy.Query]:
+    if len(words) == 1:
+        return [_term(field, words[0])]
+    gaps = itertools.product(range(1, slop + 2), repeat=len(words) - 1)
+    forms = (zip(itertools.accumulate((0, *gap)), words, strict=True) for gap in gaps)
+    return [tantivy.Query.phrase_query(SCHEMA, field, list(form)) for form in forms]
+
+
+def _number_range(leaf: query.Range) -> tantivy.Query:
+    if leaf.low is None and leaf.high is None:
+        return tantivy.Query.exists_query(leaf.field)
+    return tantivy.Query.range_query(
+        SCHEMA,
+        leaf.field,
+        tantivy.FieldType.Integer,
+        leaf.low,
+        leaf.high,
+        leaf.include_low or leaf.low is None,
+        leaf.include_high or leaf.high is None,
+    )

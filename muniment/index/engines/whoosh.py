@@ -1,0 +1,309 @@
+"""The engine in pure Python, on Whoosh: slow, but at home where no wheel of tantivy's is.
+
+The schema is tantivy's (engines/tantivy.py). Whoosh serves as a store of postings: words are analysed here, prefixes,
+wildcards and their like are looked up in its dictionary by the functions of index/query.py, and its `normalize()` and
+AndNot, which change what a query means, are not used.
+
+Whoosh keeps pickles, and whoever can write a pickle that we open can run code. So an index is opened only in the very
+folder where this engine made it: a marker holds the folder's device and inode, which no unpacked or copied folder has.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import whoosh
+from whoosh import fields, index
+from whoosh import query as wq
+from whoosh.analysis import IDTokenizer
+from whoosh.columns import VarBytesColumn
+from whoosh.formats import Existence, Frequency
+from whoosh.writing import LockError
+
+from muniment.errors import IndexBehind, Locked, StorageError
+from muniment.index import analysis, query
+from muniment.index.engine import (
+    FACETS,
+    Document,
+    Engine,
+    Facet,
+    Hit,
+    Hits,
+    Sort,
+    State,
+    as_facets,
+    check_facets,
+    facet_date,
+    facet_dates,
+    field_values,
+    numeric_values,
+    read_state,
+    sort_keys,
+    write_state,
+)
+
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 1"
+WRITER_MEGABYTES = 64
+_MARKER = "muniment-whoosh"
+_SEPARATOR = "\x1f"
+_SORT_FIELDS = {"newest": ("newest", -1), "oldest": ("oldest", 1), "captured": ("captured_order", -1)}
+
+
+def _build_schema() -> fields.Schema:
+    words = {field: fields.TEXT(analyzer=IDTokenizer(), phrase=True) for field in query.WORD_FIELDS}
+    stems = {f"{field}_stem": fields.TEXT(analyzer=IDTokenizer(), phrase=False) for field in query.STEMMED_FIELDS}
+    values = {field: fields.ID() for field in query.VALUE_FIELDS}
+    facets = {f"facet_{field}": fields.COLUMN(VarBytesColumn()) for field in FACETS}
+    numbers = {field: fields.NUMERIC(int, 64, sortable=True) for field in query.NUMBER_FIELDS}
+    orders = {field: fields.NUMERIC(int, 64, sortable=True) for field, _ in _SORT_FIELDS.values()}
+    schema = fields.Schema(**words, **stems, **values, **facets, **numbers, **orders)
+    for field in stems:
+        schema[field].format = Frequency()
+    for field in values:
+        schema[field].format = Existence()
+    return schema
+
+
+class WhooshEngine:
+    """An Engine on a folder of Whoosh's."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._pending: dict[int, Document | None] = {}
+        self._writer: Any = None
+        if not _is_ours(path):
+            raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
+        try:
+            self._index = index.open_dir(str(path))
+        except (index.IndexError, OSError) as e:
+            raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
+        self._read()
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False) -> WhooshEngine:
+        """See `open_engine`."""
+        if create and not (path / _MARKER).exists():
+            path.mkdir(parents=True, exist_ok=True)
+            write_state(path, NAME, 0)
+            index.create_in(str(path), _build_schema())
+            (path / _MARKER).write_text(_mark(path), encoding="ascii")
+        return cls(path)
+
+    # Writing
+
+    def add(self, documents: Iterable[Document]) -> None:
+        self._open_writer()
+        self._pending.update((document.number, document) for document in documents)
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        self._open_writer()
+        self._pending.update((number, None) for number in numbers)
+
+    def commit(self, log_size: int) -> None:
+        writer = self._open_writer()
+        for number, document in self._pending.items():
+            writer.delete_by_term("number", number)
+            if document is not None:
+                writer.add_document(**_as_whoosh(document))
+        try:
+            writer.commit()
+        except OSError as e:
+            raise StorageError(f"the index at {self._path} could not be written: {e}") from e
+        finally:
+            self._writer = None
+            self._pending.clear()
+        write_state(self._path, NAME, log_size)
+        self.refresh()
+
+    def _open_writer(self) -> Any:
+        if self._writer is None:
+            try:
+                self._writer = self._index.writer(limitmb=WRITER_MEGABYTES)
+            except LockError as e:
+                raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
+        return self._writer
+
+    # Reading
+
+    def refresh(self) -> None:
+        self._searcher.close()
+        self._read()
+
+    def _read(self) -> None:
+        # Before the index, so that the state is never ahead of it.
+        self._state = read_state(self._path, NAME)
+        self._searcher = self._index.searcher()
+        held = (term.decode() for term in self._searcher.lexicon("language"))
+        self._languages = [tag for tag in held if tag in analysis.ALGORITHMS]
+
+    def state(self) -> State:
+        return self._state
+
+    def count(self) -> int:
+        count: int = self._searcher.doc_count()
+        return count
+
+    def search(
+        self,
+        tree: query.Query,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        sort: Sort = "relevance",
+        facets: Sequence[str] = (),
+        facet_limit: int = 10,
+    ) -> Hits:
+        check_facets(facets)
+        if sort == "relevance" and not query.is_scored(tree):
+            sort = "newest"
+        found = list(self._matches(tree, scored=sort == "relevance"))
+        number = self._column("number")
+        if sort == "relevance":
+            ordered = heapq.nsmallest(offset + limit, found, key=lambda pair: (-pair[1], pair[0]))
+        else:
+            field, sign = _SORT_FIELDS[sort]
+            key = self._column(field)
+            ordered = heapq.nsmallest(offset + limit, found, key=lambda pair: sign * key(pair[0]))
+        return Hits(
+            total=len(found),
+            hits=tuple(Hit(number(place), score) for place, score in ordered[offset:]),
+            facets={name: self._facet(name, [place for place, _ in found], facet_limit) for name in facets},
+        )
+
+    def _matches(self, tree: query.Query, *, scored: bool) -> Iterator[tuple[int, float]]:
+        """(place, score) of every document that matches; a place is Whoosh's number of a document."""
+        compiled = self._compile(tree)
+        for searcher, start in self._searcher.leaf_searchers():
+            context = None if scored else searcher.boolean_context()
+            matcher = compiled.matcher(searcher, context)
+            while matcher.is_active():
+                yield matcher.id() + start, matcher.score() if scored else 0.0
+                matcher.next()
+
+    def _facet(self, name: str, places: Sequence[int], limit: int) -> tuple[Facet, ...]:
+        value = self._column(f"facet_{name}")
+        counts = Counter(entry for place in places for entry in value(place).decode().split(_SEPARATOR))
+        return as_facets(counts.items(), limit)
+
+    def _column(self, field: str) -> Callable[[int], Any]:
+        reader = self._searcher.reader()
+        if not reader.has_column(field):
+            return lambda place: None
+        get: Callable[[int], Any] = reader.column_reader(field).__getitem__
+        return get
+
+    def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
+        number, article = self._column("number"), self._column("article")
+        yield from sorted((number(place), article(place)) for place, _ in self._matches(tree, scored=False))
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            self._writer = None
+            self._pending.clear()
+        if not self._searcher.is_closed:
+            self._searcher.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # The query tree in Whoosh's terms
+
+    def _compile(self, tree: query.Query) -> wq.Query:
+        match tree:
+            case query.And(parts):
+                return self._conjunction(parts)
+            case query.Or(parts):
+                return _any([self._compile(part) for part in parts])
+            case query.Not():
+                return self._conjunction((tree,))
+            case query.Everything():
+                return wq.ConstantScoreQuery(wq.Every(), 0.0)
+            case query.Nothing():
+                return wq.NullQuery
+            case query.Range(field, low, high, include_low, include_high) if field in query.NUMBER_FIELDS:
+                inside = wq.NumericRange(field, low, high, not include_low, not include_high)
+                return wq.ConstantScoreQuery(inside, 0.0)
+            case query.AnyOf(field, values):
+                return wq.ConstantScoreQuery(_any([self._value(field, value) for value in values]), 0.0)
+            case _ if tree.field in query.VALUE_FIELDS:
+                return wq.ConstantScoreQuery(self._in_field(tree.field, tree), 0.0)
+            case _:
+                return _any([self._in_field(field, tree) for field in query.fields_of(tree)])
+
+    def _conjunction(self, parts: Sequence[query.Query]) -> wq.Query:
+        clauses = [
+            wq.Not(self._compile(part.part)) if isinstance(part, query.Not) else self._compile(part)
+            for part in parts
+        ]
+        if all(isinstance(clause, wq.Not) for clause in clauses):
+            clauses.append(self._compile(query.Everything()))
+        return wq.And(clauses)
+
+    def _in_field(self, field: str, leaf: query.Leaf) -> wq.Query:
+        boost = query.TITLE_BOOST if field == "title" else 1.0
+        match leaf:
+            case query.Term(_, word) if field in query.STEMMED_FIELDS:
+                forms = analysis.stem_forms(word, self._languages)
+                return _any([wq.Term(f"{field}_stem", form, boost=boost) for form in forms])
+            case query.Term(_, word):
+                return wq.Term(field, word, boost=boost)
+            case query.Phrase(_, words, slop):
+                if len(words) == 1:
+                    return wq.Term(field, words[0], boost=boost)
+                return wq.Phrase(field, list(words), slop + 1, boost=boost)
+            case query.AnyOf(_, values):
+                return _any([self._value(field, value) for value in values])
+            case _:
+                matches = query.word_matcher(leaf)
+                return _any([wq.Term(field, word) for word in self._dictionary(field) if matches(word)])
+
+    def _value(self, field: str, value: int | str) -> wq.Query:
+        return wq.NumericRange(field, value, value) if isinstance(value, int) else wq.Term(field, value)
+
+    def _dictionary(self, field: str) -> Iterator[str]:
+        return (word.decode() for word in self._searcher.lexicon(field))
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return (path / _MARKER).read_text(encoding="ascii") == _mark(path)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _mark(path: Path) -> str:
+    place = path.stat()
+    return f"{place.st_dev} {place.st_ino}\n"
+
+
+def _any(parts: Sequence[wq.Query]) -> wq.Query:
+    if not parts:
+        return wq.NullQuery
+    return parts[0] if len(parts) == 1 else wq.Or(list(parts))
+
+
+def _as_whoosh(document: Document) -> dict[str, object]:
+    title, text = analysis.words(document.title), analysis.words(document.text)
+    values = field_values(document)
+    facets = {f: _SEPARATOR.join(v).encode() for f, v in values.items() if f.startswith("facet_")}
+    record: dict[str, object] = {
+        **values,
+        **facets,
+        **{field: facet_date(value).encode() for field, value in facet_dates(document).items()},
+        **numeric_values(document),
+        **sort_keys(document),
+        "title": title,
+        "text": text,
+        "author": [word for name in document.authors for word in analysis.words(name)],
+        "title_stem": list(analysis.stems(title, document.language)),
+        "text_stem": list(analysis.stems(text, document.language)),
+    }
+    return record

@@ -1,0 +1,227 @@
+"""The typed query tree: what a search asks, whoever wrote it and whichever engine answers.
+
+The union `Query` is closed: an engine handles every class with `match`, and mypy reports a case it forgot. Words are
+already folded by `analysis.query_words`; the tree holds no syntax.
+
+Fields and what a `Term` in them means:
+
+    title, text             words: a Term asks for its folded form or its stem in the document's language;
+                            a Phrase, of one word too, asks for the folded words exactly as written
+    author                  words, without stems
+    words                   the title or the text: where a bare word is looked for
+    source, host, language, tag
+                            whole values, folded by `analysis.fold_value`; "" is "none known"
+    latest, alone           "yes" or "no": whether it is the article's newest version, and its only one
+    first_day, last_day     the interval in which the article was published, as integers YYYYMMDD: "2021" is 20210101
+                            to 20211231. Without a date neither is there, so that no Range matches
+    captured                seconds since 1970, UTC
+    number                  the snapshot's number
+    article                 `engine.article_id`, which the versions of one article share
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+WORD_FIELDS = ("title", "text", "author")
+STEMMED_FIELDS = ("title", "text")
+VALUE_FIELDS = ("source", "host", "language", "tag", "latest", "alone")
+NUMBER_FIELDS = ("first_day", "last_day", "captured", "number", "article")
+ANY_WORDS = "words"
+TITLE_BOOST = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word or value. In a field of words also its other inflected forms."""
+
+    field: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """The words in this order, as written, each at most `slop` words further on than next to the one before."""
+
+    field: str
+    words: tuple[str, ...]
+    slop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Any word or value that starts so."""
+
+    field: str
+    start: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """Any word or value that the whole pattern fits: `*` is any characters, `?` is one, nothing else is special."""
+
+    field: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """Any word within `distance` (1 or 2) insertions, deletions or replacements of single characters."""
+
+    field: str
+    word: str
+    distance: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Values between two ends, either of which may be open (None): integers in NUMBER_FIELDS, strings elsewhere."""
+
+    field: str
+    low: int | str | None = None
+    high: int | str | None = None
+    include_low: bool = True
+    include_high: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of these values, in a field of values or numbers; no score. Exact, and fast for thousands."""
+
+    field: str
+    values: tuple[int, ...] | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of these; of none, everything."""
+
+    parts: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of these; of none, nothing."""
+
+    parts: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Every document but these."""
+
+    part: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """Every document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No document."""
+
+
+Leaf = Term | Phrase | Prefix | Wildcard | Fuzzy | Range | AnyOf
+Query = Leaf | And | Or | Not | Everything | Nothing
+
+
+def conjunction(parts: Iterable[Query]) -> Query:
+    """The parts joined by And, without needless levels: `a` and not `And((a,))`, `a, b, c` and not `And((a, b)), c`."""
+    flat: list[Query] = []
+    for part in parts:
+        if isinstance(part, And):
+            flat += part.parts
+        elif not isinstance(part, Everything):
+            flat.append(part)
+    if not flat:
+        return Everything()
+    return flat[0] if len(flat) == 1 else And(tuple(flat))
+
+
+def disjunction(parts: Iterable[Query]) -> Query:
+    """The parts joined by Or, without a needless level."""
+    flat = tuple(parts)
+    if not flat:
+        return Nothing()
+    return flat[0] if len(flat) == 1 else Or(flat)
+
+
+def positive_leaves(query: Query) -> Iterator[Leaf]:
+    """The leaves that a matching document may owe its match to: those not under a Not."""
+    match query:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from positive_leaves(part)
+        case Not() | Everything() | Nothing():
+            return
+        case _:
+            yield query
+
+
+def is_scored(query: Query) -> bool:
+    """Whether the query looks for words, so that one match can be more relevant than another."""
+    return any(leaf.field in WORD_FIELDS or leaf.field == ANY_WORDS for leaf in positive_leaves(query))
+
+
+def fields_of(leaf: Leaf) -> tuple[str, ...]:
+    """The fields that a leaf looks into: `words` stands for title and text."""
+    return ("title", "text") if leaf.field == ANY_WORDS else (leaf.field,)
+
+
+def wildcard_regex(pattern: str) -> str:
+    """The regular expression of a Wildcard's pattern, in the common syntax, to be matched against a whole word."""
+    special = {"*": ".*", "?": "."}
+    return "".join(special.get(c) or ("\\" + c if c in r"\.+()|[]{}^$" else c) for c in pattern)
+
+
+def is_within(word: str, limits: Range) -> bool:
+    """Whether a word lies between the two ends of a Range."""
+    low, high = limits.low, limits.high
+    above = low is None or word > str(low) or (limits.include_low and word == low)
+    return above and (high is None or word < str(high) or (limits.include_high and word == high))
+
+
+def word_matcher(leaf: Prefix | Wildcard | Fuzzy | Range) -> Callable[[str], bool]:
+    """Tells of one word after another whether it is among those that the leaf stands for."""
+    match leaf:
+        case Prefix(_, start):
+            return lambda word: word.startswith(start)
+        case Wildcard(_, pattern):
+            fits = re.compile(wildcard_regex(pattern), re.DOTALL).fullmatch
+            return lambda word: fits(word) is not None
+        case Fuzzy(_, near, distance):
+            return lambda word: edit_distance_within(near, word, distance)
+        case Range():
+            return lambda word: is_within(word, leaf)
+
+
+def edit_distance_within(a: str, b: str, limit: int) -> bool:
+    """Whether `b` is at most `limit` single-character edits from `a` (Levenshtein; a swap counts as two)."""
+    if abs(len(a) - len(b)) > limit:
+        return False
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        above, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (x != y))
+        if min(row) > limit:
+            return False
+    return row[-1] <= limit
+
+
+def days(date: str) -> tuple[int, int]:
+    """First and last day, as YYYYMMDD, of an ISO date cut to its precision: "2021-05" gives 20210501, 20210531.
+
+    The last day of a month is 31 whatever its length: the numbers are only compared.
+    """
+    numbers = [int(part) for part in date.split("-")]
+    first = last = numbers[0]
+    for place, end in ((1, 12), (2, 31)):
+        known = len(numbers) > place
+        first = first * 100 + (numbers[place] if known else 1)
+        last = last * 100 + (numbers[place] if known else end)
+    return first, last

@@ -1,0 +1,106 @@
+"""A search as the command line and the web pages ask for it: filters, and one hit for each article.
+
+An article is kept in versions, each a document. By default a search shows an article once: its newest version where
+that one matches; else the newest of the older versions that match, so that words edited away are still found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from muniment.errors import QueryError
+from muniment.index import query
+from muniment.index.engine import Engine, Hits, Sort
+from muniment.search import dates, language, words
+
+FEW = 50
+_OLDER, _OF_SEVERAL = query.Term("latest", "no"), query.Term("alone", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Conditions beside the query: any one of the values of each kind, and all kinds together.
+
+    `since` and `until` are dates as the query language has them, both included.
+    """
+
+    source: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of the result, in which order, with which facets."""
+
+    limit: int = 10
+    offset: int = 0
+    sort: Sort = "relevance"
+    facets: tuple[str, ...] = ()
+    facet_limit: int = 10
+
+
+def search(engine: Engine, tree: query.Query, page: Page = Page(), *, versions: bool = False) -> Hits:
+    """The articles that match, or with `versions` each version that does; totals and facets count the same."""
+    return engine.search(
+        tree if versions else collapsed(engine, tree),
+        limit=page.limit,
+        offset=page.offset,
+        sort=page.sort,
+        facets=page.facets,
+        facet_limit=page.facet_limit,
+    )
+
+
+def collapsed(engine: Engine, tree: query.Query) -> query.Query:
+    """The tree narrowed to one version of each article that matches: the newest that does.
+
+    Only articles of several versions need a look: where not two of one match, the tree itself is the answer.
+    """
+    newest: dict[int, int] = {}
+    hidden: list[int] = []
+    for number, article in engine.numbers(query.conjunction((tree, _OF_SEVERAL))):  # in order of number
+        if article in newest:
+            hidden.append(newest[article])
+        newest[article] = number
+    if not hidden:
+        return tree
+    if len(hidden) > FEW:
+        # Mostly they are all the older ones that match, and these are more quickly named.
+        older = engine.numbers(query.conjunction((tree, _OLDER)))
+        if [number for number, _ in older] == sorted(hidden):
+            return query.conjunction((tree, query.Not(_OLDER)))
+    return query.conjunction((tree, query.Not(query.AnyOf("number", tuple(hidden)))))
+
+
+def filtered(tree: query.Query, filters: Filters, *, today: date | None = None) -> query.Query:
+    """The tree with the filters joined to it. Raises QueryError for a filter that holds no date or no value."""
+    now = today or datetime.now(UTC).date()
+    try:
+        return query.conjunction(
+            (
+                tree,
+                *_any_value("source", filters.source),
+                *_any_value("language", filters.language),
+                *_any_value("tag", filters.tag),
+                *_published(filters.since, filters.until, now),
+            )
+        )
+    except words.Refusal as e:
+        raise QueryError(e.message) from None
+    except ValueError as e:
+        raise QueryError(str(e)) from None
+
+
+def _any_value(field: str, values: Sequence[str]) -> Sequence[query.Query]:
+    return [query.AnyOf(field, tuple(words.stored_value(field, value) for value in values))] if values else []
+
+
+def _published(since: str | None, until: str | None, today: date) -> Sequence[query.Query]:
+    first = dates.number(dates.interval(since, today)[0]) if since else None
+    last = dates.number(dates.interval(until, today)[1]) if until else None
+    return [language.published(first, last)] if since or until else []

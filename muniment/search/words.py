@@ -1,0 +1,158 @@
+"""One word, phrase, pattern or value of a query to its leaf of the typed tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from muniment.index import analysis, query
+
+MAX_PHRASE_FORMS = 500
+_SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
+_WILD = re.compile(r"[\w*?]+")
+
+
+class Refusal(Exception):
+    """What cannot be read, and its offset in the text of the query."""
+
+    def __init__(self, message: str, place: int):
+        super().__init__(message)
+        self.message = message
+        self.place = place
+
+
+class Typed(NamedTuple):
+    """A word, phrase or pattern as typed; `field` is one of query.WORD_FIELDS or ANY_WORDS."""
+
+    field: str
+    text: str
+    place: int
+
+
+def all_of(side_by_side: Iterable[Typed]) -> query.Query | None:
+    """The tree of words side by side. None where they hold no word: `&`."""
+    parts = (word(typed) for typed in joined(side_by_side))
+    found = [part for part in parts if part is not None]
+    return query.conjunction(found) if found else None
+
+
+def joined(side_by_side: Iterable[Typed]) -> Iterator[Typed]:
+    """The words, those of them joined that are one word in the index: Persian affixes (می خواهم)."""
+    held: Typed | None = None
+    for typed in side_by_side:
+        if held is not None and held.field == typed.field and analysis.is_one_word(held.text, typed.text):
+            held = held._replace(text=f"{held.text} {typed.text}")
+            continue
+        if held is not None:
+            yield held
+        held = typed
+    if held is not None:
+        yield held
+
+
+def word(typed: Typed) -> query.Query | None:
+    """The tree of a word as typed, which may be several to the index (AT&T, 東京都). None where it is none."""
+    found = analysis.query_words(typed.text)
+    if not found:
+        return None
+    if len(found) == 1:
+        return _single(typed.field, found[0])
+    as_phrase = query.Phrase(typed.field, tuple(found))
+    if "\u200c" in typed.text:
+        return query.Or((as_phrase, query.Term(typed.field, "".join(found)[: analysis.MAX_WORD])))
+    return as_phrase
+
+
+def _single(field: str, found: str) -> query.Query:
+    """In a script without spaces, one character is asked for as the start of a pair."""
+    if len(found) == 1 and analysis.is_spaceless(found):
+        return query.Prefix(field, found)
+    return query.Term(field, found)
+
+
+def phrase(typed: Typed, reach: int) -> query.Query | None:
+    """The tree of a quoted text: of a single word too, exactly as written. `reach` 1 is side by side."""
+    found = analysis.query_words(typed.text)
+    if not found:
+        return None
+    if len(found) == 1 and analysis.is_spaceless(found[0]):
+        return _single(typed.field, found[0])
+    if reach ** (len(found) - 1) > MAX_PHRASE_FORMS:
+        raise Refusal(f"~{reach} is too wide for {len(found)} words: lower it, or join the words by AND", typed.place)
+    return query.Phrase(typed.field, tuple(found), reach - 1)
+
+
+def pattern(typed: Typed) -> query.Query:
+    """The tree of a word with `*` or `?` in it."""
+    folded = _SIGNS_AROUND.sub("", analysis.fold(typed.text).replace("\u200c", ""))
+    if not folded.strip("*?"):
+        raise Refusal("give at least one letter with * or ?", typed.place)
+    if not _WILD.fullmatch(folded):
+        raise Refusal("* and ? stand in one word without other signs: write the parts as words", typed.place)
+    if any(analysis.is_spaceless(character) for character in folded):
+        return _spaceless_pattern(typed, folded)
+    stem = folded[:-1]
+    if "*" in stem or "?" in stem:
+        return query.Wildcard(typed.field, folded)
+    if folded.endswith("*"):
+        return query.Prefix(typed.field, stem)
+    # A question mark may be nothing but the end of a question: "who killed jfk?"
+    return query.Or((query.Term(typed.field, stem), query.Wildcard(typed.field, folded)))
+
+
+def _spaceless_pattern(typed: Typed, folded: str) -> query.Query:
+    stem = folded.rstrip("*?")
+    found = word(typed._replace(text=stem))
+    if found is None or "*" in stem or "?" in stem:
+        raise Refusal("* and ? do not work inside words of this script: write the characters alone", typed.place)
+    return found
+
+
+def fuzzy(typed: Typed, distance: int) -> query.Query:
+    """The tree of `word~`."""
+    found = analysis.query_words(typed.text)
+    if len(found) != 1 or analysis.is_spaceless(found[0]):
+        raise Refusal("~ goes with a single word of letters", typed.place)
+    return query.Fuzzy(typed.field, found[0], distance)
+
+
+def word_range(typed: Typed, ends: Sequence[str | None], include: tuple[bool, bool]) -> query.Query:
+    """The tree of `title:[a TO m]`."""
+    low, high = (analysis.fold_value(end) if end else None for end in ends)
+    if low is None and high is None:
+        raise Refusal("a range needs at least one end: [a TO b], [a TO], [TO b]", typed.place)
+    if low is not None and high is not None and low > high:
+        raise Refusal("this range ends before it begins: swap its ends", typed.place)
+    return query.Range(typed.field, low, high, *include)
+
+
+def value(field: str, text: str, place: int) -> query.Query:
+    """The tree of a whole value, in a field of query.VALUE_FIELDS."""
+    return query.Term(field, stored_value(field, text, place))
+
+
+def stored_value(field: str, text: str, place: int = 0) -> str:
+    """A value as the index holds it."""
+    if field == "language":
+        found = analysis.language_tag(text)
+    elif field == "host":
+        # A whole address is taken too.
+        found = analysis.fold_value(text).split("//")[-1].split("/")[0].split(":")[0].strip(".")
+    else:
+        found = analysis.fold_value(text)
+    if not found:
+        raise Refusal("a value is missing here: give one, or * for any that is known", place)
+    return found
+
+
+def value_pattern(field: str, text: str, place: int) -> query.Query:
+    """The tree of a value with `*` or `?` in it; `*` alone is any that is known."""
+    folded = analysis.fold_value(text)
+    if folded == "*":
+        return query.Not(query.Term(field, ""))
+    if not folded.strip("*?"):
+        raise Refusal("give at least one letter with * or ?", place)
+    if folded.index("*" if "*" in folded else "?") == len(folded) - 1 and folded.endswith("*") and "?" not in folded:
+        return query.Prefix(field, folded[:-1])
+    return query.Wildcard(field, folded)

@@ -1,0 +1,102 @@
+"""Which documents match a query tree, by looking at every word of each: slow, and simple enough to believe."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from muniment.index import analysis, query
+from muniment.index.engine import Document, article_id, field_values
+
+
+@dataclass(frozen=True)
+class Analysed:
+    document: Document
+    words: dict[str, list[list[str]]]  # field -> passages -> words
+    stems: dict[str, set[str]]
+    values: dict[str, list[str]]
+    numbers: dict[str, int]
+
+
+def analysed(document: Document) -> Analysed:
+    words = {
+        "title": [analysis.words(document.title)],
+        "text": [analysis.words(document.text)],
+        "author": [analysis.words(" ".join(document.authors))],
+    }
+    stems = {f: set(analysis.stems(words[f][0], document.language)) for f in ("title", "text")}
+    numbers = {"number": document.number, "captured": int(document.captured.timestamp())}
+    numbers["article"] = article_id(document.article)
+    if document.published:
+        numbers["first_day"], numbers["last_day"] = query.days(document.published)
+    return Analysed(document, words, stems, field_values(document), numbers)
+
+
+def matching(tree: query.Query, documents: Sequence[Analysed], languages: Sequence[str]) -> set[int]:
+    return {d.document.number for d in documents if matches(tree, d, languages)}
+
+
+def matches(tree: query.Query, d: Analysed, languages: Sequence[str]) -> bool:
+    match tree:
+        case query.And(parts):
+            return all(matches(part, d, languages) for part in parts)
+        case query.Or(parts):
+            return any(matches(part, d, languages) for part in parts)
+        case query.Not(part):
+            return not matches(part, d, languages)
+        case query.Everything():
+            return True
+        case query.Nothing():
+            return False
+        case _:
+            fields = ("title", "text") if tree.field == "words" else (tree.field,)
+            return any(leaf_matches(tree, field, d, languages) for field in fields)
+
+
+def leaf_matches(leaf: query.Leaf, field: str, d: Analysed, languages: Sequence[str]) -> bool:
+    if field in d.numbers or field in query.NUMBER_FIELDS:
+        return field in d.numbers and number_matches(leaf, d.numbers[field])
+    words = d.words[field][0] if field in d.words else d.values[field]
+    match leaf:
+        case query.Term(_, word) if field in d.stems:
+            return not d.stems[field].isdisjoint(analysis.stem_forms(word, languages))
+        case query.Term(_, word):
+            return word in words
+        case query.Phrase(_, phrase, slop):
+            return any(phrase_from(phrase, slop, words, at) for at in range(len(words)))
+        case query.AnyOf(_, values):
+            return not set(words).isdisjoint(values)
+        case query.Prefix(_, start):
+            return any(word[: len(start)] == start for word in words)
+        case query.Wildcard(_, pattern):
+            return any(fnmatch.fnmatchcase(word, pattern) for word in words)
+        case query.Fuzzy(_, near, distance):
+            return any(edits(near, word) <= distance for word in words)
+        case query.Range():
+            return any(number_matches(leaf, word) for word in words)
+
+
+def phrase_from(phrase: Sequence[str], slop: int, words: Sequence[str], at: int) -> bool:
+    if words[at] != phrase[0]:
+        return False
+    following = range(at + 1, min(at + slop + 2, len(words)))
+    return len(phrase) == 1 or any(phrase_from(phrase[1:], slop, words, i) for i in following)
+
+
+def number_matches(leaf: query.Leaf, value: int | str) -> bool:
+    if isinstance(leaf, query.AnyOf):
+        return value in leaf.values
+    assert isinstance(leaf, query.Range)
+    low, high = leaf.low, leaf.high
+    if low is not None and (value < low or (value == low and not leaf.include_low)):  # type: ignore[operator]
+        return False
+    return high is None or value < high or (value == high and leaf.include_high)  # type: ignore[operator]
+
+
+@lru_cache(100_000)
+def edits(a: str, b: str) -> int:
+    if not a or not b:
+        return len(a) + len(b)
+    return min(edits(a[1:], b) + 1, edits(a, b[1:]) + 1, edits(a[1:], b[1:]) + (a[0] != b[0]))

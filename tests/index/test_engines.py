@@ -1,0 +1,268 @@
+"""One suite for every engine."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import index_examples as examples
+import index_oracle as oracle
+import pytest
+
+from muniment.errors import IndexBehind, Locked, UsageError
+from muniment.index import analysis, engine
+from muniment.index.engine import Document, Engine, open_engine
+from muniment.index.query import And, AnyOf, Everything, Not, Or, Phrase, Prefix, Range, Term
+
+ENGINES = ("tantivy", "whoosh")
+
+
+@pytest.fixture(params=ENGINES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def index(name: str, tmp_path: Path) -> Iterator[Engine]:
+    with open_engine(name, tmp_path / "index", create=True) as opened:
+        yield opened
+
+
+def numbers(index: Engine, tree: engine.query.Query) -> list[int]:
+    return [number for number, _ in index.numbers(tree)]
+
+
+def plain(number: int, text: str = "word", **fields: object) -> Document:
+    document = Document(number, f"key-{number}", True, "", text, examples.START)
+    return replace(document, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_random_trees_give_the_same_documents_as_brute_force(name: str, tmp_path: Path) -> None:
+    documents = examples.documents(120, seed=1)
+    analysed = [oracle.analysed(document) for document in documents]
+    matched = 0
+    with open_engine(name, tmp_path, create=True) as index:
+        index.add(documents[:70])
+        index.commit(1)
+        index.add(documents[60:])
+        index.commit(2)
+        rng = random.Random(7)
+        for _ in range(600):
+            tree = examples.tree(rng)
+            expected = oracle.matching(tree, analysed, ["en", "fa", "fr"])
+            found = list(index.numbers(tree))
+            assert [number for number, _ in found] == sorted(expected), tree
+            assert index.search(tree, limit=1).total == len(expected), tree
+            assert all(key == engine.article_id(f"article-{number // 6}") for number, key in found)
+            matched += 0 < len(expected) < len(documents)
+    assert matched > 250, "most trees should match some documents and not all, or they show nothing"
+
+
+def test_facets_count_the_whole_result_and_name_what_is_unknown(index: Engine) -> None:
+    documents = examples.documents(80, seed=2)
+    index.add(documents)
+    index.commit(1)
+    tree = Not(Term("language", "ja"))
+    matched = [d for d in documents if d.language != "ja"]
+    facets = index.search(tree, limit=2, facets=engine.FACETS, facet_limit=50).facets
+
+    def counts(name: str) -> Counter[str | None]:
+        return Counter({facet.value: facet.count for facet in facets[name]})
+
+    assert counts("source") == Counter(d.source for d in matched)
+    assert counts("year") == Counter(d.published and d.published[:4] for d in matched)
+    months = (d.published[:7] if d.published and len(d.published) > 4 else None for d in matched)
+    assert counts("month") == Counter(months)
+    assert counts("language") == Counter(d.language and d.language[:2] for d in matched)
+    assert counts("author") == Counter(name for d in matched for name in d.authors or (None,))
+    assert counts("tag") == Counter(name for d in matched for name in d.tags or (None,))
+    ordered = [(-facet.count, facet.value or "") for facet in facets["source"]]
+    assert ordered == sorted(ordered)
+
+
+def test_a_cut_facet_keeps_the_most_frequent_values_with_exact_counts(index: Engine) -> None:
+    for start in range(0, 90, 30):
+        index.add(plain(n, source=f"s{n % 9}" if n % 9 < n % 10 else f"s{n % 3}") for n in range(start, start + 30))
+        index.commit(start)
+    whole = index.search(Everything(), facets=["source"], facet_limit=99).facets["source"]
+    assert sum(facet.count for facet in whole) == 90
+    cut = index.search(Everything(), facets=["source"], facet_limit=3).facets["source"]
+    assert [facet.count for facet in cut] == [facet.count for facet in whole[:3]]
+
+
+def test_sorts_put_undated_articles_last_and_break_ties_by_number(index: Engine) -> None:
+    dates = {1: None, 2: "2019", 3: "2019-05-30", 4: "2021-01", 5: "2019-01-01", 6: None}
+    index.add(plain(n, published=date, captured=examples.START.replace(day=n % 3 + 1)) for n, date in dates.items())
+    index.commit(1)
+
+    def order(sort: engine.Sort) -> list[int]:
+        return [hit.number for hit in index.search(Term("text", "word"), sort=sort).hits]
+
+    assert order("newest") == [4, 3, 5, 2, 6, 1]
+    assert order("oldest") == [2, 5, 3, 4, 1, 6]
+    assert order("captured") == [5, 2, 4, 1, 6, 3]
+
+
+def test_a_search_without_words_lists_the_newest_first(index: Engine) -> None:
+    index.add([plain(1, published="2021", source="a"), plain(2, published="2022", source="a")])
+    index.commit(1)
+    assert [hit.number for hit in index.search(Term("source", "a")).hits] == [2, 1]
+
+
+def test_relevance_prefers_the_title_and_the_rarer_word(index: Engine) -> None:
+    index.add(plain(n, "common filler words here", title="plain title", language="en") for n in range(10))
+    index.add([plain(20, "common rare words here", title="plain title", language="en")])
+    index.add([plain(21, "common filler words here", title="rare title", language="en")])
+    index.commit(1)
+    found = index.search(Or((Term("words", "rare"), Term("words", "filler"))), limit=3)
+    assert [hit.number for hit in found.hits[:2]] == [21, 20]
+    assert found.hits[0].score > found.hits[1].score > found.hits[2].score > 0
+
+
+def test_pages_join_without_gap_or_overlap(index: Engine) -> None:
+    index.add(examples.documents(50, seed=3))
+    index.commit(1)
+    whole = index.search(Everything(), limit=50, sort="captured")
+    pages = [index.search(Everything(), limit=7, offset=start, sort="captured").hits for start in range(0, 50, 7)]
+    assert [hit for page in pages for hit in page] == list(whole.hits)
+    assert len({hit.number for hit in whole.hits}) == whole.total == 50
+
+
+def test_a_limit_of_nothing_still_counts(index: Engine) -> None:
+    index.add([plain(1), plain(2)])
+    index.commit(1)
+    found = index.search(Term("text", "word"), limit=0)
+    assert (found.total, found.hits) == (2, ())
+
+
+def test_adding_a_number_again_replaces_its_document(index: Engine) -> None:
+    index.add([plain(1, "old"), plain(1, "older"), plain(2)])
+    index.commit(1)
+    index.add([plain(1, "new")])
+    index.add([plain(1, "newest")])
+    index.commit(2)
+    assert numbers(index, Term("text", "newest")) == [1]
+    for gone in ("old", "older", "new"):
+        assert numbers(index, Phrase("text", (gone,))) == []
+    assert index.count() == 2
+
+
+def test_deleting_takes_documents_out_and_ignores_absent_numbers(index: Engine) -> None:
+    index.add([plain(1), plain(2), plain(3)])
+    index.commit(1)
+    index.delete([2, 99])
+    index.add([plain(4)])
+    index.delete([4])
+    index.commit(2)
+    assert numbers(index, Everything()) == [1, 3]
+    assert index.count() == 2
+
+
+def test_nothing_is_seen_before_the_commit_and_closing_gives_it_up(name: str, tmp_path: Path) -> None:
+    with open_engine(name, tmp_path, create=True) as index:
+        index.add([plain(1)])
+        index.commit(5)
+        index.add([plain(2)])
+        index.delete([1])
+        assert numbers(index, Everything()) == [1]
+    with open_engine(name, tmp_path) as index:
+        assert numbers(index, Everything()) == [1]
+        assert index.state().log_size == 5
+        index.commit(6)
+        assert numbers(index, Everything()) == [1]
+
+
+def test_a_reader_keeps_its_commit_until_it_refreshes(name: str, tmp_path: Path) -> None:
+    with open_engine(name, tmp_path, create=True) as writer, open_engine(name, tmp_path) as reader:
+        writer.add([plain(1)])
+        writer.commit(1)
+        assert reader.count() == 0
+        reader.refresh()
+        assert (reader.count(), reader.state().log_size) == (1, 1)
+        for n in range(2, 6):
+            writer.add([plain(n)])
+            writer.commit(n)
+        assert numbers(reader, Everything()) == [1]
+
+
+def test_a_second_writer_is_told_that_the_index_is_locked(name: str, tmp_path: Path) -> None:
+    with open_engine(name, tmp_path, create=True) as one, open_engine(name, tmp_path) as other:
+        one.add([plain(1)])
+        with pytest.raises(Locked, match="another process writes"):
+            other.add([plain(2)])
+        one.commit(1)
+        other.add([plain(2)])
+        other.commit(2)
+        assert other.count() == 2
+
+
+def test_the_state_says_how_far_and_with_what_the_index_was_built(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_engine(name, tmp_path, create=True) as index:
+        assert (index.state().log_size, index.state().current) == (0, True)
+        index.add([plain(1)])
+        index.commit(17)
+        state = index.state()
+        assert (state.log_size, state.analysis, state.current) == (17, analysis.VERSION, True)
+        assert state.engine.startswith(name)
+    monkeypatch.setattr(analysis, "VERSION", "another")
+    with open_engine(name, tmp_path) as index:
+        assert not index.state().current
+
+
+def test_an_index_without_a_state_is_not_current(name: str, tmp_path: Path) -> None:
+    with open_engine(name, tmp_path, create=True) as index:
+        index.commit(3)
+    (tmp_path / "state").write_text("")
+    with open_engine(name, tmp_path) as index:
+        assert (index.state().log_size, index.state().current) == (0, False)
+
+
+def test_a_missing_index_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(IndexBehind, match="reindex"):
+        open_engine(name, tmp_path / "none")
+
+
+def test_creating_where_an_index_is_opens_it(name: str, tmp_path: Path) -> None:
+    for number in (1, 2):
+        with open_engine(name, tmp_path, create=True) as index:
+            index.add([plain(number)])
+            index.commit(number)
+            assert index.count() == number
+
+
+def test_unknown_engines_and_facets_are_refused(index: Engine, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no engine 'lucene'"):
+        open_engine("lucene", tmp_path)
+    with pytest.raises(UsageError, match="no facet 'colour'"):
+        index.search(Everything(), facets=["colour"])
+
+
+def test_words_of_any_length_and_many_values_are_found(index: Engine) -> None:
+    long = "x" * 100_000
+    index.add([plain(1, f"{long} after"), plain(2, "")])
+    index.add(plain(n) for n in range(3, 3000))
+    index.commit(1)
+    cut = analysis.query_words(long)[0]
+    assert numbers(index, Term("text", cut)) == numbers(index, Prefix("text", "xxx")) == [1]
+    assert numbers(index, Phrase("text", (cut, "after"))) == [1]
+    assert len(numbers(index, AnyOf("number", tuple(range(1, 5000, 2))))) == 1500
+    assert len(numbers(index, And((Range("number", 10, 20), Not(Term("text", "absent")))))) == 11
+
+
+def test_a_whoosh_index_made_elsewhere_is_not_opened(tmp_path: Path) -> None:
+    with open_engine("whoosh", tmp_path / "made", create=True) as index:
+        index.commit(1)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in (tmp_path / "made").iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(IndexBehind):
+        open_engine("whoosh", copy)
+    (tmp_path / "made").rename(tmp_path / "moved")
+    open_engine("whoosh", tmp_path / "moved").close()
