@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.pages import write_pages
 
 WORK = Path(__file__).resolve().parent.parent / ".bench"
-MUNIMENT = [sys.executable, "-m", "muniment"]
+MUNIMENT = [str(Path(sys.executable).with_name("muniment"))]
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
     "XDG_CONFIG_HOME": str(WORK / "config"),

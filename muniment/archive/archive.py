@@ -6,8 +6,6 @@ how many committed leaves it does not hold yet (a writer is at work, or the arch
 
 from __future__ import annotations
 
-import re
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
     from muniment.archive.config import Config
     from muniment.archive.keys import Signer
+    from muniment.archive.segments import Placement
     from muniment.archive.writer import Writer
     from muniment.formats.leaf import Leaf
     from muniment.formats.warc import StoredRecord
@@ -41,6 +40,9 @@ class Created:
 
 def create(root: Path, origin: str | None, now: datetime) -> Created:
     """Make an archive and its key pair in an empty or new folder."""
+    import re
+    import secrets
+
     from muniment.archive import config, keys
     from muniment.archive.commit import format_frame
     from muniment.durable import AppendFile, replace
@@ -203,18 +205,18 @@ class Archive:
 
     def raw_records(self, number: int) -> list[bytes]:
         """The uncompressed WARC records of a leaf, whole. Raises IntegrityError where one is damaged."""
+        return [self._raw_record(number, placement) for placement in self.catalog.placements(number)]
+
+    def _raw_record(self, number: int, placement: Placement) -> bytes:
         from muniment.archive.segments import inflate, read_at
 
-        raws = []
-        for placement in self.catalog.placements(number):
-            try:
-                with (self.root / placement.segment).open("rb") as file:
-                    raws.append(inflate(read_at(file, placement.offset, placement.length), placement.size))
-            except (OSError, ValueError) as e:
-                raise IntegrityError(
-                    f"{placement.segment} is damaged at byte {placement.offset} (#{number}): {e}; run `muniment verify`"
-                ) from e
-        return raws
+        try:
+            with (self.root / placement.segment).open("rb") as file:
+                return inflate(read_at(file, placement.offset, placement.length), placement.size)
+        except (OSError, ValueError) as e:
+            raise IntegrityError(
+                f"{placement.segment} is damaged at byte {placement.offset} (#{number}): {e}; run `muniment verify`"
+            ) from e
 
     def records(self, number: int) -> list[StoredRecord]:
         """The WARC records of a leaf, parsed."""
@@ -243,7 +245,14 @@ class Archive:
         """The cleaned text of a snapshot; empty where nothing was derived."""
         if snapshot.derivation is None:
             return ""
-        return self.records(snapshot.derivation)[0].block.decode("utf-8", "replace")
+        from muniment.formats.warc import parse_record
+
+        number = snapshot.derivation
+        raw = self._raw_record(number, self.catalog.placements(number)[0])
+        try:
+            return parse_record(raw).block.decode("utf-8", "replace")
+        except ValueError as e:
+            raise IntegrityError(f"a record of #{number} is damaged: {e}; run `muniment verify`") from e
 
     def article(self, snapshot: Snapshot) -> Article | None:
         """All that cleaning found, or None where nothing was derived."""

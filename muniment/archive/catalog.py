@@ -11,13 +11,15 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muniment.archive.segments import Placement
-from muniment.formats.leaf import Leaf
-from muniment.formats.warc import parse_date
 from muniment.model import Digest, Snapshot
+
+if TYPE_CHECKING:
+    from muniment.formats.leaf import Leaf
 
 VERSION = 1
 _SCHEMA = """
@@ -224,6 +226,8 @@ class Catalog:
 
     def history(self, key: str) -> list[tuple[Snapshot | None, Leaf, int]]:
         """All that happened under an identity, oldest first: (snapshot or None, leaf without records, number)."""
+        from muniment.formats.leaf import Leaf
+
         rows = self._db.execute(
             "select number, type, id, at, uri, of, payload, media, status, reason from leaf"
             " where key = ? and type != 'derivation' order by number",
@@ -275,7 +279,7 @@ def _snapshot(row: Sequence[Any]) -> Snapshot:
     number, kind, uri, key, at, payload, media, status, url, derivation, title, source, *rest = row
     published, precision, language, authors, tags, problem = rest
     return Snapshot(
-        number, kind, uri, key, parse_date(at), Digest(f"sha256:{payload}"), media, status, url, derivation, title,
-        source, published, precision, language, tuple(json.loads(authors or "[]")), tuple(json.loads(tags or "[]")),
+        number, kind, uri, key, datetime.fromisoformat(at), Digest(f"sha256:{payload}"), media, status, url, derivation,
+        title, source, published, precision, language, tuple(json.loads(authors or "[]")), tuple(json.loads(tags or "[]")),
         problem,
     )  # fmt: skip

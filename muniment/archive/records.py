@@ -160,7 +160,7 @@ def derivation_group(
     payload = [*refers, ("Muniment-Extractor", article.extractor)]
     conversion = build_record("conversion", identity, at, text, "text/plain; charset=utf-8", payload)
     described = describe_article(article, source, tags)
-    block = json.dumps(described, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8", "replace")
+    block = json.dumps(described, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
     concurrent = [*refers, ("WARC-Concurrent-To", format_record_id(identity))]
     metadata = build_record("metadata", new_id(), at, block, "application/json", concurrent)
     leaf = Leaf("derivation", identity, at, (conversion.digest, metadata.digest), uri=uri, of=of)

@@ -6,16 +6,15 @@ Two streams, `warc/` (what was captured) and `derived/` (what was made of it), e
 
 from __future__ import annotations
 
-import hashlib
 import zlib as _stdlib_zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from muniment.durable import AppendFile
-from muniment.formats.warc import Record
+if TYPE_CHECKING:  # a search inflates a few members, and is spared the rest
+    from muniment.formats.warc import Record
 
 ROLL_AT = 1 << 30
 MAX_RECORD = 1 << 30
@@ -54,10 +53,14 @@ class SegmentWriter:
     """Appends records to one segment file."""
 
     def __init__(self, root: Path, path: str):
+        from muniment.durable import AppendFile
+
         self.path = path
         self.file = AppendFile(root / path)
 
     def append(self, record: Record) -> Placement:
+        import hashlib
+
         deflate = _zlib.compressobj(_LEVEL, _zlib.DEFLATED, _GZIP)
         member = hashlib.sha256()
         offset = self.file.size
@@ -116,6 +119,8 @@ def scan_members(file: BinaryIO, start: int, end: int) -> Iterator[Member]:
 
 
 def _member_at(file: BinaryIO, position: int, end: int) -> Member:
+    import hashlib
+
     inflater = _zlib.decompressobj(_GZIP)
     digest = hashlib.sha256()
     record = bytearray()

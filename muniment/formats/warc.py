@@ -61,10 +61,6 @@ def format_date(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def parse_date(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def format_record_id(identity: str) -> str:
     return f"<urn:uuid:{identity}>"
 
@@ -125,4 +121,6 @@ def parse_fields(block: bytes) -> Iterator[tuple[str, str]]:
 
 def one_line(value: str) -> str:
     """A header value that cannot break out of its line and can be encoded: control characters become spaces."""
+    if value.isascii() and value.isprintable():
+        return value.strip()
     return _CONTROL.sub(" ", value).encode("utf-8", "replace").decode().strip()
