@@ -166,8 +166,8 @@ def stems(found: Sequence[str], language: str | None) -> Sequence[str]:
 
 
 def stem_forms(word: str, languages: Sequence[str]) -> list[str]:
-    """All that stands for a query's word in the field of stems, where the archive holds these languages."""
-    return [word, *(f"{_stemmer(tag)((word,))[0]}/{tag}" for tag in languages if tag in ALGORITHMS)]
+    """All that stands for a query's word in the field of stems, where the archive holds these languages (tags)."""
+    return list({f"{_stemmer(tag)((word,))[0]}/{tag}" if tag in ALGORITHMS else word: None for tag in languages})
 
 
 def language_tag(language: str | None) -> str:

@@ -178,10 +178,10 @@ def check_facets(names: Sequence[str]) -> None:
             raise UsageError(f"there is no facet {name!r}: choose from {', '.join(FACETS)}")
 
 
-def as_facets(counts: Iterable[tuple[str, int]], limit: int) -> tuple[Facet, ...]:
-    """The `limit` most frequent of (value, count), equals by value; the value "" is None, "none known"."""
-    ordered = sorted((-count, value) for value, count in counts)[:limit]
-    return tuple([Facet(value or None, -negative) for negative, value in ordered])
+def as_facets(counts: list[tuple[int, str]]) -> tuple[Facet, ...]:
+    """The facets of (minus the count, value), in order; the value "" is None, "none known"."""
+    counts.sort()
+    return tuple([Facet(value or None, -negative) for negative, value in counts])
 
 
 def article_id(key: str) -> int:

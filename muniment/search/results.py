@@ -15,7 +15,7 @@ from muniment.index import query
 from muniment.index.engine import Engine, Hits, Sort
 from muniment.search import dates, language, words
 
-FEW = 50
+FEW = 20
 _OLDER, _OF_SEVERAL = query.Term("latest", "no"), query.Term("alone", "no")
 
 
@@ -62,19 +62,24 @@ def collapsed(engine: Engine, tree: query.Query) -> query.Query:
     Only articles of several versions need a look: where not two of one match, the tree itself is the answer.
     """
     newest: dict[int, int] = {}
-    hidden: list[int] = []
+    hidden: set[int] = set()
     for number, article in engine.numbers(query.conjunction((tree, _OF_SEVERAL))):  # in order of number
         if article in newest:
-            hidden.append(newest[article])
+            hidden.add(newest[article])
         newest[article] = number
     if not hidden:
         return tree
+    return query.conjunction((tree, query.Not(_naming(engine, tree, hidden))))
+
+
+def _naming(engine: Engine, tree: query.Query, hidden: set[int]) -> query.Query:
+    """A short condition that of the documents matching the tree holds for these: mostly all the older versions."""
     if len(hidden) > FEW:
-        # Mostly they are all the older ones that match, and these are more quickly named.
-        older = engine.numbers(query.conjunction((tree, _OLDER)))
-        if [number for number, _ in older] == sorted(hidden):
-            return query.conjunction((tree, query.Not(_OLDER)))
-    return query.conjunction((tree, query.Not(query.AnyOf("number", tuple(hidden)))))
+        older = {number for number, _ in engine.numbers(query.conjunction((tree, _OLDER)))}
+        kept = older - hidden
+        if hidden <= older and len(kept) < len(hidden):
+            return query.And((_OLDER, query.Not(query.AnyOf("number", tuple(sorted(kept))))))
+    return query.AnyOf("number", tuple(sorted(hidden)))
 
 
 def filtered(tree: query.Query, filters: Filters, *, today: date | None = None) -> query.Query:

@@ -149,9 +149,9 @@ class TantivyEngine:
         self._index.reload()
         self._searcher = self._index.searcher()
         held = self._searcher.terms_with_prefix("language", "")
-        self._languages = [tag for tag, _ in held if tag in analysis.ALGORITHMS]
+        self._languages = [tag for tag, _ in held]
         # One search compiles its tree several times.
-        self._in_fields = lru_cache(256)(self._compile_leaf)
+        self._in_fields = lru_cache(64)(self._compile_leaf)
 
     def state(self) -> State:
         return self._state
@@ -194,8 +194,8 @@ class TantivyEngine:
         found: dict[str, tuple[Facet, ...]] = {}
         for name in names:
             as_text = facet_date if name in FACET_DATES else str
-            buckets = answer[name]["buckets"]
-            found[name] = as_facets([(as_text(bucket["key"]), bucket["doc_count"]) for bucket in buckets], limit)
+            counts = [(-bucket["doc_count"], as_text(bucket["key"])) for bucket in answer[name]["buckets"]]
+            found[name] = as_facets(counts)
         return found
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
@@ -277,7 +277,12 @@ class TantivyEngine:
 
     def _conjunction(self, parts: Sequence[query.Query]) -> tantivy.Query:
         must, must_not = tantivy.Occur.Must, tantivy.Occur.MustNot
-        excluded = [(must_not, self._compile(part.part)) for part in parts if isinstance(part, query.Not)]
+        excluded = [
+            (must_not, alternative)
+            for part in parts
+            if isinstance(part, query.Not)
+            for alternative in self._alternatives(part.part)
+        ]
         filters = [(must, self._compile(part)) for part in parts if _is_filter(part)]
         others = [part for part in parts if not _is_filter(part) and not isinstance(part, query.Not)]
         wanted = [self._alternatives(part) for part in others]
@@ -301,21 +306,19 @@ class TantivyEngine:
             case query.Phrase(_, words, slop):
                 return _phrases(field, words, slop)
             case query.Prefix(_, start):
-                return [self._any_word(field, start)]
+                # By far the fastest of the ways to ask for a prefix: no mistakes, and any end.
+                return [tantivy.Query.fuzzy_term_query(SCHEMA, field, start, 0, prefix=True)]
             case query.Wildcard(_, pattern):
                 return [tantivy.Query.regex_query(SCHEMA, field, query.wildcard_regex(pattern))]
             case query.Fuzzy(_, word, distance):
                 return [tantivy.Query.fuzzy_term_query(SCHEMA, field, word, distance, transposition_cost_one=False)]
             case query.Range():
-                return [self._any_word(field, "", leaf)]
+                # tantivy has no ranges of text.
+                held = (word for word, _ in self._searcher.terms_with_prefix(field, ""))
+                inside = [word for word in held if query.is_within(word, leaf)]
+                return [tantivy.Query.term_set_query(SCHEMA, field, inside)]
             case query.AnyOf(_, values):
                 return [_one_of(field, values)]
-
-    def _any_word(self, field: str, start: str, within: query.Range | None = None) -> tantivy.Query:
-        """The union over the dictionary: tantivy has no ranges of text, and its regex is slower than this."""
-        held = (word for word, _ in self._searcher.terms_with_prefix(field, start))
-        words = [word for word in held if within is None or query.is_within(word, within)]
-        return tantivy.Query.term_set_query(SCHEMA, field, words)
 
 
 def _open_index(path: Path) -> tantivy.Index:

@@ -137,8 +137,7 @@ class WhooshEngine:
         # Before the index, so that the state is never ahead of it.
         self._state = read_state(self._path, NAME)
         self._searcher = self._index.searcher()
-        held = (term.decode() for term in self._searcher.lexicon("language"))
-        self._languages = [tag for tag in held if tag in analysis.ALGORITHMS]
+        self._languages = [term.decode() for term in self._searcher.lexicon("language")]
 
     def state(self) -> State:
         return self._state
@@ -187,7 +186,7 @@ class WhooshEngine:
     def _facet(self, name: str, places: Sequence[int], limit: int) -> tuple[Facet, ...]:
         value = self._column(f"facet_{name}")
         counts = Counter(entry for place in places for entry in value(place).decode().split(_SEPARATOR))
-        return as_facets(counts.items(), limit)
+        return as_facets([(-count, entry) for entry, count in counts.items()])[:limit]
 
     def _column(self, field: str) -> Callable[[int], Any]:
         reader = self._searcher.reader()
