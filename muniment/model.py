@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NewType
+from typing import Literal
 
-Digest = NewType("Digest", str)
-Precision = Literal["day", "month", "year"]
+from muniment.snapshot import Digest, Precision, Snapshot
+
+__all__ = [
+    "Article", "Attempt", "Capture", "Declared", "Digest", "Dropped", "Fetched", "Precision", "Published", "Snapshot",
+    "Truncation", "sha256",
+]  # fmt: skip
 Truncation = Literal["length", "time", "disconnect", "unspecified"]
 
 
@@ -126,33 +130,4 @@ class Article:
     decoding: str = ""
     extractor: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One capture in the archive: `number` is its leaf's index in the log, for good.
-
-    `url` is the declared or fetched address (None for an upload that declares none); `key` the identity under
-    which versions of one article stand together. The article's fields are None or empty where nothing was derived
-    (a redirect, an image). `derivation` is the number of the newest derivation's leaf.
-    """
-
-    number: int
-    type: Literal["capture", "revisit"]
-    uri: str
-    key: str
-    captured_at: datetime
-    payload: Digest
-    media_type: str
-    status: int | None
-    url: str | None
-    derivation: int | None
-    title: str | None = None
-    source: str | None = None
-    published: str | None = None
-    precision: Precision | None = None
-    language: str | None = None
-    authors: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
     problem: str | None = None

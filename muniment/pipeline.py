@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, Locked, StorageError
-from muniment.model import Snapshot
 
 if TYPE_CHECKING:
     from muniment.adding import Added, AddOptions
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from muniment.ingest.upload import Target
     from muniment.search.results import Filters
     from muniment.search.snippets import Snippet
+    from muniment.snapshot import Snapshot
 
 
 def add(
@@ -43,11 +43,8 @@ def add(
     from muniment.adding import FETCHES_AHEAD, Batch, clean_items, gather
     from muniment.ingest.clean.workers import Workers
 
-    with (
-        archive.writer(wait=options.wait) as writer,
-        Workers(options.processes) as workers,
-        ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch") as threads,
-    ):
+    threads = ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch")
+    with archive.writer(wait=options.wait) as writer, Workers(options.processes) as workers:
         batch = Batch(archive, writer)
         captured = gather(targets, fetcher, options, threads)
         try:
@@ -58,7 +55,7 @@ def add(
                     yield from batch.commit()
             yield from batch.commit()
         finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)  # a fetch may hang for minutes: nobody waits for it
             batch.close()
 
 

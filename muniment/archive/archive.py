@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from muniment.archive.catalog import Catalog, Progress
 from muniment.errors import IntegrityError, Locked, NoArchive, StorageError, UsageError
-from muniment.model import Article, Snapshot
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from muniment.archive.writer import Writer
     from muniment.formats.leaf import Leaf
     from muniment.formats.warc import StoredRecord
+    from muniment.model import Article, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from muniment.archive.segments import Placement
-from muniment.model import Digest, Snapshot
+from muniment.snapshot import Digest, Snapshot
 
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
@@ -278,8 +278,8 @@ class Catalog:
 def _snapshot(row: Sequence[Any]) -> Snapshot:
     number, kind, uri, key, at, payload, media, status, url, derivation, title, source, *rest = row
     published, precision, language, authors, tags, problem = rest
+    captured_at, names, labels = datetime.fromisoformat(at), json.loads(authors or "[]"), json.loads(tags or "[]")
     return Snapshot(
-        number, kind, uri, key, datetime.fromisoformat(at), Digest(f"sha256:{payload}"), media, status, url, derivation,
-        title, source, published, precision, language, tuple(json.loads(authors or "[]")), tuple(json.loads(tags or "[]")),
-        problem,
+        number, kind, uri, key, captured_at, Digest(f"sha256:{payload}"), media, status, url, derivation, title, source,
+        published, precision, language, tuple(names), tuple(labels), problem,
     )  # fmt: skip

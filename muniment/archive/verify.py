@@ -43,7 +43,7 @@ _INTERRUPTED = "an interrupted add leaves such, and the next one sets them aside
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it was signed. `finding` is a slug (docs/cli.md lists them); offsets are in bytes."""
+    """Something that is not as it was signed. `finding` is a slug (docs/format.md lists them); offsets are in bytes."""
 
     finding: str
     detail: str

@@ -9,7 +9,7 @@
 | capture | bytes were received or uploaded | uri, payload, media, status (HTTP only) |
 | revisit | the same bytes again | as capture, and of: the number of the capture that holds them |
 | derivation | an article was made of a capture | uri, of: the capture's number |
-| attempt | a capture was tried and gave nothing | uri, reason, detail |
+| attempt | a capture was tried and gave nothing | uri, reason, status (HTTP only) |
 
 `records` are the SHA-256 (lowercase hex) of each whole uncompressed WARC record, headers included, in the order
 in which they stand in the file. `id` is random, so that sibling hashes in a proof say nothing of other leaves.
@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args
 
 LeafType = Literal["segment", "capture", "revisit", "derivation", "attempt"]
 _TYPES = frozenset(get_args(LeafType))
-_OPTIONAL = ("uri", "payload", "media", "status", "of", "reason", "detail", "stream")
+_OPTIONAL = ("uri", "payload", "media", "status", "of", "reason", "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,6 @@ class Leaf:
     status: int | None = None
     of: int | None = None
     reason: str | None = None
-    detail: str | None = None
     stream: str | None = None
 
 

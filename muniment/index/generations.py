@@ -7,10 +7,8 @@ old index or the new one and nothing between. A build that was killed is found a
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
-from muniment.durable import replace
 from muniment.index.engine import Engine, open_engine
 
 DEFAULT_ENGINE = "tantivy"
@@ -36,8 +34,10 @@ def open_current(root: Path) -> Engine | None:
 
 def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
     """An empty index, put in use at once: for an archive that has none."""
+    from muniment.durable import replace
+
     name = f"{engine}-1"
-    shutil.rmtree(root / name, ignore_errors=True)
+    _remove(root / name)
     opened = open_engine(engine, root / name, create=True)
     replace(root / "current", f"{name}\n".encode())
     return opened
@@ -57,18 +57,26 @@ def begin_build(root: Path, engine: str) -> tuple[str, Engine]:
         opened.close()
     except IndexBehind:
         pass
-    shutil.rmtree(root / name, ignore_errors=True)
+    _remove(root / name)
     return name, open_engine(engine, root / name, create=True)
 
 
 def put_in_use(root: Path, name: str) -> None:
     """Make the folder the one in use, and remove all others."""
+    from muniment.durable import replace
+
     replace(root / "current", f"{name}\n".encode())
     for other in root.iterdir():
         if other.is_dir() and other.name != name and _NAME.match(other.name):
-            shutil.rmtree(other, ignore_errors=True)
+            _remove(other)
 
 
 def engine_in_use(root: Path) -> str:
     """The engine of the index in use, the default where there is none."""
     return (current(root) or DEFAULT_ENGINE).partition("-")[0]
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # 3 ms that a search has no use for
+
+    shutil.rmtree(folder, ignore_errors=True)
