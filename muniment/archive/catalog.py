@@ -8,6 +8,7 @@ and the progress together.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ class Catalog:
     def __init__(self, path: Path, *, writable: bool = False):
         mode = "rwc" if writable else "ro"
         uri = f"{path.absolute().as_uri()}?mode={mode}"
+        if not writable and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+            uri += "&immutable=1"  # SQLite would make files beside it, and cannot; no writer has it open
         self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10.0)
         try:
             self._prepare(writable)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 
 import click
 
 from muniment import __version__
-from muniment.errors import MunimentError
+from muniment.errors import MunimentError, StorageError
 
 # Name, module below muniment.cli, one help line: `--help` needs nothing else.
 COMMANDS = {
@@ -23,10 +25,11 @@ COMMANDS = {
     "rebuild": ("maintain", "Build catalog, tiles and index from the WARC files and the log."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
 }
+_INTERNAL = 70  # never 1: a search that failed must not look like one that found nothing
 _EPILOG = """\b
-Exit codes: 0 done (search: something matched); 1 nothing matched; 2 wrong usage or query; 3 some items failed;
-4 index behind; 10 damage found; 11 locked by another writer; 12 no archive here; 13 every fetch failed;
-14 write failed; 130 interrupted."""
+Exit codes: 0 done (search: something matched); 1 nothing matched; 2 wrong usage or query;
+3 some items failed; 4 index behind; 10 damage found; 11 locked by another writer;
+12 no archive here; 13 every fetch failed; 14 write failed; 70 internal error; 130 interrupted."""
 
 
 class LazyGroup(click.Group):
@@ -61,13 +64,19 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context, archive: str | None) -> None:
     """Keep articles as evidence: exact bytes, a signed log over everything captured, and a search over all of it."""
     ctx.obj = archive
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 def main() -> None:
     """The console script: runs a command and ends with the exit code that docs/cli.md lists."""
     if sys.platform in ("win32", "cygwin"):
         sys.exit("muniment runs on Linux and macOS: it needs their file locks; on Windows use WSL")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)  # without waiting for threads: a server may let a fetch hang for minutes after Control-C
 
 
 def run(arguments: list[str]) -> int:
@@ -86,23 +95,23 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as e:
         return _fail(e.format_message(), e.exit_code)
     except MunimentError as e:
-        return _fail(str(e), e.exit_code)
+        return _fail(str(e), e.exit_code if type(e) is not MunimentError else _INTERNAL)
     except BrokenPipeError:  # the reader (`head`) has what it wanted
-        _discard_stdout()
         return 0
     except OSError as e:
-        return _fail(str(e), 14 if e.errno in _full_disk() else 1)
+        return _fail(f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}", StorageError.exit_code)
     except Exception as e:  # noqa: BLE001 - the last resort: a traceback helps nobody who is not developing muniment
         return _fail_unexpectedly(e)
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"muniment: {message}", err=True)
+    from muniment.cli.common import one_line
+
+    click.echo(f"muniment: {one_line(message)}", err=True)
     return code
 
 
 def _fail_unexpectedly(error: Exception) -> int:
-    import os
     import traceback
 
     if os.environ.get("MUNIMENT_TRACEBACK"):
@@ -110,17 +119,6 @@ def _fail_unexpectedly(error: Exception) -> int:
     if type(error).__module__ == "sqlite3":
         return _fail(f"the catalog is damaged or busy ({error}): run `muniment rebuild`", 10)
     return _fail(
-        f"internal error, please report it: {type(error).__name__}: {error} (MUNIMENT_TRACEBACK=1 shows where)", 1
+        f"internal error, please report it: {type(error).__name__}: {error} (MUNIMENT_TRACEBACK=1 shows where)",
+        _INTERNAL,
     )
-
-
-def _full_disk() -> tuple[int, ...]:
-    import errno
-
-    return errno.ENOSPC, errno.EDQUOT, errno.EFBIG
-
-
-def _discard_stdout() -> None:
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

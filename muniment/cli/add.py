@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -61,25 +63,31 @@ def add(ctx: click.Context, /, **options: Any) -> None:
     Prints a line an item, once it is on the disk. An item that fails is named, recorded in the log as an attempt, and
     the rest go on (exit code 3; 13 where every item is a URL that could not be fetched).
     """
-    declared, quiet = _declared(options), options["quiet"]
-    if not options["targets"] and not options["lists"]:
-        raise click.UsageError("name a URL, a file, a folder, - or --from FILE")
+    _check_call(options)
+    declared = _declared(options)
     with ExitStack() as files:
         targets = _targets(options, declared, files)
         if options["dry_run"]:
-            _list_targets(targets, options["as_json"])
-            return
-        archive = open_archive(ctx)
-        code = _add(archive, targets, options, quiet)
+            code = _list_targets(targets, options["as_json"])
+        else:
+            code = _add(open_archive(ctx), targets, options)
     ctx.exit(code)
+
+
+def _check_call(options: dict[str, Any]) -> None:
+    targets, lists = options["targets"], options["lists"]
+    if not targets and not lists:
+        raise click.UsageError("name a URL, a file, a folder, - or --from FILE")
+    single = [name for name in ("url", "title", "published") if options[name]]
+    if single and (len(targets) != 1 or lists):
+        raise click.UsageError(f"--{single[0]} declares one item, so name exactly one target")
+    if (*targets, *lists).count("-") > 1:
+        raise click.UsageError("standard input can be read once: give - once, as a target or to --from")
 
 
 def _declared(options: dict[str, Any]) -> Declared:
     from muniment.ingest.upload import declared_of
 
-    single = [name for name in ("url", "title", "published") if options[name]]
-    if single and (len(options["targets"]) != 1 or options["lists"]):
-        raise click.UsageError(f"--{single[0]} declares one item, so name exactly one target")
     return declared_of(
         Declared(
             url=options["url"],
@@ -94,43 +102,67 @@ def _declared(options: dict[str, Any]) -> Declared:
 
 
 def _targets(options: dict[str, Any], declared: Declared, files: ExitStack) -> Iterator[Target]:
+    """The targets of the call, one at a time; a list that cannot be opened is refused before anything is added."""
+    from itertools import chain
+
     from muniment.ingest.upload import expand, read_list
 
-    standard_input = sys.stdin.buffer
-    yield from expand(options["targets"], declared, standard_input)
-    for name in options["lists"]:
-        try:
-            lines = standard_input if name == "-" else files.enter_context(open(name, "rb"))  # noqa: PTH123,SIM115
-        except OSError as e:
-            raise UsageError(f"cannot read the list {name}: {e.strerror}") from e
-        yield from read_list(lines, standard_input, declared)
+    lists = [_open_list(name, files) for name in options["lists"]]
+    named = expand(options["targets"], declared, sys.stdin.buffer, _max_size(options))
+    return chain(named, *(read_list(lines, declared) for lines in lists))
 
 
-def _list_targets(targets: Iterable[Target], as_json: bool) -> None:
+def _open_list(name: str, files: ExitStack) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    try:
+        return files.enter_context(Path(name).open("rb"))
+    except OSError as e:
+        raise UsageError(f"cannot read the list {name}: {e.strerror}") from e
+
+
+def _max_size(options: dict[str, Any]) -> int:
+    """The limit in bytes of an upload."""
+    return options["max_size"] or 128 << 20
+
+
+def _list_targets(targets: Iterable[Target], as_json: bool) -> int:
+    failed = 0
     for target in targets:
+        failed += target.problem is not None
         if as_json:
-            print_json({"target": target.name, "state": "skipped", "error": target.problem})
+            state = "skipped" if target.problem is None else "failed"
+            print_json({"target": target.name, "state": state, "url": target.url, "error": target.problem})
+        elif target.problem is None:
+            echo(f"would add {one_line(target.name)}")
         else:
-            echo(f"would add {one_line(target.name)}" if target.problem is None else f"{target.name}: {target.problem}")
+            _print_failure(target.name, target.problem)
+    return _SOME_FAILED if failed else 0
 
 
-def _add(archive: Archive, targets: Iterator[Target], options: dict[str, Any], quiet: bool) -> int:
+def _add(archive: Archive, targets: Iterator[Target], options: dict[str, Any]) -> int:
     from muniment.adding import AddOptions
 
+    quiet = options["quiet"]
     counts: dict[str, int] = {}
     fetch_failures = 0
     show_bar = sys.stderr.isatty() and not quiet and not options["as_json"]
-    settings = AddOptions(options["processes"], options["max_size"] or 128 << 20, options["wait"])
+    settings = AddOptions(options["processes"], _max_size(options), options["wait"])
     total = None if not show_bar or options["lists"] else list(targets)
     with _bar(total, show_bar) as bar:
         for added in pipeline.add(archive, total or targets, _fetcher(archive, options), settings):
             counts[added.state] = counts.get(added.state, 0) + 1
-            fetch_failures += added.state == "failed" and added.url is not None
-            _print(added, options["as_json"], bar)
+            fetch_failures += added.state == "failed" and added.url is not None and added.reason != "bad-target"
+            try:
+                _print(added, options["as_json"], bar)
+            except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
+                sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
             if bar is not None:
                 bar.update(1)
     done = sum(counts.values())
-    if done != 1 or counts.get("failed"):
+    if not done:
+        note("nothing to add", quiet=quiet)
+    elif done != 1 or counts.get("failed"):
         note(", ".join(f"{count:,} {state}" for state, count in sorted(counts.items(), reverse=True)), quiet=quiet)
     if not counts.get("failed"):
         return 0
@@ -195,17 +227,19 @@ def _print(added: Added, as_json: bool, bar: Any) -> None:
     if bar is not None and sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     if added.state == "failed":
-        click.echo(
-            f"{click.style('failed', fg='red')} {one_line(added.target)}: {one_line(added.error or '')}", err=True
-        )
-        return
-    echo(_line(added))
+        _print_failure(added.target, added.error or "")
+    else:
+        echo(_line(added))
+
+
+def _print_failure(name: str, error: str) -> None:
+    note(f"{click.style('failed', fg='red')} {one_line(name)}: {one_line(error)}")
 
 
 def _line(added: Added) -> str:
     state = click.style(added.state, fg=_STYLES[added.state])
     title = one_line(added.title or "") or faint(f"({added.problem or 'no title'})")
-    parts = [f"#{added.snapshot}", state, added.source or "-", added.published or "-", title]
+    parts = [f"#{added.snapshot}", state, one_line(added.source or "-"), added.published or "-", title]
     if added.title and added.problem:
         parts.append(faint(f"(no text: {added.problem})"))
     return " ".join(parts)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from unicodedata import category
 
 import click
 
@@ -16,6 +18,7 @@ from muniment.errors import NoArchive
 if TYPE_CHECKING:
     from muniment.model import Snapshot
 
+_C1 = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -38,7 +41,7 @@ def fetch_options(command: F) -> F:
 
 
 def wait_option(command: F) -> F:
-    return click.option("--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+    return click.option("--wait", type=click.IntRange(0), default=0, metavar="SECONDS",
                         help="Wait for another writer to end.")(command)  # fmt: skip
 
 
@@ -68,7 +71,9 @@ def open_archive(ctx: click.Context) -> Archive:
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """One JSON value on a line of its own; C1 controls, which JSON may hold as they are, are escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(text if text.isprintable() else _C1.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
 
 
 def note(message: str, *, quiet: bool = False) -> None:
@@ -85,28 +90,28 @@ def faint(text: str) -> str:
     return click.style(text, dim=True)
 
 
-def use_colour() -> bool:
-    """Whether stdout is a terminal that may have colours (NO_COLOR is respected)."""
-    import os
-
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
 def echo(text: str = "") -> None:
     """A line of a result on stdout: styled on a terminal, plain elsewhere and under NO_COLOR."""
-    click.echo(text, color=None if use_colour() else False)
+    click.echo(text)
 
 
 def one_line(text: str) -> str:
     """Text from outside as one line that cannot steer a terminal."""
-    return "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text).strip()
+    return printable(text).strip()
 
 
 def safe_text(text: str) -> str:
     """Text from outside for a terminal: its lines as they are, without control characters."""
-    if not sys.stdout.isatty():
+    return printable(text, "\n\t") if sys.stdout.isatty() else text
+
+
+def printable(text: str, kept: str = "") -> str:
+    """Text without what steers a terminal: controls and separators become spaces, marks that are not seen are left
+    out, but for the joiners and direction marks that Arabic and Persian are written with."""
+    if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t\u200c\u200d\u200e\u200f" else " " for c in text)
+    kept += "\u200c\u200d\u200e\u200f"
+    return "".join(c if c.isprintable() or c in kept else "" if category(c) == "Cf" else " " for c in text)
 
 
 def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def history(ctx: click.Context, what: str, as_json: bool, quiet: bool) -> None:
     archive = open_archive(ctx)
     events = archive.catalog.history(_key(archive, what))
     if not events:
-        note(f"nothing was captured at {what}")
+        note(f"nothing was captured at {one_line(what)}")
         ctx.exit(1)
     version = 0
     for snapshot, leaf, number in events:

@@ -20,6 +20,8 @@ from muniment.cli.common import (
     note,
     one_line,
     open_archive,
+    print_json,
+    printable,
     strong,
 )
 from muniment.errors import IndexBehind, QueryError
@@ -40,7 +42,19 @@ class QueryCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         hidden = [_MINUS + arg[1:] if _EXCLUSION.fullmatch(arg) and not _FLAGS.fullmatch(arg) else arg for arg in args]
-        return super().parse_args(ctx, hidden)
+        try:
+            rest = super().parse_args(ctx, hidden)
+        except click.UsageError as e:
+            message = e.format_message().replace(_MINUS, "-").replace(repr(_MINUS)[1:-1], "-")
+            raise click.UsageError(message, ctx) from None
+        ctx.params = {name: _with_minus(value) for name, value in ctx.params.items()}
+        return rest
+
+
+def _with_minus(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_with_minus, value))
+    return "-" + value[1:] if isinstance(value, str) and value.startswith(_MINUS) else value
 
 
 @click.command(cls=QueryCommand)
@@ -73,7 +87,7 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     """
     if options["as_json"]:
         options["form"] = "json"
-    text = " ".join(word.replace(_MINUS, "-", 1) if word.startswith(_MINUS) else word for word in words)
+    text = " ".join(words)
     archive = open_archive(ctx)
     try:
         results = pipeline.find(archive, _search(text, options))
@@ -116,7 +130,7 @@ def _shows_facets(form: str | None) -> bool:
 def _show_query_error(error: QueryError, text: str) -> None:
     note(f"muniment: the query is wrong: {error}")
     if error.position is not None and "\n" not in text:
-        note(f"  {text}")
+        note(f"  {printable(text)}")
         note("  " + " " * error.position + "^")
 
 
@@ -133,7 +147,7 @@ def _print(results: Results, form: str | None, facets_wanted: bool) -> None:
             echo(str(hit.snapshot.number))
     elif form == "urls":
         for hit in results.hits:
-            echo(hit.snapshot.url or hit.snapshot.uri)
+            echo(one_line(hit.snapshot.url or hit.snapshot.uri))
     else:
         for hit in results.hits:
             _print_hit(hit)
@@ -158,12 +172,8 @@ def _marked(snippet: Snippet) -> str:
         return one_line(snippet.text)
     return "".join(
         click.style(text, fg="yellow", bold=True) if match else text
-        for text, match in ((_printable(text), match) for text, match in snippet.pieces)
+        for text, match in ((printable(text), match) for text, match in snippet.pieces)
     )
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text)
 
 
 def _print_facets(results: Results) -> None:
@@ -175,7 +185,6 @@ def _print_facets(results: Results) -> None:
 
 def _print_json(results: Results) -> None:
     import html
-    import json
 
     value = {
         "query": results.search.text,
@@ -207,7 +216,7 @@ def _print_json(results: Results) -> None:
             for name, facets in results.facets.items()
         },
     }
-    click.echo(json.dumps(value, ensure_ascii=False))
+    print_json(value)
 
 
 def _print_csv(hits: Sequence[Found]) -> None:

@@ -26,6 +26,7 @@ from muniment.errors import IntegrityError
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
+    from muniment.formats.leaf import Leaf
     from muniment.model import Article, Snapshot
 
 
@@ -42,10 +43,13 @@ def show(
 ) -> None:
     """Show snapshot N: the article as text, its bytes, its WARC records, or all metadata."""
     archive = open_archive(ctx)
+    leaf = archive.leaf(number)
     if record:
-        archive.snapshot(number)
         for raw_record in archive.raw_records(number):
             sys.stdout.buffer.write(raw_record)
+        return
+    if leaf.type in ("attempt", "segment") and not raw and not in_browser:
+        _print_leaf(leaf, number, as_json)
         return
     snapshot = archive.snapshot(number)
     if raw:
@@ -56,6 +60,18 @@ def show(
         print_json(_metadata(archive, snapshot))
     else:
         _print_article(archive, snapshot, quiet)
+
+
+def _print_leaf(leaf: Leaf, number: int, as_json: bool) -> None:
+    """What the log says of a leaf that is no snapshot."""
+    facts = {"type": leaf.type, "uri": leaf.uri, "at": leaf.at, "status": leaf.status, "reason": leaf.reason}
+    if as_json:
+        print_json({"snapshot": number, **facts})
+        return
+    for name, value in facts.items():
+        if value is not None:
+            echo(f"{faint(f'{name:<10}')} {one_line(str(value))}")
+    note(f"#{number} is {'a failed attempt' if leaf.type == 'attempt' else 'no article'}; --record shows its records")
 
 
 def _payload(archive: Archive, snapshot: Snapshot) -> bytes:

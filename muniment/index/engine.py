@@ -13,7 +13,6 @@ called `refresh`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -21,14 +20,14 @@ from typing import Literal, NamedTuple, Protocol
 from muniment import durable
 from muniment.errors import UsageError
 from muniment.index import analysis, query
+from muniment.index.value import Value
 
 Sort = Literal["relevance", "newest", "oldest", "captured"]
 FACETS = ("source", "year", "month", "language", "author", "tag")
 FACET_DATES = ("year", "month")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Value):
     """One snapshot as it is indexed.
 
     `number` is the snapshot's number, `article` the key that all versions of one article share, `latest` whether this
@@ -66,8 +65,7 @@ class Facet(NamedTuple):
     count: int  # type: ignore[assignment]  # in place of tuple.count
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
+class Hits(Value):
     """How many documents match, some of them in order, and facets over all that match.
 
     A facet holds its most frequent values, equals by value; which of equals come last into a cut list is not told.
@@ -78,8 +76,7 @@ class Hits:
     facets: Mapping[str, tuple[Facet, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Value):
     """With what the index was built, and how much of the log its last commit accounts for.
 
     `engine` and `analysis` name the engine, its schema and the analyzer, with the versions of their libraries. Where
@@ -159,10 +156,10 @@ def read_state(path: Path, name: str) -> State:
     """What the index in the folder `path` says of itself; `name` is the present engine's."""
     try:
         size, built_by, analysed_by = (path / "state").read_text(encoding="utf-8").splitlines()
-        state = State(built_by, analysed_by, int(size), current=False)
+        current = (built_by, analysed_by) == (name, analysis.VERSION)
+        return State(built_by, analysed_by, int(size), current)
     except (OSError, ValueError):
         return State("", "", 0, current=False)
-    return replace(state, current=(built_by, analysed_by) == (name, analysis.VERSION))
 
 
 def write_state(path: Path, name: str, log_size: int) -> None:

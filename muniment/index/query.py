@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from muniment.index.value import Value
 
 WORD_FIELDS = ("title", "text", "author")
 STEMMED_FIELDS = ("title", "text")
@@ -33,16 +34,14 @@ ANY_WORDS = "words"
 TITLE_BOOST = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Value):
     """One word or value. In a field of words also its other inflected forms."""
 
     field: str
     word: str
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(Value):
     """The words in this order, as written, each at most `slop` words further on than next to the one before."""
 
     field: str
@@ -50,24 +49,21 @@ class Phrase:
     slop: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(Value):
     """Any word or value that starts so."""
 
     field: str
     start: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(Value):
     """Any word or value that the whole pattern fits: `*` is any characters, `?` is one, nothing else is special."""
 
     field: str
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fuzzy:
+class Fuzzy(Value):
     """Any word within `distance` (1 or 2) insertions, deletions or replacements of single characters."""
 
     field: str
@@ -75,8 +71,7 @@ class Fuzzy:
     distance: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Value):
     """Values between two ends, either of which may be open (None): integers in NUMBER_FIELDS, strings elsewhere."""
 
     field: str
@@ -86,42 +81,36 @@ class Range:
     include_high: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Value):
     """One of these values, in a field of values or numbers; no score. Exact, and fast for thousands."""
 
     field: str
     values: tuple[int, ...] | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Value):
     """All of these; of none, everything."""
 
     parts: tuple[Query, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Value):
     """At least one of these; of none, nothing."""
 
     parts: tuple[Query, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Value):
     """Every document but these."""
 
     part: Query
 
 
-@dataclass(frozen=True, slots=True)
-class Everything:
+class Everything(Value):
     """Every document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Value):
     """No document."""
 
 

@@ -85,6 +85,8 @@ _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _OPEN_TYPES = frozenset(
     {"", "text/plain", "text/markdown", "text/x-markdown", "application/octet-stream", "binary/octet-stream"}
 )
+_CENTRAL = frozenset({"cp1250", "iso8859-2", "cp1254", "cp1257", "iso8859-13", "iso8859-4", "mac-latin2"})
+_WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ«»“”‘’„–—…€°©®·¡¿ªº§\xa0")
 _NOT_CHARSETS = frozenset({"unicode-escape", "unicode_escape", "raw-unicode-escape", "idna", "utf-7"})
 _FEW_BROKEN = 0.02  # share of undecodable characters among the non-ASCII ones that a true charset may show
 
@@ -271,11 +273,23 @@ def _single_byte(name: str) -> bool:
     return len(bytes(range(128, 256)).decode(name, "ignore")) > 90
 
 
+def _reads_western(text: str) -> bool:
+    """Whether all letters beyond ASCII are ones that Western European languages write, in small words' places."""
+    return all(c in _WESTERN for c in text if c > "\x7f")
+
+
 def _guess(data: bytes, is_html: bool) -> tuple[str, str]:
-    """UnicodeDammit's guess from the bytes alone; the last resort never fails."""
+    """UnicodeDammit's guess from the bytes alone; the last resort never fails.
+
+    A few accented letters among many plain ones tell one Latin code page from another badly: the Western one, by far
+    the most frequent, is tried before the guess is believed.
+    """
     from bs4.dammit import UnicodeDammit
 
     guess = UnicodeDammit(data, is_html=is_html)
     if guess.unicode_markup and guess.original_encoding:
+        name = _codec(guess.original_encoding)
+        if name in _CENTRAL and (western := _try(data, "cp1252")) is not None and _reads_western(western):
+            return western, "guessed:cp1252"
         return guess.unicode_markup, f"guessed:{guess.original_encoding}"
     return data.decode("cp1252", "replace"), "last-resort:cp1252"

@@ -7,11 +7,12 @@ inline text) `ni:///sha-256;…`, which names the bytes themselves (RFC 6920).
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +22,12 @@ from urllib.parse import quote
 from muniment.errors import UploadError, UsageError
 from muniment.model import Capture, Declared, Digest, sha256
 
-MAX_LINE = 32 << 20
+MAX_LINE = 32 << 20  # bytes of a line of a list; inline text comes in one
+_SHOWN = 400  # characters of a target that is too long to be a path or an address
 _URL = re.compile(r"https?:", re.I)
+_USER_INFO = re.compile(r"(https?:[/\\]*)[^/\\?#]*@", re.I)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
-_PUBLISHED = re.compile(r"\d{4}(-\d\d(-\d\d)?)?\Z")
+_PUBLISHED = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?\Z")
 _MEDIA_TYPES = {
     ".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".mhtml": "multipart/related",
     ".txt": "text/plain", ".text": "text/plain", ".md": "text/markdown", ".pdf": "application/pdf",
@@ -33,6 +36,8 @@ _MEDIA_TYPES = {
     ".odt": "application/vnd.oasis.opendocument.text", ".epub": "application/epub+zip", ".zip": "application/zip",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp",
 }  # fmt: skip
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_BYTE = re.compile("[\udc80-\udcff]")  # a byte that is no UTF-8, as Python has it in arguments (PEP 383)
 _LIST_FIELDS = {"target", "text", "url", "title", "published", "source", "language", "authors", "tags"}
 
 
@@ -51,67 +56,118 @@ class Target:
     problem: str | None = None
 
 
-def expand(names: Iterable[str], declared: Declared, standard_input: BinaryIO) -> Iterator[Target]:
-    """The targets that these names mean: URLs, files, folders (every file below, in order), `-` for standard input."""
+def expand(names: Iterable[str], declared: Declared, standard_input: BinaryIO, max_size: int) -> Iterator[Target]:
+    """The targets that these names mean: URLs, files, folders (every file below, in order), `-` for standard input.
+
+    Of standard input one byte more than `max_size` is read: enough to refuse it.
+    """
     for name in names:
         if name == "-":
-            yield Target(name, content=standard_input.read(), declared=declared)
+            yield Target(name, content=standard_input.read(max_size + 1), declared=declared)
         else:
             yield from _expand_one(name, declared)
 
 
 def _expand_one(name: str, declared: Declared) -> Iterator[Target]:
-    shown = printable(name)
-    if _URL.match(name):
-        yield Target(shown, url=name, declared=declared)
-        return
-    path = Path(name)
-    if path.is_dir():
-        yield from (Target(printable(str(file)), path=file, declared=declared) for file in files_below(path))
-    elif os.path.lexists(path):
-        yield Target(shown, path=path, declared=declared)
+    from muniment.ingest.urls import MAX_URL
+
+    shown = printable(name if len(name) <= _SHOWN else name[:_SHOWN] + "…")
+    if _URL.match(name) and len(name) > MAX_URL:
+        yield Target(shown, problem=f"an address has {MAX_URL:,} characters at most")
+    elif secret := _USER_INFO.match(name):  # the log is for good, and no place for a password
+        yield Target(
+            printable(f"{secret[1]}…@{name[secret.end() :]}"[:_SHOWN]),
+            problem="this address holds a user name or password before an @; give it without",
+        )
+    elif _URL.match(name):
+        twice = declared.url is not None and declared.url != name
+        problem = "an address to fetch, and another one declared: `url` is for uploads" if twice else None
+        yield Target(
+            shown, url=_BYTE.sub(lambda c: f"%{ord(c[0]) - 0xDC00:02X}", name), declared=declared, problem=problem
+        )
+    elif os.path.isdir(name):  # noqa: PTH112 - says no, where pathlib raises: a name may be too long for any file
+        yield from _expand_folder(shown, Path(name), declared)
+    elif os.path.lexists(name):
+        yield Target(shown, path=Path(name), declared=declared)
     elif _SCHEME.match(name):
         yield Target(shown, problem="only http:// and https:// addresses can be fetched")
     else:
         yield Target(shown, problem="there is no such file; a web address starts with https:// or http://")
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, in order of name. Hidden files and folders are passed over, links not followed."""
-    for parent, folders, files in os.walk(folder):
+def _expand_folder(shown: str, folder: Path, declared: Declared) -> Iterator[Target]:
+    if declared.url or declared.title:
+        yield Target(shown, problem="a folder holds many items, and an address or a title declares one")
+        return
+    unreadable: list[OSError] = []
+    for file in files_below(folder, unreadable.append):
+        yield Target(printable(str(file)), path=file, declared=declared)
+    for error in unreadable:
+        yield Target(printable(error.filename), problem=f"cannot be read: {error.strerror}")
+
+
+def files_below(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[Path]:
+    """Every file below a folder, in order of name. Hidden files and folders and whole archives are passed over, links
+    to folders not followed; `unreadable` is told of the folders that cannot be listed."""
+    for parent, folders, files in os.walk(folder, onerror=unreadable):
+        if "archive.toml" in files and "log" in folders:
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith("."):
                 yield Path(parent, name)
 
 
-def read_list(lines: Iterable[bytes], standard_input: BinaryIO, declared: Declared) -> Iterator[Target]:
+def read_list(lines: BinaryIO, declared: Declared) -> Iterator[Target]:
     """The targets of a list: one a line, or JSON objects with `target` or `text` and declared metadata.
 
     Empty lines and lines that start with `#` are passed over. A line that cannot be read is a target with a problem.
+    One line at a time is in memory.
     """
-    for number, raw in enumerate(lines, 1):
-        line = raw.strip().removeprefix(b"\xef\xbb\xbf")
+    for number, raw in enumerate(_lines(lines), 1):
+        line = raw.removeprefix(b"\xef\xbb\xbf").strip()
         if not line or line.startswith(b"#"):
             continue
-        if line.startswith(b"{"):
+        place = f"line {number}"
+        if number == 1 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            yield Target(place, problem="the list is in UTF-16: save it as UTF-8")
+            return
+        if len(raw) > MAX_LINE:
+            yield Target(place, problem=f"a line of a list holds {MAX_LINE} bytes at most")
+        elif line.startswith(b"{"):
             try:
-                yield from _list_object(json.loads(line), declared, number)
+                yield from _list_object(json.loads(line), declared, place)
+            except json.JSONDecodeError as e:
+                yield Target(place, problem=f"not JSON: {e.msg} at character {e.pos + 1}")
             except (ValueError, RecursionError) as e:
-                yield Target(f"line {number}", problem=f"line {number}: {e}")
+                yield Target(place, problem=str(e))
+        elif line == b"-":
+            yield Target(place, problem="- stands for standard input on the command line only")
         else:
-            yield from expand([os.fsdecode(line)], declared, standard_input)
+            yield from _expand_one(os.fsdecode(line), declared)
 
 
-def _list_object(fields: Any, declared: Declared, number: int) -> Iterator[Target]:
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long, its first MAX_LINE + 1 bytes."""
+    while line := file.readline(MAX_LINE + 1):
+        end = line
+        while len(line) > MAX_LINE and end and not end.endswith(b"\n"):
+            end = file.readline(1 << 16)
+        yield line
+
+
+def _list_object(fields: Any, declared: Declared, place: str) -> Iterator[Target]:
     if unknown := sorted(set(fields) - _LIST_FIELDS):
         raise ValueError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(_LIST_FIELDS))}")
     said = _read_declared(fields, declared)
     target, text = fields.get("target"), fields.get("text")
     if isinstance(text, str) and target is None:
-        name = said.url or said.title or f"line {number}"
+        name = said.url or said.title or place
         yield Target(printable(name), content=text.encode("utf-8", "replace"), declared=said)
     elif isinstance(target, str) and target and text is None:
+        if _UNSTORABLE.search(target):
+            raise ValueError("`target` holds a control character or half a surrogate pair")
         yield from _expand_one(target, said)
     else:
         raise ValueError("give either `target` (a URL or a path) or `text`")
@@ -124,19 +180,24 @@ def _read_declared(fields: dict[str, Any], common: Declared) -> Declared:
         if value is not None and not isinstance(value, str):
             raise ValueError(f"`{name}` is not a string")
         if value:
-            said[name] = value
+            said[name] = _storable(value)
     for name in ("authors", "tags"):
         value = fields.get(name) or []
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
             raise ValueError(f"`{name}` is not a list of strings")
         if values:
-            said[name] = tuple(values)
+            said[name] = tuple(map(_storable, values))
     if common.tags and "tags" in said:
         said["tags"] = tuple(dict.fromkeys(common.tags + said["tags"]))
     if "published" in said:
         said["published"] = check_published(said["published"])
     return replace(common, **said)
+
+
+def _storable(text: str) -> str:
+    """A declared value as one line of text that can be stored as UTF-8."""
+    return _UNSTORABLE.sub(" ", text).strip()
 
 
 def check_published(date: str) -> str:
@@ -148,8 +209,9 @@ def check_published(date: str) -> str:
     if len(day) > 10 and day[10] in "T ":
         day = day[:10]
     if _PUBLISHED.match(day):
-        datetime.fromisoformat((day + "-01-01")[:10])
-        return day
+        with contextlib.suppress(ValueError):
+            datetime.fromisoformat((day + "-01-01")[:10])
+            return day
     raise ValueError(f"{date!r} is no date of publication: write 2021, 2021-05 or 2021-05-30")
 
 
@@ -226,15 +288,14 @@ def media_type_of(name: str, content: bytes) -> str:
 
 def printable(name: str) -> str:
     """A file name as text that can be shown and logged: bytes that are no UTF-8 appear as \\xNN, controls as spaces."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else " " for c in text)
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text)
 
 
 def declared_of(said: Declared) -> Declared:
     """The declarations of one call, checked. Raises UsageError."""
-    if said.published is None:
-        return said
+    fields = {name: getattr(said, name) for name in ("url", "title", "published", "source", "language")}
     try:
-        return replace(said, published=check_published(said.published))
+        return _read_declared({**fields, "authors": list(said.authors), "tags": list(said.tags)}, Declared())
     except ValueError as e:
         raise UsageError(f"--published: {e}") from e

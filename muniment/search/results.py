@@ -7,20 +7,19 @@ that one matches; else the newest of the older versions that match, so that word
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from muniment.errors import QueryError
 from muniment.index import query
 from muniment.index.engine import Engine, Hits, Sort
+from muniment.index.value import Value
 from muniment.search import dates, language, words
 
 FEW = 20
 _OLDER, _OF_SEVERAL = query.Term("latest", "no"), query.Term("alone", "no")
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(Value):
     """Conditions beside the query: any one of the values of each kind, and all kinds together.
 
     `since` and `until` are dates as the query language has them, both included.
@@ -33,8 +32,7 @@ class Filters:
     until: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Value):
     """Which part of the result, in which order, with which facets."""
 
     limit: int = 10
@@ -44,7 +42,7 @@ class Page:
     facet_limit: int = 10
 
 
-def search(engine: Engine, tree: query.Query, page: Page = Page(), *, versions: bool = False) -> Hits:
+def search(engine: Engine, tree: query.Query, page: Page, *, versions: bool = False) -> Hits:
     """The articles that match, or with `versions` each version that does; totals and facets count the same."""
     return engine.search(
         tree if versions else collapsed(engine, tree),

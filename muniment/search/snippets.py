@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
 
 from muniment.index import analysis, query
+from muniment.index.value import Value
 
 WIDTH = 200
 MAX_PLACES = 300  # of one leaf
@@ -24,19 +24,18 @@ _BETWEEN = "[.\u200c\u00ad\u0640\u064b-\u0652\u0300-\u036f \n]?"
 _EXPANDED = {"ss": "(?:ss|ß)", "ae": "(?:ae|[æÆ])", "oe": "(?:oe|[œŒ])", "th": "(?:th|[þÞ])"}
 # Where to look for the other forms of a letter, script by script.
 _BLOCKS = (
-    (range(0x30, 0x250), range(0x1E00, 0x1F00)),
+    (range(0x30, 0x250), range(0x1E00, 0x1F00), range(0x660, 0x66A), range(0x6F0, 0x6FA)),
     (range(0x370, 0x400), range(0x1F00, 0x2000)),
     (range(0x400, 0x530),),
     (range(0x530, 0x590),),
-    (range(0x600, 0x700), range(0x30, 0x3A)),
+    (range(0x600, 0x700),),
 )
 _LINE_END = re.compile(r"\r?\n")
 _LETTERS = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"[.!?…؟。]['\"»”)]*\s+|\n{2,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(Value):
     """A passage in pieces: (text, whether it is a match). The letters are the original's; line ends are spaces."""
 
     pieces: tuple[tuple[str, bool], ...]

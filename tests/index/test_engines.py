@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import index_examples as examples
@@ -36,8 +35,8 @@ def numbers(index: Engine, tree: engine.query.Query) -> list[int]:
 
 
 def plain(number: int, text: str = "word", **fields: object) -> Document:
-    document = Document(number, f"key-{number}", True, "", text, examples.START)
-    return replace(document, **fields)  # type: ignore[arg-type]
+    given = {"article": f"key-{number}", "latest": True, "title": "", "captured": examples.START, **fields}
+    return Document(number=number, text=text, **given)
 
 
 @pytest.mark.parametrize("name", ENGINES)

@@ -88,13 +88,21 @@ def test_known_jalali_days() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Monday, March 2, 2020", "Published: 21 October 2021 10:30 GMT", "پنجشنبه، ۱ آذر ۱۴۰۵", "02/03/2020", "2026年11月22日"],
+    [
+        "Monday, March 2, 2020",
+        "Published: 21 October 2021 10:30 GMT",
+        "پنجشنبه، ۱ آذر ۱۴۰۵",
+        "02/03/2020",
+        "2026年11月22日",
+    ],
 )
 def test_a_line_with_only_a_date_is_a_date_line(line: str) -> None:
     assert is_date_line(line)
 
 
-@pytest.mark.parametrize("line", ["In March 2020 the ferries stopped", "March of the ferries", "1500 boats", "12 30 45"])
+@pytest.mark.parametrize(
+    "line", ["In March 2020 the ferries stopped", "March of the ferries", "1500 boats", "12 30 45"]
+)
 def test_a_line_with_other_words_is_no_date_line(line: str) -> None:
     assert not is_date_line(line)
 

@@ -67,7 +67,11 @@ def test_an_evening_in_utc_is_told_by_the_publishers_own_clock(shown: str) -> No
 
 
 def test_a_broken_json_ld_block_is_forgiven_or_passed_over() -> None:
-    for script in ('{"@type":"NewsArticle","datePublished":"2020-03-02",}', '{"@type": "NewsArticle", "x": "\\ud83d"', "<!-- x -->"):
+    for script in (
+        '{"@type":"NewsArticle","datePublished":"2020-03-02",}',
+        '{"@type": "NewsArticle", "x": "\\ud83d"',
+        "<!-- x -->",
+    ):
         page = html_page(article_html(), f'<script type="application/ld+json">{script}</script>')
         assert clean(job(page)).text == "\n".join(PARAGRAPHS)
 
@@ -111,7 +115,10 @@ def test_joiners_and_marks_of_direction_survive() -> None:
 
 
 def test_captions_are_kept_apart_from_the_running_text() -> None:
-    body = article_html(PARAGRAPHS[0], PARAGRAPHS[1]) + "<figure><img src=a.jpg><figcaption>Crews wait in the hall.</figcaption></figure>"
+    body = (
+        article_html(PARAGRAPHS[0], PARAGRAPHS[1])
+        + "<figure><img src=a.jpg><figcaption>Crews wait in the hall.</figcaption></figure>"
+    )
     article = clean(job(html_page(body)))
     assert article.captions == ("Crews wait in the hall.",)
     assert "Crews wait" not in article.text
@@ -171,3 +178,30 @@ def test_hash_seed_locale_time_zone_and_order_change_nothing() -> None:
         for seed, locale, zone, order in (("1", "C", "UTC", "012"), ("77", "C.UTF-8", "Asia/Tehran", "2101"))
     }
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "below", "title", "date"),
+    [
+        ("Rights Watchers", "<h2>Nine wells are dry</h2><p>3 May 2019 &mdash; Field office</p>", "Nine wells are dry", "2019-05-03"),
+        ("The Valley Post - Nine wells are dry", "<h3>x</h3>", "Nine wells are dry", None),
+        ("باز :: نه چاه روستا خشک شد", "<h3>نه چاه روستا خشک شد</h3><div>۲۸ اردیبهشت ۱۴۰۲ | آب</div>", "نه چاه روستا خشک شد", "2023-05-18"),
+        ("Nine wells are dry", "<p>Tuesday, 7 July 2020</p><h1>Nine wells are dry</h1><p>October 2018</p>", "Nine wells are dry", "2018-10"),
+    ],
+)  # fmt: skip
+def test_a_title_is_not_the_sites_name_and_a_date_below_the_headline_is_read(head, below, title, date) -> None:
+    text = "<p>The wells of nine villages in the valley are dry, and the tanker comes on Mondays only. </p>" * 8
+    page = f"<html><head><title>{head}</title></head><body>{below}{text}</body></html>".encode()
+    article = clean(job(page, uri="https://www.rightswatchers.example/thevalleypost/1"))
+    if "Valley Post" in head:
+        article = clean(job(page, uri="https://thevalleypost.example/1"))
+    assert article.title == title
+    assert (article.published.date if article.published else None) == date
+
+
+def test_western_text_under_a_wrong_charset_is_read_as_western() -> None:
+    sentence = "La crème brûlée à la carte est servie près de la fenêtre où l'été s'achève. "
+    page = f"<html><head><meta charset=utf-8></head><body><p>{sentence * 8}</p></body></html>"
+    assert "crème brûlée à" in clean(job(page.encode("latin-1"))).text
+    czech = "<p>" + "Příliš žluťoučký kůň úpěl ďábelské ódy. " * 20
+    assert "žluťoučký" in clean(job(czech.encode("cp1250"))).text

@@ -101,7 +101,9 @@ def test_persian_text_keeps_its_zero_width_non_joiners() -> None:
         "کارکنان کشتی‌های بندر روز یکشنبه رأی دادند که از آغاز ماه دست از کار بکشند، زیرا گفت‌وگو با بندر دربارهٔ"
         " نوبت‌های شبانه برای سومین بار بی‌نتیجه ماند و هیچ‌کس راهی تازه پیشنهاد نکرد."
     )
-    article = cleaned(f"پنجشنبه، ۱ آذر ۱۴۰۵\n{title}\nنویسنده: مینا نمونه\n{body}\nاشتراک گذاری در تلگرام\nبیشتر بخوانید: برف در گردنه")
+    article = cleaned(
+        f"پنجشنبه، ۱ آذر ۱۴۰۵\n{title}\nنویسنده: مینا نمونه\n{body}\nاشتراک گذاری در تلگرام\nبیشتر بخوانید: برف در گردنه"
+    )
     assert (article.title, article.text, article.language) == (title, body, "fa")
     assert article.published is None and article.authors == ("مینا نمونه",)
     assert [d.reason for d in article.dropped] == ["banner-date", "byline", "share-line", "boilerplate"]
@@ -119,7 +121,9 @@ def test_arabic_and_french_texts_are_told_from_their_chrome() -> None:
         "Les équipages des neuf bacs du port ont voté dimanche l’arrêt du travail à partir du premier du mois, après"
         " l’échec, pour la troisième fois cette année, des discussions sur les postes de nuit."
     )
-    article = cleaned(f"Les équipages des bacs votent la grève\nPar Anne Exemple\n{french}\nLire aussi : la neige au col")
+    article = cleaned(
+        f"Les équipages des bacs votent la grève\nPar Anne Exemple\n{french}\nLire aussi : la neige au col"
+    )
     assert (article.text, article.language, article.authors) == (french, "fr", ("Anne Exemple",))
 
 
@@ -135,9 +139,7 @@ def test_declared_fields_win() -> None:
 def test_the_seed_text_is_cleaned_as_agreed() -> None:
     assert SEED is not None
     article = clean(job(SEED.read_bytes(), "text/plain", file_name=SEED.name, uri=""))
-    assert article.title == (
-        "To Prevent Recurring Bloodshed In Iran, Demand Accountability for Regime’s Past Crimes"
-    )
+    assert article.title == ("To Prevent Recurring Bloodshed In Iran, Demand Accountability for Regime’s Past Crimes")
     assert article.title not in article.text and "HomeIran" not in article.text and "2021\n" not in article.text
     assert len(article.captions) == 2 and not any(caption in article.text for caption in article.captions)
     assert article.captions[0].startswith("VIDEO:") and article.captions[1].endswith("- December 2020")

@@ -58,7 +58,12 @@ def test_a_page_that_takes_too_long_is_named_and_costs_no_other_item(workers: Wo
 )
 def test_hostile_pages_end_with_text_or_a_named_problem(workers: Workers, payload: bytes) -> None:
     article = workers.submit(job(payload)).result(timeout=30)
-    assert article.text or article.problem in ("extraction-timeout", "extraction-memory", "extraction-crashed", "no-text")
+    assert article.text or article.problem in (
+        "extraction-timeout",
+        "extraction-memory",
+        "extraction-crashed",
+        "no-text",
+    )
     assert workers.submit(GOOD).result().text == "\n".join(PARAGRAPHS)
 
 

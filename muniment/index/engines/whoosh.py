@@ -265,7 +265,7 @@ class WhooshEngine:
                 return _any([wq.Term(field, word) for word in self._dictionary(field) if matches(word)])
 
     def _value(self, field: str, value: int | str) -> wq.Query:
-        return wq.NumericRange(field, value, value) if isinstance(value, int) else wq.Term(field, value)
+        return wq.Term(field, self._index.schema[field].to_bytes(value))
 
     def _dictionary(self, field: str) -> Iterator[str]:
         return (word.decode() for word in self._searcher.lexicon(field))

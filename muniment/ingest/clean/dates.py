@@ -1,13 +1,13 @@
 """Dates as publishers write them, in their own calendars; what is ambiguous is refused, never guessed.
 
-    2021-05-30T23:30:00-05:00       2021-05-30   the publisher's local date, as stated
-    30 mai 2021 · May 30th, 2021    2021-05-30   month names of 14 languages
-    30.5.2021 · 30/05/2021          2021-05-30   dots are day first; slashes only where one number is over 12
-    03/04/2021 · 3 محرم 1443        refused      ambiguous; lunar Hijri dates depend on who saw the moon
-    ۱۴۰۵/۰۹/۰۱                      2026-11-22   solar Hijri (Jalali): bare numbers only in Persian and its kin
-    22 تشرين الثاني 2026            2026-11-22   the Levant's month names, and the Maghreb's
-    22 พฤศจิกายน 2569 · 令和8年11月22日 2026-11-22   Buddhist years, Japanese eras, the Republic of China's years
-    May 2021 · 2021                 2021-05 · 2021
+2021-05-30T23:30:00-05:00       2021-05-30   the publisher's local date, as stated
+30 mai 2021 · May 30th, 2021    2021-05-30   month names of 14 languages
+30.5.2021 · 30/05/2021          2021-05-30   dots are day first; slashes only where one number is over 12
+03/04/2021 · 3 محرم 1443        refused      ambiguous; lunar Hijri dates depend on who saw the moon
+۱۴۰۵/۰۹/۰۱                      2026-11-22   solar Hijri (Jalali): bare numbers only in Persian and its kin
+22 تشرين الثاني 2026            2026-11-22   the Levant's month names, and the Maghreb's
+22 พฤศจิกายน 2569 · 令和8年11月22日 2026-11-22   Buddhist years, Japanese eras, the Republic of China's years
+May 2021 · 2021                 2021-05 · 2021
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_FILLERS = _words(
-    """de del of the st nd rd th er le den من ماه سال ام لعام عام year г года року พ ศ"""
-)
+_FILLERS = _words("""de del of the st nd rd th er le den من ماه سال ام لعام عام year г года року พ ศ""")
 _WEEKDAYS = _words(
     """monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
  montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag lundi mardi mercredi jeudi vendredi samedi
@@ -86,14 +84,10 @@ _WEEKDAYS = _words(
 )
 _PUBLISHED = _words(
     """published posted publié publiée le veröffentlicht publicado publicada created issued first date erstellt انتشار
- منتشر نشر تاریخ التاریخ"""
+ منتشر نشر تاریخ التاریخ نوشته شده نوشتهشده در"""
 )
-_UPDATED = _words(
-    """updated modified last aktualisiert mis à jour actualizado بروزرسانی تحدیث"""
-)
-_CLOCK = _words(
-    """at on um am pm a p m h uhr est edt pst pdt cst cdt gmt utc cet cest bst ist et pt ساعت"""
-)
+_UPDATED = _words("""updated modified last aktualisiert mis à jour actualizado بروزرسانی تحدیث""")
+_CLOCK = _words("""at on um am pm a p m h uhr est edt pst pdt cst cdt gmt utc cet cest bst ist et pt ساعت""")
 
 
 def fold(text: str) -> str:

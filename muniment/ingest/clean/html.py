@@ -9,13 +9,14 @@ put back in everything that comes out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from muniment.ingest.clean import metadata
+from muniment.ingest.clean import dates, metadata
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.clean.language import primary
 from muniment.model import Dropped, Published
@@ -31,10 +32,10 @@ _NAMED = {"zwnj": "\u200c", "zwj": "\u200d", "lrm": "\u200e", "rlm": "\u200f"}
 _BLOCKS = re.compile(
     "^(?:p|div|li|h[1-6]|blockquote|pre|tr|dt|dd|figcaption|section|article|main|header|footer|[uo]l|table|br)$"
 )
-_CHROME = re.compile(
-    "^(?:script|style|template|noscript|nav|aside|form|header|footer|button|select|svg|iframe|head)$"
-)
+_CHROME = re.compile("^(?:script|style|template|noscript|nav|aside|form|header|footer|button|select|svg|iframe|head)$")
 _MAX_CAPTIONS = 100
+_LINES_BELOW, _PARAGRAPH = 12, 25  # how far below the headline a date may stand; words of a paragraph
+_PARTS = re.compile(r"\s+[—–|·•/-]\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,12 @@ def _pinned_loader() -> Callable[[str], HtmlElement | None]:
 
 def _metadata(tree: HtmlElement, job: CleanJob) -> Findings:
     page = metadata.collect(tree)
-    title, title_origin = metadata.title(page)
+    title, title_origin = metadata.title(page, urlsplit(job.declared.url or job.uri).hostname or "")
     names, names_origin = metadata.authors(page)
     latest = job.captured_at.date()
     published = metadata.published(page, job.declared.url or job.uri, primary(page.language), latest)
+    if published is None and job.declared.published is None:
+        published = _dateline(tree, title, primary(page.language), latest)
     if published is None and job.declared.published is None:
         published = _htmldate(tree, job.declared.url or job.uri, latest)
     origins = {"title": title_origin, "authors": names_origin, "published": published.origin if published else ""}
@@ -118,6 +121,35 @@ def _metadata(tree: HtmlElement, job: CleanJob) -> Findings:
         captions=tuple(dict.fromkeys(c for c in page.captions if c))[:_MAX_CAPTIONS],
         origins=origins,
     )
+
+
+def _dateline(tree: HtmlElement, title: str, language: str | None, latest: date) -> Published | None:
+    """The date that stands alone in a short line between the headline and the first paragraph, as a reader sees it.
+
+    A date above the headline is the page's clock as often as not.
+    """
+    since = _LINES_BELOW + 1
+    for line in _visible_lines(tree):
+        if line == title:
+            since = 0
+        elif since <= _LINES_BELOW:
+            since = _LINES_BELOW + 1 if len(line.split()) >= _PARAGRAPH else since + 1
+            for part in _PARTS.split(_unshield(line)) if since <= _LINES_BELOW and len(line) < 120 else ():
+                if dates.is_date_line(part) and not dates.says_updated(part):
+                    found = dates.parse(part, "dateline", language=language, latest=latest)
+                    if found is not None:
+                        return found
+    return None
+
+
+def _visible_lines(tree: HtmlElement) -> Iterator[str]:
+    """The page's pieces of text in order, each on one line."""
+    for element in tree.iter():
+        is_shown = isinstance(element.tag, str) and element.tag not in ("script", "style", "title", "noscript")
+        if is_shown and element.text and (line := " ".join(element.text.split())):
+            yield line
+        if element.tail and (line := " ".join(element.tail.split())):
+            yield line
 
 
 def _htmldate(tree: HtmlElement, url: str, latest: date) -> Published | None:
@@ -135,10 +167,15 @@ def _htmldate(tree: HtmlElement, url: str, latest: date) -> Published | None:
 
 @cache
 def _pinned_find_date() -> Callable[..., str | None]:
-    """htmldate without a clock: dateutil fills what a date leaves out from today's, unless told a day."""
+    """htmldate without a clock and without dateparser.
+
+    dateutil fills what a date leaves out from today's, unless told a day. dateparser takes seconds in each process to
+    load 200 languages, and guesses at calendars; dates in words are read by our own rules, which come first.
+    """
     from htmldate import extractors, find_date
 
     names = vars(extractors)
+    names["_external_date"] = lambda text: None
     names["dateutil_parse"] = partial(names["dateutil_parse"], default=datetime(1, 1, 1))
     return find_date
 

@@ -21,7 +21,7 @@ from lxml.html import HtmlElement
 from muniment.ingest.clean import dates
 from muniment.model import Published
 
-_TAGS = ("meta", "script", "title", "h1", "time", "figcaption")
+_TAGS = ("meta", "script", "title", "h1", "h2", "time", "figcaption")
 _ATTRIBUTES = XPath("//*[@itemprop]|//a[@rel]")  # walking the tree by tag is ten times as fast as XPath by tag
 
 
@@ -51,6 +51,7 @@ _NO_AUTHOR = re.compile(
 _BY = re.compile(r"^(?:by|von|por|par|da|di|av|от|автор:?|نویسنده:?|بقلم:?|بقلم)\s+", re.I)
 _AND = re.compile(r"\s*(?:[,;|/&]|\b(?:and|und|et|e|و|y)\b)\s+")
 _TITLE_TAIL = re.compile(r"^(.{10,}\S)\s+(?:[|–—»·]|::|-)\s+(.{1,60})$", re.S)
+_TITLE_HEAD = re.compile(r"^(.{2,60}?)\s+([|–—»·]|::|-)\s+(.{8,})$", re.S)
 _URL_DATE = re.compile(r"/((?:19|20)\d\d)[/-]?([01]\d)[/-]?([0-3]\d)(?=[/_-]|$)")
 _LAST_COMMA = re.compile(r",(\s*[}\]])")
 _WORD = re.compile(r"\w+")
@@ -64,6 +65,7 @@ class Declarations:
     linked: list[dict[str, Any]] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
+    subheadings: list[str] = field(default_factory=list)
     times: list[str] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
     authors: list[str] = field(default_factory=list)
@@ -106,7 +108,7 @@ def _collect_tag(page: Declarations, element: HtmlElement) -> None:
         if value := get("datetime") or _text(element):
             (page.times if get("pubdate") is None else page.dated).append(value)
     else:
-        places = {"title": page.titles, "h1": page.headings, "figcaption": page.captions}
+        places = {"title": page.titles, "h1": page.headings, "h2": page.subheadings, "figcaption": page.captions}
         places[str(tag)].append(_text(element))
 
 
@@ -163,12 +165,15 @@ def one_line(value: object) -> str:
     return " ".join((html.unescape(html.unescape(text)) if "&" in text else text).split())
 
 
-def title(page: Declarations) -> tuple[str, str]:
-    """(title, origin): the visible headline where a declared one confirms it, else the declared one."""
+def title(page: Declarations, host: str = "") -> tuple[str, str]:
+    """(title, origin): the visible headline where a declared one confirms it, else the declared one.
+
+    `host` tells the site's own name, which stands around or instead of many a page's title.
+    """
     site = page.meta("og:site_name", "application-name")
     linked = one_line(page.article.get("headline"))
-    graph = _without_site(page.meta("og:title", "twitter:title"), site)
-    tag = _without_site(page.titles[0] if page.titles else "", site)
+    graph = _without_site(page.meta("og:title", "twitter:title"), site, host)
+    tag = _without_site(page.titles[0] if page.titles else "", site, host)
     headings = [h for h in page.headings if len(h) > 3]
     declared = [d for d in (graph, linked, tag) if d]
     scored = [(_alike(h, d), -i, h) for i, h in enumerate(headings) for d in declared]
@@ -180,8 +185,11 @@ def title(page: Declarations) -> tuple[str, str]:
         (page.headlines[0] if page.headlines else "", "microdata:headline"),
         (tag, "title"),
         (headings[0] if headings else "", "h1"),
+        (page.subheadings[0] if page.subheadings else "", "h2"),
+        (page.titles[0] if page.titles else "", "title"),
     )
-    return next(((text, origin) for text, origin in candidates if text), ("", ""))
+    named = ((text, origin) for text, origin in candidates if text and not _is_site(text, site, host))
+    return next(named, next(((text, origin) for text, origin in candidates if text), ("", "")))
 
 
 def _alike(one: str, other: str) -> float:
@@ -190,15 +198,31 @@ def _alike(one: str, other: str) -> float:
     return len(a & b) / max(1, len(a | b))
 
 
-def _without_site(text: str, site: str) -> str:
-    """A title without the site's name behind it; a part of at least two words is left."""
+def _without_site(text: str, site: str, host: str) -> str:
+    """A title without the site's name before or behind it; a part of at least two words is left."""
+    if m := _TITLE_HEAD.match(text):
+        head, mark, tail = m.groups()
+        if _is_site(head, site, host) or (mark == "::" and len(head.split()) <= 4 and len(tail.split()) >= 3):
+            return tail
     while m := _TITLE_TAIL.match(text):
         head, tail = m[1], m[2]
-        if tail.strip().lower() == site.lower() or (len(head.split()) >= 3 and len(tail.split()) <= 5):
+        if _is_site(tail, site, host) or (len(head.split()) >= 3 and len(tail.split()) <= 5):
             text = head
         else:
             break
     return text
+
+
+def _is_site(text: str, site: str, host: str) -> bool:
+    """Whether the text is the site's name, as it says, or as its host name spells it ("The Sun" of thesun.org)."""
+    letters = _letters(text)
+    return text.strip().lower() == site.lower() != "" or (
+        len(letters) > 3 and letters in map(_letters, host.split("."))
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(_WORD.findall(text.lower())).replace("_", "")
 
 
 def authors(page: Declarations) -> tuple[tuple[str, ...], str]:

@@ -1,4 +1,3 @@
-
 """The wording of page chrome in plain text: what share buttons, bylines, captions and related-article lists say.
 
 English, French, German, Spanish, Persian, Arabic; a little Russian and Italian.
@@ -61,5 +60,6 @@ CAPTION = re.compile(
 )
 BYLINE = re.compile(
     r"^(?:by|written by|von|par|por|author\s*:|auteur\s*:|autor\s*:|نویسنده\s*:?|به قلم|بقلم\s*:?"
-    r"|كتب\s*:|الكاتب\s*:)\s+([^.!?؟]{3,80})$", re.I
+    r"|كتب\s*:|الكاتب\s*:)\s+([^.!?؟]{3,80})$",
+    re.I,
 )

@@ -56,9 +56,7 @@ class Workers:
     once, in the background.
     """
 
-    def __init__(
-        self, count: int | None = None, *, timeout: float = 10.0, memory: int = 1 << 30, recycle: int = 1000
-    ):
+    def __init__(self, count: int | None = None, *, timeout: float = 10.0, memory: int = 1 << 30, recycle: int = 1000):
         self.count = count or _processors()
         self._limits = (timeout, memory, recycle)
         self._jobs: queue.SimpleQueue[tuple[CleanJob, Future[Article]] | None] = queue.SimpleQueue()

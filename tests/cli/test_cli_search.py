@@ -1,0 +1,174 @@
+"""`muniment search`, `reindex` and `rebuild`. (What queries mean is tested in tests/search, beside the language.)"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Callable
+
+import pytest
+from cli_console import Console, Stock
+
+HIT = {"snapshot", "score", "title", "url", "source", "published", "published_precision", "captured", "language",
+       "authors", "tags", "snippet", "versions"}  # fmt: skip
+
+
+def test_a_search_shows_number_date_source_title_and_the_passage(stock: Stock) -> None:
+    done = stock.console("search", "Dunmore")
+    number = stock.number("papers/one.html")
+    assert done.lines[0] == f"#{number}  2021-05-30  source unknown  Dunmore"
+    assert "council of Dunmore" in done.lines[1]
+    assert done.err.startswith("1 article matched; the index holds 13 of 13 articles; ")
+
+
+def test_search_json_is_as_documented(stock: Stock) -> None:
+    found = stock.console("search", "harbour wall", "--json").json()
+    assert found.keys() == {"query", "total", "articles", "indexed", "log_size", "took_ms", "hits", "facets"}
+    assert (found["query"], found["articles"], found["indexed"]) == ("harbour wall", 13, 13)
+    assert found["total"] >= 3
+    assert all(hit.keys() == HIT for hit in found["hits"])
+    declared = next(hit for hit in found["hits"] if hit["title"] == "As declared")
+    assert (declared["published"], declared["published_precision"]) == ("2009-03", "month")
+    assert "<mark>harbour</mark>" in declared["snippet"]
+    assert found["facets"].keys() == {"source", "year"}
+    assert {"value": "The Herald", "count": 1} in found["facets"]["source"]
+
+
+def test_ids_urls_and_csv_hold_the_same_hits_in_the_same_order(stock: Stock) -> None:
+    query = ("search", "harbour", "--all")
+    hits = stock.console(*query, "--json").json()["hits"]
+    assert [int(line) for line in stock.console(*query, "--ids").lines] == [hit["snapshot"] for hit in hits]
+    urls = stock.console(*query, "--urls").lines
+    assert len(urls) == len(hits)
+    assert "https://herald.example/a" in urls
+    rows = list(csv.DictReader(io.StringIO(stock.console(*query, "--csv").out)))
+    assert [int(row["snapshot"]) for row in rows] == [hit["snapshot"] for hit in hits]
+    assert [row["title"] for row in rows] == [hit["title"] for hit in hits]
+
+
+def test_limit_offset_and_all_page_through_every_hit(stock: Stock) -> None:
+    query = ("search", "the", "--ids", "--sort", "newest")
+    everything = stock.console(*query, "--all").lines
+    assert len(everything) > 4
+    paged = [stock.console(*query, "--limit", 2, "--offset", start).lines for start in (0, 2, 4)]
+    assert [*paged[0], *paged[1], *paged[2]] == everything[:6]
+    assert stock.console(*query, "--limit", 0).lines == []
+    past = stock.console("search", "the", "--offset", 1000, "--json").json()
+    assert (past["total"], past["hits"]) == (len(everything), [])
+
+
+def test_a_search_without_hits_ends_with_one_and_is_not_an_error(stock: Stock) -> None:
+    done = stock.console("search", "zeppelin", code=1)
+    assert (done.out, done.err) == ("", "nothing matched; the index holds 13 of 13 articles\n")
+    assert stock.console("search", "zeppelin", "--json", code=1).json()["total"] == 0
+    assert stock.console("search", "zeppelin", "-q", code=1).err == ""
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['"unbalanced', "(dam", "dam)", "((((", "[2019 TO", "published:[", "title:", "after:soon", "before:2021-13",
+     "nosuchfield:x AND", "dam AND", "OR", "*", "~~", '"a b"~x', "site:"],
+)  # fmt: skip
+def test_a_query_is_answered_or_refused_with_its_place_and_never_breaks(stock: Stock, query: str) -> None:
+    ran = stock.console.spawn("search", query)
+    out, err = ran.communicate(timeout=60)
+    assert ran.returncode in (0, 1, 2)
+    assert b"internal error" not in err and b"Traceback" not in err
+    if ran.returncode == 2:
+        assert out == b""
+        assert err.startswith(b"muniment: ")
+
+
+def test_unbalanced_quotes_point_at_the_place(stock: Stock) -> None:
+    done = stock.console("search", 'dam "never closed', code=2)
+    assert done.err.splitlines()[1:] == ['  dam "never closed', "      ^"]
+
+
+def test_facets_are_over_everything_that_matches_and_filters_narrow(stock: Stock) -> None:
+    found = stock.console("search", "harbour", "--limit", 1, "--facet", "tag,language", "--json").json()
+    assert {"value": "sea", "count": 1} in found["facets"]["tag"]
+    assert sum(facet["count"] for facet in found["facets"]["language"]) == found["total"]
+    assert stock.console("search", "harbour", "--tag", "sea", "--ids").lines == [str(stock.number("declared.html"))]
+    assert stock.console("search", "harbour", "--source", "The Herald", "--since", "2009", "--until", "2009-03")
+    stock.console("search", "harbour", "--source", "The Herald", "--since", "2010", code=1)
+    assert "facet" in stock.console("search", "harbour", "--facet", "colour", code=2).err
+    assert "nonsense" in stock.console("search", "harbour", "--since", "nonsense", code=2).err
+
+
+def test_a_word_with_a_minus_excludes_and_options_still_work(stock: Stock) -> None:
+    every = stock.console("search", "harbour", "--ids").lines
+    number = str(stock.number("papers/one.html"))
+    assert stock.console("search", "harbour", "-Dunmore", "--ids").lines == [n for n in every if n != number]
+    assert stock.console("search", "-q", "harbour", "--ids", "--", "-Dunmore").lines == [
+        n for n in every if n != number
+    ]
+    assert "'-5'" in stock.console("search", "x", "--limit", "-5", code=2).err
+    stock.console("search", "harbour", "--tag", "-sea", code=1)
+
+
+def test_explain_tells_on_stderr_how_the_query_was_read(stock: Stock) -> None:
+    done = stock.console("search", "harbour", "-zeppelin", "--explain")
+    assert "all of" in done.err
+    assert "not" in done.err
+
+
+def test_an_empty_query_is_everything_or_refused_but_never_silent(stock: Stock) -> None:
+    ran = stock.console.spawn("search")
+    out, err = ran.communicate(timeout=60)
+    assert ran.returncode in (0, 2)
+    assert out or err
+
+
+# ---- the index missing, damaged, built anew
+
+
+def test_an_index_that_is_gone_is_made_again_by_the_next_search(copied: Callable[[], Console]) -> None:
+    console = copied()
+    assert console.archive is not None
+    shutil.rmtree(console.archive / "index")
+    assert console("search", "Dunmore", "--strict", "--ids").lines
+
+
+def test_an_index_that_is_damaged_is_an_error_of_its_own_and_reindex_mends_it(copied: Callable[[], Console]) -> None:
+    console = copied()
+    assert console.archive is not None
+    for file in (console.archive / "index").glob("*/*"):
+        file.write_bytes(b"junk")
+    for options in ([], ["--strict"], ["--json"]):
+        done = console("search", "Dunmore", *options, code=4)
+        assert done.out == ""
+        assert "muniment reindex" in done.err
+    assert "reindex" in console("status").out
+    console("reindex")
+    assert len(console("search", "Dunmore", "--ids").lines) == 1
+
+
+def test_reindex_changes_the_engine_and_the_answers_stay(copied: Callable[[], Console]) -> None:
+    console = copied()
+    before = console("search", "harbour", "--ids", "--sort", "newest").lines
+    assert console("reindex", "--engine", "whoosh", "--json").json() == {"indexed": 13, "articles": 13}
+    assert console("status", "--json").json()["index"]["engine"] == "whoosh"
+    assert console("search", "harbour", "--ids", "--sort", "newest").lines == before
+    console("reindex")
+    assert console("status", "--json").json()["index"]["engine"] == "whoosh"
+    assert "13 of 13" in console("reindex", "--engine", "tantivy").err
+    assert console("status", "--json").json()["index"]["engine"] == "tantivy"
+    assert console("search", "harbour", "--ids", "--sort", "newest").lines == before
+
+
+def test_rebuild_restores_all_that_is_derived(copied: Callable[[], Console]) -> None:
+    console = copied()
+    assert console.archive is not None
+    before = console("search", "harbour", "--json", "--sort", "newest").json()["hits"]
+    history = console("history", before[0]["snapshot"], "--json").out
+    for name in ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"):
+        (console.archive / name).unlink(missing_ok=True)
+    shutil.rmtree(console.archive / "index")
+    shutil.rmtree(console.archive / "log" / "tile", ignore_errors=True)
+    built = console("rebuild", "--json").json()
+    assert (built["indexed"], built["articles"]) == (13, 13)
+    after = console("search", "harbour", "--json", "--sort", "newest").json()["hits"]
+    assert [{**hit, "score": 0} for hit in after] == [{**hit, "score": 0} for hit in before]
+    assert console("history", before[0]["snapshot"], "--json").out == history
+    assert console("verify", "--json").rows()[-1]["findings"] == 0

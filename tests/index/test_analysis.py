@@ -1,0 +1,120 @@
+"""Which spellings are one word, and where the words of a text stand."""
+
+from __future__ import annotations
+
+import threading
+
+import index_examples as examples
+import pytest
+
+from muniment.index import analysis
+
+ONE_WORD = [
+    ("café", "cafe", "CAFÉ", "cafe\u0301", "ｃａｆé"),
+    ("Straße", "STRASSE", "strasse"),
+    ("İstanbul", "ISTANBUL", "istanbul", "ıstanbul"),
+    ("Ærø", "aero", "ærø"),
+    ("Ёлка", "елка"),
+    ("می‌خواهم", "می خواهم", "میخواهم", "ميخواهم"),
+    ("نمی‌رود", "نمی رود", "نمیرود"),
+    ("کتاب‌ها", "کتاب ها", "کتابها", "كتابها"),
+    ("بزرگ‌ترین", "بزرگ ترین", "بزرگترین"),
+    ("إيران", "ايران", "ایران"),
+    ("مدرسة", "مدرسه"),
+    ("كِتَاب", "کتـــاب", "كتاب"),
+    ("۱۳۹۹", "١٣٩٩", "1399"),
+    ("U.S.", "u.s.", "US"),
+    ("Iran's", "Iran’s", "Iran"),
+    ("co\u00adoperate", "cooperate"),
+    ("\u200fword\u200e", "word"),
+]
+
+
+@pytest.mark.parametrize("spellings", ONE_WORD, ids=lambda spellings: spellings[0])
+def test_spellings_of_one_word_are_one_word(spellings: tuple[str, ...]) -> None:
+    assert {tuple(analysis.words(spelling)) for spelling in spellings} == {tuple(analysis.words(spellings[0]))}
+    assert len(analysis.words(spellings[0])) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        (" — … !", []),
+        ("l'élection d’aujourd'hui", ["l", "election", "d", "aujourd", "hui"]),
+        ("AT&T a.b@example.org", ["at", "t", "a", "b", "example", "org"]),
+        ("C++ and C# are not C.", ["c++", "and", "c#", "are", "not", "c"]),
+        ("U.S.A. e.g. this; end.", ["usa", "eg", "this", "end"]),
+        ("snake_case 3.14", ["snake", "case", "3", "14"]),
+        ("دانش‌آموز", ["دانش", "اموز"]),
+        ("мой йод", ["мой", "йод"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("東京都", ["東京", "京都", "都"]),
+        ("x東京y", ["x", "東京", "京", "y"]),
+        ("대학교", ["대학", "학교", "교"]),
+        ("سلام\u200cworld", ["سلام", "world"]),
+        ("a\u200cb", ["ab"]),
+    ],
+)
+def test_words_of_a_text(text: str, words: list[str]) -> None:
+    assert analysis.words(text) == words
+
+
+def test_a_query_leaves_out_the_last_of_a_run_without_spaces() -> None:
+    assert analysis.query_words("東京都") == ["東京", "京都"]
+    assert analysis.query_words("水") == ["水"]
+    assert analysis.query_words("banana a") == ["banana", "a"]
+
+
+def test_long_words_are_cut_alike_in_texts_and_in_queries() -> None:
+    long = "ab" * 5_000_000
+    assert analysis.words(f"x {long} y") == ["x", long[:64], "y"]
+    assert analysis.query_words(long) == [long[:64]]
+
+
+def test_stems_meet_only_within_one_language() -> None:
+    assert analysis.stems(["running", "runs"], "en") == analysis.stems(["run", "run"], "en-GB") == ["run/en"] * 2
+    assert analysis.stems(["run"], "fr") == ["run/fr"]
+    assert analysis.stems(["run"], None) == analysis.stems(["run"], "ja") == ["run"]
+    assert analysis.stem_forms("running", ["", "en", "ja"]) == ["running", "run/en"]
+
+
+def test_accents_and_letter_forms_do_not_change_a_stem() -> None:
+    for one, other, language in (("élections", "election", "fr"), ("كتابها", "کتاب", "fa"), ("الكتاب", "کتاب", "ar")):
+        first, second = (analysis.stems(analysis.words(text), language) for text in (one, other))
+        assert first == second
+
+
+def test_threads_do_not_share_a_stemmer() -> None:
+    words = [f"{stem}{ending}" for stem in ("run", "govern", "elect") for ending in ("s", "ing", "ed", "ings")] * 50
+    expected = analysis.stems(words, "en")
+    wrong: list[int] = []
+
+    def stem() -> None:
+        wrong.extend(n for n in range(200) if analysis.stems(words, "en") != expected)
+
+    threads = [threading.Thread(target=stem) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_spans_are_the_words_with_their_places() -> None:
+    texts = [
+        *(sample for sample in examples.SAMPLES.values()),
+        *(document.text for document in examples.documents(60, seed=9)),
+        *(spelling for spellings in ONE_WORD for spelling in spellings),
+    ]
+    for text in texts:
+        found = analysis.spans(text)
+        assert [word for word, _, _ in found] == analysis.words(text), text
+        for word, start, end in found:
+            assert word in analysis.words(text[start:end]), (text, word)
+
+
+def test_spans_reach_over_accents_and_joints() -> None:
+    text = "The cafe\u0301s of کتاب ها, U.S. Straße."
+    found = {text[start:end] for _, start, end in analysis.spans(text)}
+    assert found == {"The", "cafe\u0301s", "of", "کتاب ها", "U.S.", "Straße"}

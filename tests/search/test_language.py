@@ -1,0 +1,242 @@
+"""The query language: what is read, and what is refused, with the place."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime
+
+import pytest
+
+from muniment.errors import QueryError
+from muniment.index.query import And, Fuzzy, Not, Or, Phrase, Prefix, Query, Range, Term, Wildcard
+from muniment.search import language, tagging, words
+from muniment.search.language import parse
+
+TODAY = date(2026, 11, 22)  # a Sunday
+
+
+def word(text: str, field: str = "words") -> Term:
+    return Term(field, text)
+
+
+def published(low: int | None, high: int | None, *, strictly: bool = False) -> Query:
+    parts: list[Query] = []
+    if low:
+        parts.append(Range("last_day", low, None, include_low=not strictly))
+    if high:
+        parts.append(Range("first_day", None, high, include_high=not strictly))
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def captured(first: str, last: str) -> Range:
+    start = datetime.fromisoformat(first).replace(tzinfo=UTC).timestamp()
+    end = datetime.fromisoformat(last).replace(tzinfo=UTC).timestamp() + 86_400
+    return Range("captured", int(start), int(end), True, False)
+
+
+READ: list[tuple[str, Query]] = [
+    # Words
+    ("massacre", word("massacre")),
+    ("Massacre  IRAN", And((word("massacre"), word("iran")))),
+    ("cats & dogs", And((word("cats"), word("dogs")))),
+    ("cats - dogs", And((word("cats"), word("dogs")))),
+    ("and or not", And((word("and"), word("or"), word("not")))),
+    ("AT&T", Phrase("words", ("at", "t"))),
+    ("co-operate", Phrase("words", ("co", "operate"))),
+    ("12:30", Phrase("words", ("12", "30"))),
+    ("Iran: what", And((word("iran"), word("what")))),
+    ("https://x.org:80/~u?a=b", Phrase("words", ("https", "x", "org", "80", "u", "a", "b"))),
+    ("e.g. wait...", And((word("eg"), word("wait")))),
+    # Operators
+    ("a AND b", And((word("a"), word("b")))),
+    ("a OR b", Or((word("a"), word("b")))),
+    ("a OR b c", And((Or((word("a"), word("b"))), word("c")))),
+    ("a AND b OR c AND d", Or((And((word("a"), word("b"))), And((word("c"), word("d")))))),
+    ("NOT a", Not(word("a"))),
+    ("-a", Not(word("a"))),
+    ("b -a", And((word("b"), Not(word("a"))))),
+    ("-(a b)", Not(And((word("a"), word("b"))))),
+    ("a OR -b", Or((word("a"), Not(word("b"))))),
+    ("(a OR b) -c", And((Or((word("a"), word("b"))), Not(word("c"))))),
+    ("((a))", word("a")),
+    ("a (b OR (c d))", And((word("a"), Or((word("b"), And((word("c"), word("d")))))))),
+    ('"AND"', Phrase("words", ("and",))),
+    # Phrases
+    ('"Mass Grave"', Phrase("words", ("mass", "grave"))),
+    ('"a b"~1', Phrase("words", ("a", "b"), 0)),
+    ('"a b"~3', Phrase("words", ("a", "b"), 2)),
+    ("“a b” «c d»", And((Phrase("words", ("a", "b")), Phrase("words", ("c", "d"))))),
+    ('title:"a b"', Phrase("title", ("a", "b"))),
+    ('"who killed JFK?"', Phrase("words", ("who", "killed", "jfk"))),
+    # Patterns
+    ("gov*", Prefix("words", "gov")),
+    ("Élec*", Prefix("words", "elec")),
+    ("wom?n", Wildcard("words", "wom?n")),
+    ("*gate", Wildcard("words", "*gate")),
+    ("jfk?", Or((word("jfk"), Wildcard("words", "jfk?")))),
+    ("what?!", Or((word("what"), Wildcard("words", "what?")))),
+    ("qui ?", word("qui")),
+    ("teh~ tehr~2", And((Fuzzy("words", "teh", 1), Fuzzy("words", "tehr", 2)))),
+    ("title:[a TO m}", Range("title", "a", "m", True, False)),
+    ("[a TO]", Range("words", "a", None)),
+    # Fields
+    ("title:a text:b author:c", And((word("a", "title"), word("b", "text"), word("c", "author")))),
+    ("TITLE:a", word("a", "title")),
+    ("title:(a OR -b)", Or((word("a", "title"), Not(word("b", "title"))))),
+    ("title:(a text:b)", And((word("a", "title"), word("b", "text")))),
+    ("-title:a", Not(word("a", "title"))),
+    ("title:a b", And((word("a", "title"), word("b")))),
+    ("source:Example.ORG", word("example.org", "source")),
+    ('source:"Le Monde"', word("le monde", "source")),
+    ("source:ex*", Prefix("source", "ex")),
+    ("source:*news*", Wildcard("source", "*news*")),
+    ("source:*", Not(word("", "source"))),
+    ("language:en-GB", word("en", "language")),
+    ("lang:fa", word("fa", "language")),
+    ("tag:(war OR Peace)", Or((word("war", "tag"), word("peace", "tag")))),
+    ("site:www.Example.org", word("www.example.org", "host")),
+    ("site:https://example.org:8080/a?b", word("example.org", "host")),
+    # Dates
+    ("published:2021", published(20210101, 20211231)),
+    ("published:2021-05", published(20210501, 20210531)),
+    ("published:2021-5-3", published(20210503, 20210503)),
+    ("published:۲۰۲۱", published(20210101, 20211231)),
+    ("date:2024-02", published(20240201, 20240229)),
+    ("published:[2019 TO 2020-05]", published(20190101, 20200531)),
+    ("published:{2019 TO 2020}", published(20191231, 20200101, strictly=True)),
+    ("published:[2019 TO]", published(20190101, None)),
+    ("2019..2021", published(20190101, 20211231)),
+    ("..2021", published(None, 20211231)),
+    ("2019.. a", And((Range("last_day", 20190101), word("a")))),
+    ("published:2019..2021-05", published(20190101, 20210531)),
+    ("before:2020", published(None, 20200101, strictly=True)),
+    ("after:2019-05", published(20190531, None, strictly=True)),
+    ("published:*", Range("last_day")),
+    ("-published:*", Not(Range("last_day"))),
+    ("captured:today", captured("2026-11-22", "2026-11-22")),
+    ("captured:yesterday", captured("2026-11-21", "2026-11-21")),
+    ('captured:"last week"', captured("2026-11-09", "2026-11-15")),
+    ('captured:"This Month"', captured("2026-11-01", "2026-11-30")),
+    ("captured:last-year", captured("2025-01-01", "2025-12-31")),
+    ("captured:2026-01..2026-02", captured("2026-01-01", "2026-02-28")),
+    ("captured:..2026", Range("captured", None, captured("2026-12-31", "2026-12-31").high, True, False)),
+    # Scripts
+    ("می‌خواهم", word("ميخواهم")),
+    ("می خواهم", word("ميخواهم")),
+    ("کتاب ها OR ایران", And((word("كتاب"), Or((word("ها"), word("ايران")))))),
+    ("دانش‌آموز", Or((Phrase("words", ("دانش", "اموز")), word("دانشاموز")))),
+    ("\u200fsource:خبر\u200f", word("خبر", "source")),
+    ("東京都", Phrase("words", ("東京", "京都"))),
+    ("東京*", word("東京")),
+    ("水", Prefix("words", "水")),
+    ('"水"', Prefix("words", "水")),
+    ("（a　OR　b）", Or((word("a"), word("b")))),
+]
+
+
+@pytest.mark.parametrize(("text", "tree"), READ, ids=[text for text, _ in READ])
+def test_queries_are_read(text: str, tree: Query) -> None:
+    assert parse(text, today=TODAY) == tree
+
+
+REFUSED: list[tuple[str, int, str]] = [
+    ("", 0, "nothing to search"),
+    (" \t", 0, "nothing to search"),
+    ("&", 0, "nothing to search"),
+    ("?", 0, "nothing to search"),
+    ('a "b c', 2, "quote is not closed"),
+    ("“a", 0, "quote is not closed"),
+    ("(a", 0, r"this \( is not closed"),
+    ("a (b (c)", 2, r"this \( is not closed"),
+    ("a)", 1, "closes nothing"),
+    ("a ()", 2, "nothing in these brackets"),
+    ("[a b]", 0, "brackets like these are for ranges"),
+    ("a ] b", 2, "brackets like these are for ranges"),
+    ("[2019 TO", 0, "brackets like these are for ranges"),
+    ("*", 0, "at least one letter"),
+    ("title:*", 6, "at least one letter"),
+    ("a AND", 2, "AND needs something after"),
+    ("OR a", 0, "OR needs something before"),
+    ("a OR OR b", 5, "OR needs something before"),
+    ("(AND a)", 1, "AND needs something before"),
+    ("(a OR) b", 3, "OR needs something after"),
+    ("NOT", 0, "NOT needs something after"),
+    ("NOT NOT a", 4, "two NOT"),
+    ("NOT -a", 4, "two NOT"),
+    ("--a", 0, "two minus"),
+    ("a OR &", 5, "no word here"),
+    ("-title:&", 7, "no word here"),
+    ("foo:bar", 0, "no field foo: .*title:.*published:"),
+    ("a x:1", 2, "no field x"),
+    ("title:", 0, "needs a value"),
+    ("title: a", 0, "needs a value"),
+    ("title:text:a", 0, "needs a value"),
+    ("title:-a", 6, "minus before the field: -title:a"),
+    ("title:NOT a", 6, "put NOT before"),
+    ('source:""', 7, "value is missing"),
+    ("source:a~", 7, "does not work in source"),
+    ("published:soon", 10, "'soon' is no date: write 2021"),
+    ("published:2021-13", 10, "there is no date '2021-13'"),
+    ("published:2021-02-30", 10, "there is no date '2021-02-30'"),
+    ("published:0000", 10, "there is no date '0000'"),
+    ("published:2021*", 14, "does not work in dates"),
+    ("published:2021~", 10, "does not work in published"),
+    ("published:[2021 TO 2019]", 10, "ends before it begins"),
+    ("2021..2019", 0, "ends before it begins"),
+    ("[b TO a]", 0, "ends before it begins"),
+    ("[TO]", 0, "at least one end"),
+    ("published:[TO]", 10, "at least one end"),
+    ("before:[2019 TO 2020]", 7, "takes one date"),
+    ("title:2019..2020", 6, "is for dates"),
+    ("a~3", 1, "word~1 or word~2"),
+    ("a~1/2", 1, "word~1 or word~2"),
+    ("*~", 1, "must follow a word"),
+    ("a~b", 2, "put a space here"),
+    ('"a"b', 3, "put a space here"),
+    ('"a"*', 3, "put a space here"),
+    ('a"b"', 1, "put a space here"),
+    ('"gov* iran"', 4, "does not work inside quotes"),
+    ("co-op*", 5, "without other signs"),
+    ("東*都", 1, "do not work inside words of this script"),
+    ('"a b c d e f"~9', 0, "too wide for 6 words"),
+    ("(" * 60 + "a" + ")" * 60, 50, "nested more than 50 deep"),
+    ("x" * 5001, 5000, "longer than 5000 characters"),
+    ("\u200f\u200fa AND", 4, "AND needs something after"),
+]
+
+
+@pytest.mark.parametrize(("text", "position", "message"), REFUSED, ids=[text[:20] for text, _, _ in REFUSED])
+def test_what_could_be_misread_is_refused_with_the_place(text: str, position: int, message: str) -> None:
+    with pytest.raises(QueryError, match=message) as refused:
+        parse(text, today=TODAY)
+    assert (refused.value.query, refused.value.position) == (text, position)
+    assert f"(at character {position + 1})" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_any_text_is_read_or_refused_and_nothing_else() -> None:
+    signs = ["a", "b ", '"', "(", ")", "[", "]", "{", "~", "*", "?", ":", "-", " ", " AND ", " OR ", "NOT ", " TO "]
+    signs += ["title:", "published:", "2019", "..", "\u200f", "می‌", "ها ", "東京", "/", "\\", "^", "+", "'", "&", "\0"]
+    rng = random.Random(4)
+    read = refused = 0
+    for _ in range(6000):
+        text = "".join(rng.choices(signs, k=rng.randrange(1, 9)))
+        try:
+            parse(text, today=TODAY)
+            read += 1
+        except QueryError as e:
+            assert e.position is not None and 0 <= e.position <= len(text), text
+            refused += 1
+    assert read > 500 and refused > 500
+
+
+def test_words_alone_are_read_as_with_the_parser() -> None:
+    """The short way without the parser and the way through it give the same tree."""
+    for text in ("a b", "AT&T iran's", "می خواهم کتاب ها", "東京都 x", "e.g. 3.14 … &", "état café"):
+        through_parser = language._Conversion(tagging, text, TODAY)
+        assert parse(text) == through_parser.convert(tagging.read(text, language.FIELDS))
+
+
+def test_a_value_is_asked_for_as_it_is_stored() -> None:
+    assert words.stored_value("source", "  Le   Café ") == "le cafe"
+    assert words.stored_value("language", "pt_BR") == "pt"

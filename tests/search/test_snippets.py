@@ -1,0 +1,111 @@
+"""The passage that shows why a text matches."""
+
+from __future__ import annotations
+
+import html
+
+import index_examples as examples
+import pytest
+
+from muniment.index import query
+from muniment.search.language import parse
+from muniment.search.snippets import snippet
+
+FILLER = "Nothing of note happened. "
+ENGLISH = (
+    FILLER * 20
+    + "The governments of the U.S. were running naïve cafe\u0301s in Straße near <Tehran>. "
+    + "Others died of hunger; a mass\ngrave was found by police. "
+    + FILLER * 40
+)
+PERSIAN = "مقدمه. " * 40 + "دولت می‌خواهد کتاب‌های دانش‌آموزان را و كِتاب ها را بفروشد. " + "پایان متن است. " * 40
+JAPANESE = "日本の首都です。" * 30 + "東京大学で学生がコンピュータを使う。" + "終わり。" * 60
+
+
+def marks(text: str, asked: str, language: str | None) -> list[str]:
+    return [piece for piece, match in snippet(text, parse(asked), language).pieces if match]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "asked", "marked"),
+    [
+        (ENGLISH, "en", "government", ["governments"]),
+        (ENGLISH, "en", "run cafe", ["running", "cafe\u0301s"]),
+        (ENGLISH, None, "running run", ["running"]),
+        (ENGLISH, "en", "strasse", ["Straße"]),
+        (ENGLISH, "en", "US", ["U.S."]),
+        (ENGLISH, "en", "dying", ["died"]),
+        (ENGLISH, "en", '"mass grave"', ["mass", "grave"]),
+        (ENGLISH, "en", '"grave mass"', []),
+        (ENGLISH, "en", '"found police"~2', ["found", "police"]),
+        (ENGLISH, "en", "gove*", ["governments"]),
+        (ENGLISH, "en", "g?ave", ["grave"]),
+        (ENGLISH, "en", "*unger", ["hunger"]),
+        (ENGLISH, "en", "tehrn~ hungr~2", ["Tehran", "hunger"]),
+        (ENGLISH, "en", "hunger -died", ["hunger"]),
+        (ENGLISH, "en", "title:tehran hunger", ["hunger"]),
+        (ENGLISH, "en", "source:tehran", []),
+        (PERSIAN, "fa", "می خواهد", ["می‌خواهد"]),
+        (PERSIAN, "fa", "كتابها", ["کتاب‌های", "كِتاب ها"]),
+        (PERSIAN, "fa", "دانش‌آموزان", ["دانش", "آموزان"]),
+        (JAPANESE, "ja", "大学", ["大学"]),
+        (JAPANESE, "ja", "コンピュータ", ["コンピュータ"]),
+        (JAPANESE, "ja", "学", ["学", "学"]),
+    ],
+)
+def test_what_matches_is_marked(text: str, language: str | None, asked: str, marked: list[str]) -> None:
+    assert marks(text, asked, language) == marked
+
+
+def test_the_letters_are_the_originals_and_the_length_is_bounded() -> None:
+    for text in (ENGLISH, PERSIAN, JAPANESE):
+        flat = text.replace("\n", " ")
+        for asked in ("hunger", "می‌خواهد", "大学", "absent", "-x"):
+            shown = snippet(text, parse(asked), "en").text.removeprefix("… ").removesuffix(" …")
+            assert shown in flat
+            assert 60 < len(shown) <= 260
+
+
+def test_markers_stand_around_matches_and_the_rest_is_escaped() -> None:
+    shown = snippet(ENGLISH, parse("tehran"), "en").marked("<mark>", "</mark>", html.escape)
+    assert "&lt;<mark>Tehran</mark>&gt;" in shown
+    assert shown.startswith("… ") and shown.endswith(" …")
+
+
+def test_without_a_match_the_opening_is_shown() -> None:
+    for tree in (parse("absent"), parse("-absent"), query.Everything()):
+        shown = snippet(ENGLISH, tree, "en")
+        assert shown.text.startswith("Nothing of note happened.")
+        assert not any(match for _, match in shown.pieces)
+    assert snippet("", parse("a")).pieces == ()
+    assert snippet("Short.", parse("a")).text == "Short."
+
+
+def test_the_passage_with_the_most_different_words_wins() -> None:
+    text = "alpha alpha alpha. " * 20 + "Then alpha met beta. " + "beta beta. " * 30
+    assert set(marks(text, "alpha beta", "en")) == {"alpha", "beta"}
+
+
+def test_a_short_text_is_shown_whole() -> None:
+    shown = snippet("One match here.", parse("match"), "en")
+    assert shown.pieces == (("One ", False), ("match", True), (" here.", False))
+
+
+def test_the_title_is_marked_by_what_asks_for_titles() -> None:
+    shown = snippet("A title about elections", parse("title:election text:about"), "en", field="title")
+    assert shown.marked("[", "]") == "A title about [elections]"
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "fa", "ja"])
+def test_every_word_of_a_text_is_marked_when_asked_for(language: str) -> None:
+    samples = examples.SAMPLES[language].split()
+    for word in samples:
+        text = FILLER * 12 + word + ". " + FILLER * 12
+        assert marks(text, word, language), word
+
+
+def test_a_long_text_is_searched_to_its_end() -> None:
+    text = FILLER * 40_000 + "At last a massacre. " + FILLER
+    assert marks(text, "massacres", "en") == ["massacre"]
+    assert marks(text, "masacre~", "en") == ["massacre"]
+    assert marks("x" * 5_000_000 + " massacre", "massacre", "en") == ["massacre"]
