@@ -59,7 +59,7 @@ def upload() -> None:
 def search() -> None:
     say("4. Search, with facets over everything that matches")
     run("muniment search dam --limit 3 --facet source,year,language")
-    run('muniment search \'"record house" before:2020\' --limit 3')
+    run("muniment search '\"record house\" before:2020' --limit 3")
     run("muniment search کتابخانه --limit 2")
     run("muniment search zeppelin", expect=1)
     run("muniment search '\"unbalanced'", expect=2)
@@ -102,7 +102,9 @@ def say(text: str) -> None:
 
 
 def run(command: str, *, expect: int = 0, shorten: int | None = None) -> None:
-    shown = command if len(command) < 200 else command[:command.find("--resolve")] + "--resolve HOST:127.0.0.1:PORT ..."
+    shown = (
+        command if len(command) < 200 else command[: command.find("--resolve")] + "--resolve HOST:127.0.0.1:PORT ..."
+    )
     print(f"\n$ {shown}", flush=True)
     done = subprocess.run(shlex.split(command), capture_output=True, text=True, cwd=HERE.parent, encoding="utf-8")
     lines = done.stdout.splitlines()

@@ -33,6 +33,8 @@ GROUP_ITEMS = 100
 GROUP_BYTES = 64 << 20
 GROUP_SECONDS = 1.0
 FETCHES_AHEAD = 8
+CLEANED_AHEAD = 64
+BYTES_AHEAD = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +124,27 @@ def _attempted_uri(target: Target) -> str:
 
 
 def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) -> Iterator[Item | None]:
-    """The items with their articles, in order; a few are with the workers at any time."""
+    """The items with their articles, in order.
+
+    As many wait for the workers as keep them busy while a group is committed and indexed, within bounds of memory.
+    """
     window: deque[tuple[Item, Future[Article] | None]] = deque()
+    held = 0
     for item in items:
         if item is not None:
             window.append((item, _submit(item, writer, workers)))
-        while window and (item is None or len(window) > 2 * workers.count):
+            held += _size(item)
+        while window and (item is None or len(window) > CLEANED_AHEAD or held > BYTES_AHEAD):
+            held -= _size(window[0][0])
             yield _cleaned(*window.popleft())
         if item is None:
             yield None
     while window:
         yield _cleaned(*window.popleft())
+
+
+def _size(item: Item) -> int:
+    return len(item.outcome.block) if isinstance(item.outcome, Capture) else 0
 
 
 def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | None:

@@ -219,9 +219,7 @@ def _marked_length(leaf: query.Leaf) -> int | None:
     return len(leaf.start) if isinstance(leaf, query.Prefix) and analysis.is_spaceless(leaf.start) else None
 
 
-def _matching(
-    leaf: query.Leaf, words: Sequence[str], stems: Sequence[str], language: str | None
-) -> Iterator[int]:
+def _matching(leaf: query.Leaf, words: Sequence[str], stems: Sequence[str], language: str | None) -> Iterator[int]:
     """Which of the words the leaf matches."""
     match leaf:
         case query.Term(_, word):

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from cli_console import COMMAND, COMMANDS, Console, Stock, environment, page
 
+from muniment.archive.archive import create
+from tests.conftest import NOW
+
 COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 CONTROL = re.compile(rb"\x1b(?!\[[0-9;]*[mK]|\[\?25[lh])|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]|\xc2[\x80-\x9f]")
 
@@ -49,11 +52,13 @@ def on_terminal(console: Console, *arguments: str | Path, stdout: bool = True, *
     return read[out], read[err]
 
 
-@pytest.fixture
-def hostile(console: Console, tmp_path: Path) -> Console:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Console:
     """An archive with an article whose title, text, source and file name try to steer the terminal."""
     attack = "\x1b[31mRED\x1b]0;owned\x07 \x9b2J\u202egnp.exe\u2066 line\ntwo"
-    folder = tmp_path / "in"
+    base = tmp_path_factory.mktemp("hostile")
+    console = Console(create(base / "archive", "test.example/log", NOW).root, base)
+    folder = base / "in"
     folder.mkdir()
     (folder / "\x1b]0;owned\x07.html").write_bytes(page(f"Harbour {attack}", f"The harbour {attack} " * 9))
     (folder / "fine.html").write_bytes(page("Fine"))

@@ -95,7 +95,9 @@ def test_filters_join_values_of_a_kind_by_or_and_kinds_by_and(index: Engine) -> 
         [
             document(1, "1", "word", source="Le Café", language="fr", tags=("War",), published="2019"),
             document(2, "2", "word", source="Example.org", language="en", tags=("peace",), published="2020-05"),
-            document(3, "3", "word", source="Example.org", language="fr", tags=("War", "peace"), published="2021-05-30"),
+            document(
+                3, "3", "word", source="Example.org", language="fr", tags=("War", "peace"), published="2021-05-30"
+            ),
             document(4, "4", "word"),
         ]
     )

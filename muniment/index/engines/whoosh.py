@@ -239,8 +239,7 @@ class WhooshEngine:
 
     def _conjunction(self, parts: Sequence[query.Query]) -> wq.Query:
         clauses = [
-            wq.Not(self._compile(part.part)) if isinstance(part, query.Not) else self._compile(part)
-            for part in parts
+            wq.Not(self._compile(part.part)) if isinstance(part, query.Not) else self._compile(part) for part in parts
         ]
         if all(isinstance(clause, wq.Not) for clause in clauses):
             clauses.append(self._compile(query.Everything()))
