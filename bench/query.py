@@ -29,6 +29,7 @@ from muniment.index.engine import Document, open_engine
 from muniment.search import language, results
 
 FACETS = ("source", "year")
+ROUNDS = 9
 
 
 def queries(seed: int = 1) -> list[tuple[str, str, str]]:
@@ -178,16 +179,14 @@ def build_whoosh(articles: Sequence[dict[str, Any]], path: Path) -> Callable[[st
     return search
 
 
-def measure(search: Callable[[str], int], texts: Sequence[str], rounds: int) -> tuple[list[float], list[int]]:
-    """The best of some rounds for each query, in seconds, and its total. A round is all of them, lest one be cached."""
-    times = [float("inf")] * len(texts)
-    totals = [0] * len(texts)
-    for _ in range(rounds):
-        for n, text in enumerate(texts):
-            start = time.perf_counter()
-            totals[n] = search(text)
-            times[n] = min(times[n], time.perf_counter() - start)
-    return times, totals
+def measure(search: Callable[[str], int], texts: Sequence[str]) -> list[float]:
+    """How long each query takes, in seconds."""
+    times = []
+    for text in texts:
+        start = time.perf_counter()
+        search(text)
+        times.append(time.perf_counter() - start)
+    return times
 
 
 def main() -> None:
@@ -201,15 +200,27 @@ def main() -> None:
     contenders = {"muniment": (build_ours, 1), "bare tantivy-py": (build_tantivy, 2), "Whoosh alone": (build_whoosh, 1)}
     if chosen.without_whoosh:
         del contenders["Whoosh alone"]
-    measured: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
+        searches: dict[str, Callable[[str], int]] = {}
         for name, (build, column) in contenders.items():
             start = time.perf_counter()
-            search = build(articles, Path(folder) / name.replace(" ", "-"))
+            searches[name] = build(articles, Path(folder) / name.replace(" ", "-"))
             built = time.perf_counter() - start
-            measured[name], totals = measure(search, [query[column] for query in mixed], 1 if "Whoosh" in name else 5)
-            print(f"{name}: indexed in {built:.1f} s, {sum(totals)} matches in {len(mixed)} queries")
-    report(mixed, measured)
+            matches = sum(searches[name](query[column]) for query in mixed)
+            print(f"{name}: indexed in {built:.1f} s, {matches} matches in {len(mixed)} queries")
+        report(mixed, compare(searches, {name: [q[column] for q in mixed] for name, (_, column) in contenders.items()}))
+
+
+def compare(searches: dict[str, Callable[[str], int]], texts: dict[str, list[str]]) -> dict[str, list[float]]:
+    """The best of ROUNDS for each query. The contenders take turns, so that a busy moment of the machine hits them all;
+    a round is every query, so that none is answered from the caches of the one before. Whoosh has one round."""
+    measured: dict[str, list[float]] = {}
+    for turn in range(ROUNDS):
+        for name, search in searches.items():
+            if turn == 0 or name != "Whoosh alone":
+                times = measure(search, texts[name])
+                measured[name] = list(map(min, measured.get(name, times), times))
+    return measured
 
 
 def report(mixed: Sequence[tuple[str, str, str]], measured: dict[str, list[float]]) -> None:

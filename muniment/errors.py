@@ -1,6 +1,6 @@
 """The tree of errors. Each class carries the exit code that the command line ends with (docs/cli.md).
 
-    MunimentError                 1
+    MunimentError                70   none of the others
     ├── UsageError                2   wrong call, wrong configuration
     │   └── QueryError            2   the query is wrong, at a place
     ├── ItemError                 3   one item of a batch failed; the rest go on
@@ -21,7 +21,7 @@ from __future__ import annotations
 class MunimentError(Exception):
     """Root of the tree."""
 
-    exit_code = 1
+    exit_code = 70
 
 
 class UsageError(MunimentError):

@@ -58,8 +58,9 @@ def create(root: Path, origin: str | None, now: datetime) -> Created:
         name = re.sub(r"[^a-z0-9.-]+", "-", root.name.lower()).strip("-") or "archive"
         origin = f"localhost/{name}-{secrets.token_hex(4)}"
     try:
-        (root / "log").mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
         signer = keys.create_signer(origin)
+        (root / "log").mkdir()
     except OSError as e:
         raise StorageError(f"cannot make an archive in {root}: {e.strerror}") from e
     note = signer.sign_checkpoint(0, EMPTY_ROOT)

@@ -140,7 +140,7 @@ def test_a_crash_never_damages_what_was_acknowledged(root: Path, tmp_path: Path)
         if kill % 4 == 3 or kill == KILLS - 1:
             check_everything(root, held)
         before = sizes(root)
-    assert kills_with_work > KILLS // 4
+    assert kills_with_work > KILLS // 10
     assert len(list((root / "warc").rglob("*.gz"))) > 1, "the segments should have rolled meanwhile"
 
 
