@@ -438,7 +438,6 @@ def test_an_archive_that_may_only_be_read_is_shown_and_verified(sealed: Console)
 
 
 @pytest.mark.skipif(sys.platform == "darwin" and os.geteuid() == 0, reason="the superuser may write everywhere")
-@pytest.mark.xfail(strict=True, reason="tantivy makes a lock file beside the index that it opens")
 def test_an_archive_that_may_only_be_read_is_searched(sealed: Console) -> None:
     assert unprivileged(sealed, "search", "Dunmore", "--strict", "--ids")[:2] == (0, "1\n")
 

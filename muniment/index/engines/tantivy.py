@@ -12,10 +12,11 @@ index object leaks merged files when another process writes, so that each write 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tantivy
 from tantivy.tantivy import __version__
@@ -42,6 +43,9 @@ from muniment.index.engine import (
     sort_keys,
     write_state,
 )
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 NAME = f"tantivy {__version__} schema 1"
 WRITER_BYTES = 64_000_000
@@ -85,7 +89,8 @@ class TantivyEngine:
         self._path = path
         self._writer: tantivy.IndexWriter | None = None
         self._highest = -1
-        self._index = _open_index(path)
+        self._shelter = None if os.access(path, os.W_OK) else _shelter(path)
+        self._index = _open_index(Path(self._shelter.name) if self._shelter else path)
         self._read()
 
     @classmethod
@@ -225,6 +230,8 @@ class TantivyEngine:
         if self._writer is not None:
             self._writer.rollback()
             self._writer = None
+        if self._shelter is not None:
+            self._shelter.cleanup()
 
     def __enter__(self) -> Engine:
         return self
@@ -319,6 +326,17 @@ class TantivyEngine:
                 return [tantivy.Query.term_set_query(SCHEMA, field, inside)]
             case query.AnyOf(_, values):
                 return [_one_of(field, values)]
+
+
+def _shelter(path: Path) -> TemporaryDirectory[str]:
+    """A folder of links to the index's files: tantivy makes a lock file beside an index that it only reads."""
+    from tempfile import TemporaryDirectory
+
+    folder = TemporaryDirectory(prefix="muniment-", ignore_cleanup_errors=True)
+    for file in path.iterdir():
+        if not file.name.endswith(".lock"):
+            Path(folder.name, file.name).symlink_to(file.absolute())
+    return folder
 
 
 def _open_index(path: Path) -> tantivy.Index:
