@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import click
 
 from muniment.cli.common import common_options, find_archive, json_option, print_json
@@ -24,7 +26,8 @@ def checkpoint(ctx: click.Context, as_json: bool, quiet: bool) -> None:
         raise IntegrityError("log/commits holds no commit: run `muniment verify`")
     text = committed.new[-1].note
     if as_json:
-        size, root_hash = committed.checkpoint.size, committed.checkpoint.root.hex()
+        size = committed.checkpoint.size
+        root_hash = base64.b64encode(committed.checkpoint.root).decode()
         print_json({"origin": committed.checkpoint.origin, "size": size, "root": root_hash, "note": text})
     else:
         click.echo(text, nl=False)
