@@ -35,8 +35,9 @@ class Value(metaclass=_ValueType):
             if len(values) > len(names) or given.keys() != set(names):
                 raise TypeError(f"{type(self).__name__} takes {', '.join(names)}")
             values = tuple([given[name] for name in names])
+        put = object.__setattr__
         for name, value in zip(names, values, strict=True):
-            object.__setattr__(self, name, value)
+            put(self, name, value)
 
     def _values(self) -> tuple[Any, ...]:
         return tuple([getattr(self, name) for name in self._names])

@@ -33,7 +33,9 @@ _NEEDED = {
 }
 # 2019..2021; the groups `open` and `close` are empty: both ends belong to it.
 _SHORT_RANGE = r"(?<![^\s(:])(?=\d|\.\.\d)(?P<open>)(?P<start>\d[\d-]*)?\.\.(?P<end>\d[\d-]*)?(?P<close>)(?![^\s)])"
+OPERATORS = ("AND", "OR", "NOT")
 _RUN = re.compile(r"\w+")
+_WORD_ENDS = ("", " ", ")")  # where a run of letters and digits is a word and nothing else, but for an operator
 _STAR_IN_WORD = re.compile(r"(?<=\w)\*|\*(?=\w)")
 
 
@@ -91,10 +93,11 @@ def _tag(text: str, taggers: Sequence[Any], parser: Any) -> list[Any]:
     tags: list[Any] = []
     start = at = 0
     while at < len(text):
-        tag = next((tag for tagger in taggers if (tag := tagger.match(parser, text, at)) is not None), None)
+        run = _RUN.match(text, at)
+        plain = run is not None and text[run.end() : run.end() + 1] in _WORD_ENDS and run[0] not in OPERATORS
+        tag = None if plain else next(filter(None, (tagger.match(parser, text, at) for tagger in taggers)), None)
         if tag is None:
             # Nothing starts inside a run of letters and digits.
-            run = _RUN.match(text, at)
             at = run.end() if run else at + 1
             continue
         if start < at:
@@ -186,7 +189,7 @@ def _check_word(tag: Any, wanting: Any) -> None:
             _refuse("brackets like these are for ranges: [2019 TO 2021]", tag.startchar + at)
     if isinstance(wanting, Field) and tag.text.startswith("-"):
         _refuse(f"put the minus before the field: -{wanting.fieldname}:{tag.text[1:]}", tag.startchar)
-    if isinstance(wanting, Field) and tag.text in ("AND", "OR", "NOT"):
+    if isinstance(wanting, Field) and tag.text in OPERATORS:
         _refuse(f"put {tag.text} before the field; as a word to search for, put it in quotes", tag.startchar)
     if tag.text.startswith("-") and len(tag.text) > 1 and tag.text[1] == "-":
         _refuse("two minus signs: keep one to leave the word out, or none", tag.startchar)
