@@ -141,8 +141,11 @@ def _list_targets(targets: Iterable[Target], as_json: bool) -> int:
 
 
 def _add(archive: Archive, targets: Iterator[Target], options: dict[str, Any]) -> int:
+    import gc
+
     from muniment.adding import AddOptions
 
+    gc.set_threshold(50_000)  # thousands of short-lived values an item, and hardly a cycle among them
     quiet = options["quiet"]
     counts: dict[str, int] = {}
     fetch_failures = 0

@@ -95,7 +95,8 @@ def _tag(text: str, taggers: Sequence[Any], parser: Any) -> list[Any]:
     while at < len(text):
         run = _RUN.match(text, at)
         plain = run is not None and text[run.end() : run.end() + 1] in _WORD_ENDS and run[0] not in OPERATORS
-        tag = None if plain else next(filter(None, (tagger.match(parser, text, at) for tagger in taggers)), None)
+        found = () if plain else (tagger.match(parser, text, at) for tagger in taggers)
+        tag = next((tag for tag in found if tag is not None), None)
         if tag is None:
             # Nothing starts inside a run of letters and digits.
             at = run.end() if run else at + 1

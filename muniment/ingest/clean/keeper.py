@@ -24,6 +24,7 @@ from muniment.ingest.clean.language import identify
 from muniment.ingest.clean.wire import article_bytes, frame_size, read_exactly, write_frame
 
 _RECYCLE = 3  # exit status of a worker that wants a successor
+_COLLECT_EVERY = 20  # pages
 _IDLE, _CLEANING, _IN_FRAME = 0, 1, 2  # what a worker is doing, as its keeper sees it
 _REFUSED = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "pty.")
 _PAGE = b"<html><head><title>One</title></head><body><article><p>One, two.</p><p>Three.</p></article></body></html>"
@@ -98,7 +99,8 @@ def _work(jobs: int, replies: int, limits: tuple[float, int, int], state: mmap.m
     timeout, memory, recycle = limits
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _confine(memory)
-    for _ in range(recycle):
+    gc.disable()  # it takes a tenth of the time that a page takes, for the little that counting references leaves
+    for page in range(1, recycle + 1):
         try:
             size = frame_size(jobs)
         except EOFError:
@@ -119,6 +121,8 @@ def _work(jobs: int, replies: int, limits: tuple[float, int, int], state: mmap.m
         state[0] = _IN_FRAME
         write_frame(replies, reply)
         state[0] = _IDLE
+        if page % _COLLECT_EVERY == 0:
+            gc.collect()
         if reply == b"extraction-memory":
             break
     return _RECYCLE
