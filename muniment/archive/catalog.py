@@ -268,11 +268,6 @@ class Catalog:
         )
         return ((derivation, number, bool(newest), before) for derivation, number, newest, before in rows)
 
-    def count_articles(self, end: int) -> int:
-        """How many articles the first `end` leaves of the log hold."""
-        row = self._db.execute("select count(*) from article where derivation < ?", (end,)).fetchone()
-        return int(row[0])
-
     def counts(self) -> dict[str, int]:
         """How many leaves of each type the log holds."""
         return dict(self._db.execute("select type, count(*) from leaf group by type order by type"))
