@@ -20,8 +20,8 @@ MAX_PLACES = 300  # of one leaf
 MAX_TRIES = 5
 _MARGIN = 60
 # What the analyzer takes out of a word, or may find between an affix and its word.
-_BETWEEN = "[.\u200c\u00ad\u0640\u064b-\u0652\u0300-\u036f \n]?"
-_EXPANDED = {"ss": "(?:ss|ß)", "ae": "(?:ae|[æÆ])", "oe": "(?:oe|[œŒ])", "th": "(?:th|[þÞ])"}
+_BETWEEN = "[.\u200c\u00ad\u0640\u064b-\u0652\u0300-\u036f \n]{0,5}"
+_EXPANDED = {"ss": "(?:[sS][sS]|[ßẞ])", "ae": "(?:[aA][eE]|[æÆ])", "oe": "(?:[oO][eE]|[œŒ])", "th": "(?:[tT][hH]|[þÞ])"}
 # Where to look for the other forms of a letter, script by script.
 _BLOCKS = (
     (range(0x30, 0x250), range(0x1E00, 0x1F00), range(0x660, 0x66A), range(0x6F0, 0x6FA)),

@@ -89,7 +89,8 @@ class TantivyEngine:
         self._path = path
         self._writer: tantivy.IndexWriter | None = None
         self._highest = -1
-        self._shelter = None if os.access(path, os.W_OK) else _shelter(path)
+        only_read = path.is_dir() and not os.access(path, os.W_OK)
+        self._shelter = _shelter(path) if only_read else None
         self._index = _open_index(Path(self._shelter.name) if self._shelter else path)
         self._read()
 
