@@ -34,10 +34,10 @@ class Indexer:
         """Take in what the log gained; durable after `commit()`, and every some thousand articles."""
         group: list[Document] = []
         start, end = self._reached, self._archive.progress.size
-        for derivation, number, newest, superseded in self._archive.catalog.derivations(start, end):
-            group.append(_document(self._archive, number, newest))
+        for derivation, number, newest, alone, superseded in self._archive.catalog.derivations(start, end):
+            group.append(_document(self._archive, number, newest=newest, alone=alone))
             if superseded is not None:
-                group.append(_document(self._archive, superseded, False))
+                group.append(_document(self._archive, superseded, newest=False, alone=False))
             if len(group) >= GROUP:
                 self.engine.add(group)
                 group = []
@@ -61,7 +61,7 @@ class Indexer:
             self.engine.close()
 
 
-def _document(archive: Archive, number: int, newest: bool) -> Document:
+def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Document:
     from muniment.index.engine import Document
 
     snapshot = archive.snapshot(number)
@@ -69,6 +69,7 @@ def _document(archive: Archive, number: int, newest: bool) -> Document:
         number=number,
         article=snapshot.key,
         latest=newest,
+        alone=alone,
         title=snapshot.title or "",
         text=archive.text(snapshot),
         captured=snapshot.captured_at,

@@ -252,21 +252,23 @@ class Catalog:
         rows = self._db.execute(f"select key, count(*) from article where key in ({marks}) group by key", tuple(keys))
         return dict(rows)
 
-    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int, bool, int | None]]:
+    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int, bool, bool, int | None]]:
         """What an index that holds the leaves before `start` lacks, in the order of the log up to `end`:
 
-        (number of the derivation, number of its snapshot, whether that is the newest version of its article, number of
-        the version before it where the index holds that one as the newest).
+        (number of the derivation, number of its snapshot, whether that is the newest version of its article, whether it
+        is the only one, number of the version before it where the index holds that one as the newest).
         """
         rows = self._db.cursor().execute(
             "select a.derivation, a.snapshot,"
             " not exists (select 1 from article n where n.key = a.key and n.snapshot > a.snapshot),"
+            " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot),"
             " (select o.snapshot from article o where o.key = a.key and o.snapshot < a.snapshot and o.derivation < ?1"
             "  order by o.snapshot desc limit 1)"
             " from article a where a.derivation >= ?1 and a.derivation < ?2 order by a.derivation",
             (start, end),
         )
-        return ((derivation, number, bool(newest), before) for derivation, number, newest, before in rows)
+        for derivation, number, newest, alone, before in rows:
+            yield derivation, number, bool(newest), bool(alone), before
 
     def counts(self) -> dict[str, int]:
         """How many leaves of each type the log holds."""
