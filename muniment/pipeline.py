@@ -44,7 +44,7 @@ def add(
     from muniment.ingest.clean.workers import Workers
 
     threads = ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch")
-    with archive.writer(wait=options.wait) as writer, Workers(options.processes) as workers:
+    with Workers(options.processes) as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
         batch = Batch(archive, writer)
         captured = gather(targets, fetcher, options, threads)
         try:
