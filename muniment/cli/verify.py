@@ -38,8 +38,12 @@ def verify(
 
     Prints a line a finding and ends with exit code 10 where there is one.
     """
+    import gc
+
     from muniment.archive.config import read_config
     from muniment.archive.verify import Request, Verification
+
+    gc.set_threshold(50_000)  # a row and a leaf for each record, and no cycle among them
 
     root = find_archive(ctx)
     config = read_config(root)
