@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:  # a search inflates a few members, and is spared the rest
     from muniment.formats.warc import Record
@@ -36,8 +36,7 @@ def _deflate() -> tuple[ModuleType, int]:
 _zlib, _LEVEL = _deflate()
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Where one record lies: its gzip member in a segment, by offset and length in bytes.
 
     `size` is the uncompressed length, `member` the SHA-256 of the member's bytes.

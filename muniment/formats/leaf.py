@@ -19,16 +19,14 @@ The leaf names no file and no offset: records may be moved or recompressed and e
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 LeafType = Literal["segment", "capture", "revisit", "derivation", "attempt"]
 _TYPES = frozenset(get_args(LeafType))
 _OPTIONAL = ("uri", "payload", "media", "status", "of", "reason", "stream")
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     type: LeafType
     id: str
     at: str
@@ -52,7 +50,7 @@ def format_leaf(leaf: Leaf) -> bytes:
 def parse_leaf(entry: bytes) -> Leaf:
     """Raises ValueError where the entry is not a leaf that this version knows."""
     try:
-        fields = json.loads(entry)
+        fields = json.loads(entry.decode())
         fields["records"] = tuple(fields["records"])
         leaf = Leaf(**fields)
     except (ValueError, TypeError, KeyError) as e:
