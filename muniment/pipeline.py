@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, Locked, StorageError
@@ -70,8 +69,7 @@ def index_new(archive: Archive) -> None:
         indexer.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """A search as it is asked for. `limit` None gives every hit; `facets` are names of index.engine.FACETS."""
 
     text: str
@@ -85,8 +83,7 @@ class Search:
     snippets: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One hit: the snapshot, its score, the passage that matches, and how many versions its article has."""
 
     snapshot: Snapshot
@@ -95,8 +92,7 @@ class Found:
     versions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(NamedTuple):
     """What was found, and in how much of the archive: the index holds `indexed` of `articles` articles."""
 
     search: Search

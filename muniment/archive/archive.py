@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from muniment.archive.catalog import Catalog, Progress
 from muniment.errors import IntegrityError, Locked, NoArchive, StorageError, UsageError
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from muniment.model import Article, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """What `create` made, to be told to the person who must back the key up."""
 
     root: Path

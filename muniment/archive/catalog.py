@@ -11,10 +11,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muniment.archive.segments import Placement
 from muniment.snapshot import Digest, Snapshot
@@ -44,8 +43,7 @@ _SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, 
     from leaf l left join article a on a.snapshot = l.number """
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far in the log the catalog is: leaves, bytes of `log/entries` and `log/commits`, the last frame's digest."""
 
     size: int = 0
@@ -57,8 +55,7 @@ class Progress:
     root: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedLeaf:
+class LoggedLeaf(NamedTuple):
     """A leaf with its number, its offset in `log/entries`, where its records lie, and what they say.
 
     `facts` are the lines of a capture's metadata record, `article` the JSON of a derivation's.
