@@ -22,6 +22,8 @@ from pathlib import Path
 
 from muniment.errors import Locked, StorageError
 
+_INSTANT = 0.1
+
 
 def storage_error(action: str, path: Path | str, error: OSError) -> StorageError:
     """The error for a failed write: what, where, and what stays true."""
@@ -155,11 +157,14 @@ def _copy_tail(path: Path, length: int, quarantine: Path) -> None:
 
 
 class Lock:
-    """The archive's writer lock (flock). `wait` is in seconds; without it a held lock raises `Locked` at once."""
+    """The archive's writer lock (flock), or Locked once `wait` seconds are over.
+
+    A little is always waited for: `verify` takes the lock for an instant, to learn whether a writer is at work.
+    """
 
     def __init__(self, path: Path, wait: float = 0.0):
         self._descriptor = -1
-        deadline = time.monotonic() + wait
+        deadline = time.monotonic() + max(wait, _INSTANT)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as e:
@@ -168,13 +173,16 @@ class Lock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except BlockingIOError:
+            except OSError as e:
+                if not isinstance(e, BlockingIOError):
+                    os.close(descriptor)
+                    raise storage_error("lock", path, e) from e
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
                     raise Locked(
                         f"another muniment is writing to {path.parent}: try again later or use --wait SECONDS"
                     ) from None
-                time.sleep(0.05)
+                time.sleep(0.02)
         self._descriptor = descriptor
 
     def release(self) -> None:

@@ -6,6 +6,7 @@ how many committed leaves it does not hold yet (a writer is at work, or the arch
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Mapping
 from functools import cached_property
@@ -50,8 +51,11 @@ def create(root: Path, origin: str | None, now: datetime) -> Created:
     root = root.absolute()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UsageError(f"{root} is not an empty folder: name a new one")
-    if origin is not None and not is_key_name(origin):
-        raise UsageError(f"an origin is one word without a plus sign, such as example.org/archive; not {origin!r}")
+    if origin is not None and not (is_key_name(origin) and origin.isprintable() and not set(origin) & {'"', "\\"}):
+        raise UsageError(
+            f"{origin!r} cannot be an origin: use one word without quotes, backslashes or a plus sign, such as"
+            " example.org/archive"
+        )
     if origin is None:
         name = re.sub(r"[^a-z0-9.-]+", "-", root.name.lower()).strip("-") or "archive"
         origin = f"localhost/{name}-{secrets.token_hex(4)}"
@@ -84,11 +88,7 @@ def rebuild(root: Path) -> None:
     config = read_config(root)
     lock = Lock(root / "lock")
     try:
-        committed = recovery.read_committed(root, config.origin)
-        if not committed.new:
-            raise IntegrityError("log/commits holds no whole commit: restore it from a copy")
-        recovery.check_newest(root, committed, config.keys())
-        recovery.check_lengths(root, committed)
+        committed = recovery.read_sound(root, config)
         recovery.cut_tails(root, committed)
         catch_up.rebuild(root, committed)
     finally:
@@ -126,15 +126,17 @@ class Archive:
         catalog = None
         try:
             catalog = Catalog(self.root / "catalog.sqlite")
-            if catalog.progress().commits == (self.root / "log" / "commits").stat().st_size:
+            if _is_whole(self.root / "log" / "commits", catalog.progress()):
                 return catalog
-        except (sqlite3.DatabaseError, OSError):
+        except sqlite3.DatabaseError:
             if catalog is not None:
                 catalog.close()
             catalog = None
         return self._catch_up(catalog)
 
     def _catch_up(self, catalog: Catalog | None) -> Catalog:
+        import logging
+
         from muniment.archive import catch_up, recovery
         from muniment.durable import Lock
 
@@ -148,9 +150,13 @@ class Archive:
         try:
             if catalog is not None:
                 catalog.close()
-            catalog = catch_up.open_catalog(self.root, self.config.origin)
-            committed = recovery.read_committed(self.root, self.config.origin, catalog.progress(), catalog.lengths())
-            catch_up.catch_up(self.root, catalog, committed)
+            catalog = catch_up.open_catalog(self.root)
+            try:
+                taken = catch_up.catch_up(self.root, catalog, recovery.read_sound(self.root, self.config, catalog))
+            except BaseException:
+                catalog.close()
+                raise
+            logging.getLogger(__name__).info("the catalog caught up with %d leaves of the log", taken)
             return catalog
         finally:
             lock.release()
@@ -162,7 +168,7 @@ class Archive:
         from muniment.formats.leaf import parse_leaf
 
         since = catalog.progress()
-        committed = recovery.read_committed(self.root, self.config.origin, since, catalog.lengths())
+        committed = recovery.read_sound(self.root, self.config, catalog)
         self.lag = committed.checkpoint.size - since.size
         try:
             entries = read_entries(self.root / "log" / "entries", since.entries, committed.entries)
@@ -263,4 +269,17 @@ class Archive:
         return read_article(conversion, metadata)
 
     def counts(self) -> Mapping[str, int]:
+        """How many leaves of each type the catalog holds."""
         return self.catalog.counts()
+
+
+def _is_whole(commits: Path, progress: Progress) -> bool:
+    """Whether `log/commits` ends with the very commit that the catalog took in last."""
+    try:
+        with commits.open("rb") as file:
+            if file.seek(0, os.SEEK_END) != progress.commits or not progress.commits:
+                return False
+            file.seek(progress.commits - 32)
+            return file.read() == progress.frame
+    except OSError:
+        return False

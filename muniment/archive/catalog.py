@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muniment.archive.segments import Placement
+from muniment.errors import IntegrityError, Locked, MunimentError, StorageError
 from muniment.snapshot import Digest, Snapshot
 
 if TYPE_CHECKING:
@@ -41,6 +42,24 @@ create index article_derivation on article (derivation);
 _SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, l.status, l.url, a.derivation, a.title,
     a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem
     from leaf l left join article a on a.snapshot = l.number """
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is no catalog of ours, rather than busy, or the disk full."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+
+
+def problem_of(error: sqlite3.Error) -> MunimentError:
+    """What an error of SQLite's means to the user."""
+    if is_damage(error):
+        return IntegrityError(f"the catalog is damaged ({error}): run `muniment rebuild`")
+    if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Locked(f"the catalog is in use by another muniment ({error}): try again later")
+    return StorageError(
+        f"cannot read or write catalog.sqlite: {error}; everything acknowledged is stored; see to the disk and run"
+        " again"
+    )
 
 
 class Progress(NamedTuple):
@@ -120,7 +139,8 @@ class Catalog:
             )
             self._db.execute("commit")
         except BaseException:
-            self._db.execute("rollback")
+            if self._db.in_transaction:  # SQLite rolls back by itself on a full disk
+                self._db.execute("rollback")
             self._segments.clear()
             raise
 

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from muniment.archive.catalog import Catalog, LoggedLeaf, Progress
+from muniment.archive.catalog import Catalog, LoggedLeaf, Progress, is_damage
 from muniment.archive.log import Log, read_entries
 from muniment.archive.records import read_facts
 from muniment.archive.recovery import Committed
@@ -27,19 +27,16 @@ from muniment.formats.warc import parse_record
 GROUP = 1000
 
 
-def open_catalog(root: Path, origin: str) -> Catalog:
+def open_catalog(root: Path) -> Catalog:
     """The catalog, writable; a new one where there is none, or where it is damaged or of another version."""
     path = root / "catalog.sqlite"
     try:
-        catalog = Catalog(path, writable=True)
-    except sqlite3.DatabaseError:
+        return Catalog(path, writable=True)
+    except sqlite3.DatabaseError as e:
+        if not is_damage(e):
+            raise
         remove_catalog(root)
-        catalog = Catalog(path, writable=True)
-    if not _saw_this_log(root, catalog):
-        catalog.close()
-        remove_catalog(root)
-        catalog = Catalog(path, writable=True)
-    return catalog
+        return Catalog(path, writable=True)
 
 
 def remove_catalog(root: Path) -> None:
@@ -49,19 +46,6 @@ def remove_catalog(root: Path) -> None:
 def _remove_database(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _saw_this_log(root: Path, catalog: Catalog) -> bool:
-    """Whether the last commit that the catalog took in still stands in `log/commits`."""
-    progress = catalog.progress()
-    if not progress.commits:
-        return True
-    try:
-        with (root / "log" / "commits").open("rb") as file:
-            file.seek(progress.commits - 32)
-            return file.read(32) == progress.frame
-    except OSError:
-        return False
 
 
 def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
@@ -97,7 +81,7 @@ def _read_leaves(root: Path, cursors: _Cursors, progress: Progress, committed: C
         for raw in read_entries(root / "log" / "entries", progress.entries, committed.entries):
             yield _read_leaf(cursors, number, entry, parse_leaf(raw))
             number, entry = number + 1, entry + 2 + len(raw)
-    except ValueError as e:
+    except (OSError, ValueError) as e:
         raise IntegrityError(f"log/entries is damaged near leaf #{number}, byte {entry}: {e}") from e
 
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from muniment.archive.catalog import Progress
+from muniment.archive.catalog import Catalog, Progress
 from muniment.archive.commit import Commit, find_frame, first_bad_frame, scan_frames
+from muniment.archive.config import Config
 from muniment.archive.segments import STREAMS
 from muniment.durable import cut, set_aside
 from muniment.errors import IntegrityError
@@ -39,11 +40,28 @@ class Committed:
         return Progress(self.checkpoint.size, self.entries, self.commits, self.frame, root=self.checkpoint.root)
 
 
+def read_sound(root: Path, config: Config, catalog: Catalog | None = None) -> Committed:
+    """The committed state, with everything checked that can be told without reading the records: each commit whole, the
+    newest one's signature, nothing shorter than was promised. Raises IntegrityError.
+
+    What the catalog has read before is not read again. A writer may be at work meanwhile.
+    """
+    published = _published(root, config.keys())  # before the commits: they are always ahead of it
+    since, lengths = (catalog.progress(), catalog.lengths()) if catalog is not None else (None, None)
+    committed = read_committed(root, config.origin, since, lengths)
+    if not committed.commits:
+        raise IntegrityError(f"log/commits is missing or holds no whole commit; {_ADVICE}")
+    _check_frames(root, committed)
+    _check_newest(committed, config.keys(), published)
+    _check_lengths(root, committed)
+    return committed
+
+
 def read_committed(
     root: Path, origin: str, since: Progress | None = None, lengths: Mapping[str, int] | None = None
 ) -> Committed:
-    """The committed state. `since` and `lengths` are the catalog's: frames up to there are not read again, if the
-    frame that ends there is the one that the catalog saw. Raises IntegrityError where a valid frame follows a bad one.
+    """The committed state. `since` and `lengths` are the catalog's: frames up to there are not read again. Raises
+    IntegrityError where a valid frame follows a bad one, or the commit that the catalog saw last is not there.
     """
     path = root / "log" / "commits"
     data, base = _tail(path, since)
@@ -69,20 +87,26 @@ def read_committed(
 
 
 def _tail(path: Path, since: Progress | None) -> tuple[bytes, int]:
-    """The bytes of `log/commits` from the offset that the catalog reached (0 where it did not see this file)."""
+    """The bytes of `log/commits` from the offset that the catalog reached."""
     try:
         with path.open("rb") as file:
             if since is not None and since.commits:
                 file.seek(since.commits - 32)
-                if file.read(32) == since.frame:
-                    return file.read(), since.commits
-                file.seek(0)
+                if file.read(32) != since.frame:
+                    raise IntegrityError(
+                        f"log/commits is damaged before byte {since.commits}: the catalog has seen a commit end there,"
+                        f" after {since.size} leaves; {_ADVICE} (where you put an older archive back on purpose:"
+                        " `muniment rebuild`)"
+                    )
+                return file.read(), since.commits
             return file.read(), 0
     except FileNotFoundError:
         return b"", 0
+    except OSError as e:
+        raise IntegrityError(f"log/commits cannot be read: {e.strerror}; {_ADVICE}") from e
 
 
-def check_frames(root: Path, committed: Committed) -> None:
+def _check_frames(root: Path, committed: Committed) -> None:
     """Look over the frames that the catalog saw whole, where they are not very many. Raises IntegrityError."""
     path = root / "log" / "commits"
     if not 0 < committed.commits <= CHECKED_COMMITS:
@@ -93,25 +117,29 @@ def check_frames(root: Path, committed: Committed) -> None:
         raise IntegrityError(f"log/commits is damaged at byte {bad}: the commit there is not whole; {_ADVICE}")
 
 
-def check_newest(root: Path, committed: Committed, keys: Sequence[VerifierKey]) -> None:
+def _published(root: Path, keys: Sequence[VerifierKey]) -> Checkpoint | None:
+    """What `log/checkpoint` was signed over; None where it cannot be read: a cache, written without sync."""
+    try:
+        return parse_checkpoint(check_note((root / "log" / "checkpoint").read_text(), keys))
+    except (OSError, ValueError):
+        return None
+
+
+def _check_newest(committed: Committed, keys: Sequence[VerifierKey], published: Checkpoint | None) -> None:
     """Raises IntegrityError where the last commit's signature is wrong, or the checkpoint knows of a later commit."""
     for frame in committed.new[-1:]:
         try:
             check_note(frame.note, keys)
         except ValueError as e:
             raise IntegrityError(f"log/commits: the commit that ends at byte {frame.end}: {e}; {_ADVICE}") from e
-    try:
-        published = parse_checkpoint(check_note((root / "log" / "checkpoint").read_text(), keys))
-    except (OSError, ValueError):
-        return  # a cache, written without sync: it is made anew
-    if published.size > committed.checkpoint.size:
+    if published is not None and published.size > committed.checkpoint.size:
         raise IntegrityError(
             f"log/commits is damaged at byte {committed.commits}: it holds {committed.checkpoint.size} leaves, and"
             f" log/checkpoint was signed over {published.size}; {_ADVICE}"
         )
 
 
-def check_lengths(root: Path, committed: Committed) -> None:
+def _check_lengths(root: Path, committed: Committed) -> None:
     """Raises IntegrityError where a file is shorter than a commit promised."""
     expected = {f"{path}": length for path, length in committed.segments.items()} | {"log/entries": committed.entries}
     for name, length in expected.items():

@@ -171,7 +171,7 @@ class Verification:
                     file="log/entries",
                     offset=before.entries,
                 )
-                return
+                break
             edge = grown
             yield from _damaged_leaves(before.checkpoint.size, before.entries, offsets, hashes, known)
         yield from self._check_checkpoints()
@@ -209,7 +209,7 @@ class Verification:
                     f"the checkpoint that you brought, over {checkpoint.size} leaves, is not in this log: the log was"
                     " rewritten or cut since, or it is another one",
                 )
-            else:
+            elif checkpoint.size:  # one over an empty log holds nothing in place
                 self.tally.anchored_up_to = max(self.tally.anchored_up_to or 0, checkpoint.size - 1)
 
     # ---- 3. records
@@ -221,18 +221,26 @@ class Verification:
                 yield Finding(
                     "no-catalog", "the catalog is missing or does not fit the log; every record is read instead"
                 )
-            rows = locate_records(self._root, self._segments, self._leaves())
-            yield from self._check_against_leaves(rows)
+            yield from self._check_scanned()
             return
+        told = set[Finding]()
         try:
-            if self._request.fast:
-                yield from self._check_members(catalog)
-            else:
-                yield from self._check_against_leaves(catalog.all_placements())
+            fast = self._request.fast
+            for finding in (
+                self._check_members(catalog) if fast else self._check_against_leaves(catalog.all_placements())
+            ):
+                told.add(finding)
+                yield finding
         except sqlite3.DatabaseError as e:
-            yield Finding("catalog-damaged", f"{e}: run `muniment rebuild`", file="catalog.sqlite")
+            detail = f"{e}: run `muniment rebuild`; every record is read from the files instead"
+            yield Finding("catalog-damaged", detail, file="catalog.sqlite")
+            self.tally.records = self.tally.size = self.tally.snapshots = 0
+            yield from (finding for finding in self._check_scanned() if finding not in told)
         finally:
             catalog.close()
+
+    def _check_scanned(self) -> Iterator[Finding]:
+        return self._check_against_leaves(locate_records(self._root, self._segments, self._leaves()))
 
     def _fitting_catalog(self) -> Catalog | None:
         """The catalog, if it is in step with the log and no file is shorter than it says."""
@@ -273,7 +281,7 @@ class Verification:
         for file in files.values():
             file.close()
         self.tally.records, self.tally.size = records, total
-        self.tally.snapshots = catalog.progress().snapshots
+        self.tally.snapshots = len(catalog.snapshots(sorted(chosen))) if chosen else catalog.progress().snapshots
 
     def _check_against_leaves(self, rows: Iterator[tuple[int, int, Placement]]) -> Iterator[Finding]:
         reader, chosen = _Reader(self._root), frozenset(self._request.numbers)

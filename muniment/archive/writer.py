@@ -15,6 +15,7 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,17 +75,18 @@ class Writer:
             raise
 
     def _open(self, config: Config) -> None:
-        self.catalog = catch_up.open_catalog(self._root, config.origin)
-        committed = recovery.read_committed(self._root, config.origin, self.catalog.progress(), self.catalog.lengths())
-        recovery.check_frames(self._root, committed)
-        recovery.check_newest(self._root, committed, config.keys())
-        recovery.check_lengths(self._root, committed)
-        self.recovered = recovery.cut_tails(self._root, committed)
-        self._log = Log(self._root / "log", committed.checkpoint, committed.entries)
-        self._commits = AppendFile(self._root / "log" / "commits")
-        self._entries = committed.entries
-        self._lengths = dict(committed.segments)
-        catch_up.catch_up(self._root, self.catalog, committed)
+        with ExitStack() as opened:  # what was opened is closed again where the rest cannot be
+            self.catalog = opened.enter_context(closing(catch_up.open_catalog(self._root)))
+            committed = recovery.read_sound(self._root, config, self.catalog)
+            self.recovered = recovery.cut_tails(self._root, committed)
+            if self.recovered:
+                _log.info("an unfinished write was set aside in quarantine/: %s", ", ".join(self.recovered))
+            self._log = opened.enter_context(closing(Log(self._root / "log", committed.checkpoint, committed.entries)))
+            self._commits = opened.enter_context(closing(AppendFile(self._root / "log" / "commits")))
+            self._entries = committed.entries
+            self._lengths = dict(committed.segments)
+            catch_up.catch_up(self._root, self.catalog, committed)
+            opened.pop_all()
 
     # ---- adding
 

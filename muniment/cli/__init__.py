@@ -112,12 +112,16 @@ def _fail(message: str, code: int) -> int:
 
 
 def _fail_unexpectedly(error: Exception) -> int:
+    import sqlite3
     import traceback
 
     if os.environ.get("MUNIMENT_TRACEBACK"):
         traceback.print_exception(error)
-    if type(error).__module__ == "sqlite3":
-        return _fail(f"the catalog is damaged or busy ({error}): run `muniment rebuild`", 10)
+    if isinstance(error, sqlite3.Error):
+        from muniment.archive.catalog import problem_of
+
+        problem = problem_of(error)
+        return _fail(str(problem), problem.exit_code)
     return _fail(
         f"internal error, please report it: {type(error).__name__}: {error} (MUNIMENT_TRACEBACK=1 shows where)",
         _INTERNAL,

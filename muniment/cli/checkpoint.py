@@ -17,13 +17,10 @@ def checkpoint(ctx: click.Context, as_json: bool, quiet: bool) -> None:
     """Print the newest signed checkpoint. Whoever keeps a copy can tell later whether the log was rewritten:
     `muniment verify --checkpoint FILE`."""
     from muniment.archive.config import read_config
-    from muniment.archive.recovery import read_committed
-    from muniment.errors import IntegrityError
+    from muniment.archive.recovery import read_sound
 
     root = find_archive(ctx)
-    committed = read_committed(root, read_config(root).origin)
-    if not committed.new:
-        raise IntegrityError("log/commits holds no commit: run `muniment verify`")
+    committed = read_sound(root, read_config(root))
     text = committed.new[-1].note
     if as_json:
         size = committed.checkpoint.size

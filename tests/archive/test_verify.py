@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from muniment.archive.archive import Archive
+from muniment.archive.archive import Archive, rebuild
+from muniment.archive.commit import format_frame, scan_frames
 from muniment.archive.config import read_config
 from muniment.archive.verify import Finding, Request, Verification
 from muniment.errors import IntegrityError
@@ -118,7 +122,7 @@ def test_a_cut_file_is_found_and_refused_for_writing(small: Path, tmp_path: Path
     for length in (0, len(data) // 2, len(data) - 1):
         (root / name).write_bytes(data[:length])
         assert name in {finding.file for finding in verify(root)}
-        with Archive(root) as archive, pytest.raises(IntegrityError, match=name):
+        with pytest.raises(IntegrityError, match=name), Archive(root) as archive:
             archive.writer()
         assert (root / name).read_bytes() == data[:length], "damage is not repaired away"
 
@@ -132,8 +136,103 @@ def test_a_damaged_committed_byte_of_the_log_refuses_writing_and_says_where(
     data = (root / name).read_bytes()
     for i in range(0, len(data), 11):
         (root / name).write_bytes(data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :])
-        with Archive(root) as archive, pytest.raises(IntegrityError, match=rf"{name} is damaged.* byte \d+"):
+        with pytest.raises(IntegrityError, match=rf"{name} is damaged.* byte \d+"), Archive(root) as archive:
             archive.writer()
+
+
+def cut_last_commit(root: Path) -> None:
+    path = root / "log/commits"
+    *_, last, _ = scan_frames(path.read_bytes())
+    os.truncate(path, last.end)
+
+
+def forge_last_root(root: Path) -> None:
+    """The last commit over another root, whole by its digest; only the signature tells."""
+    path = root / "log/commits"
+    data = path.read_bytes()
+    *_, before, last = scan_frames(data)
+    lines = last.note.split("\n")
+    lines[2] = base64.b64encode(bytes(32)).decode()
+    frame = format_frame(last.entries, last.segments, "\n".join(lines))
+    path.write_bytes(data[: before.end] + frame)
+
+
+@pytest.mark.parametrize("catalog", ["kept", "removed"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_last_commit,
+        lambda root: (root / "log/commits").unlink(),
+        lambda root: shutil.rmtree(root / "log"),
+        forge_last_root,
+    ],
+    ids=["last commit cut", "no commits", "no log", "forged"],
+)
+def test_a_damaged_log_is_refused_for_reading_and_the_catalog_kept(
+    small: Path, tmp_path: Path, damage: Callable[[Path], None], catalog: str
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    damage(root)
+    for path in root.glob("catalog.sqlite*"):
+        if catalog == "removed":
+            path.unlink()
+    before = (root / "catalog.sqlite").read_bytes() if catalog == "kept" else None
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match="log/commits"):
+            Archive(root)
+    assert before is None or (root / "catalog.sqlite").read_bytes() == before
+    assert verify(root)
+
+
+def test_an_older_log_and_checkpoint_under_a_newer_catalog_are_a_rollback(small: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    data = (root / "log/commits").read_bytes()
+    *_, before, _ = scan_frames(data)
+    os.truncate(root / "log/commits", before.end)
+    (root / "log/checkpoint").write_text(before.note)
+    with pytest.raises(IntegrityError, match="the catalog has seen a commit end there"):
+        Archive(root)
+    rebuild(root)
+    with Archive(root) as archive:
+        assert archive.size == before.checkpoint.size
+
+
+def test_a_damaged_catalog_hides_no_damaged_record(small: Path, tmp_path: Path) -> None:
+    for fast in (False, True):
+        root = tmp_path / f"copy-{fast}"
+        shutil.copytree(small, root)
+        with Archive(root) as archive:
+            placement = archive.catalog.placements(1)[0]
+        data = bytearray((root / "catalog.sqlite").read_bytes())
+        data[4096:] = bytes(len(data) - 4096)
+        (root / "catalog.sqlite").write_bytes(data)
+        record = bytearray((root / placement.segment).read_bytes())
+        record[placement.offset + 20] ^= 1
+        (root / placement.segment).write_bytes(record)
+        findings = verify(root, fast=fast)
+        assert (placement.segment, placement.offset, 1) in {(f.file, f.offset, f.snapshot) for f in findings}
+        assert len(findings) == len(set(findings))
+
+
+def test_a_checkpoint_over_nothing_anchors_nothing_and_one_is_judged_whatever_else_is_wrong(
+    small: Path, tmp_path: Path
+) -> None:
+    first, *_, last = scan_frames((small / "log/commits").read_bytes())
+    config = read_config(small)
+    verification = Verification(small, config, Request(checkpoints=[first.note]))
+    assert list(verification.run()) == []
+    assert first.checkpoint.size == 0 and verification.tally.anchored_up_to is None
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    data = bytearray((root / "log/entries").read_bytes())
+    data[40] ^= 1
+    (root / "log/entries").write_bytes(data)
+    shutil.rmtree(root / "log/tile")
+    other = last.note.replace(f"\n{last.checkpoint.size}\n", f"\n{last.checkpoint.size + 1}\n")
+    slugs = [f.finding for f in verify(root, checkpoints=[other])]
+    assert "root-mismatch" in slugs and "checkpoint" in slugs
 
 
 def test_a_log_rewritten_with_the_right_key_is_found_by_a_checkpoint_kept_elsewhere(new_archive) -> None:
@@ -146,6 +245,8 @@ def test_a_log_rewritten_with_the_right_key_is_found_by_a_checkpoint_kept_elsewh
     assert verification.tally.anchored_up_to == verification.tally.log_size - 1
     shutil.rmtree(rewritten / "log")
     (rewritten / "log").mkdir()
+    commits = (kept / "log/commits").read_bytes()
+    (rewritten / "log/commits").write_bytes(commits[: next(scan_frames(commits)).end])  # as `init` left it
     shutil.rmtree(rewritten / "catalog.sqlite", ignore_errors=True)
     fill(rewritten, 4)
     assert verify(rewritten) == []
