@@ -12,14 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from muniment.archive.archive import Archive
-from muniment.errors import IndexBehind, ItemError, Locked, UploadError
+from muniment.errors import IndexBehind, ItemError, Locked, StorageError, UploadError
 from muniment.indexing import Indexer
-from muniment.model import Article, Attempt, Capture, Declared, Fetched, Snapshot
+from muniment.model import Article, Attempt, Capture, Declared, Fetched
 
 if TYPE_CHECKING:
     from muniment.archive.writer import Writer
@@ -149,12 +150,15 @@ def _size(item: Item) -> int:
 
 def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | None:
     from muniment.ingest.clean import CleanJob
+    from muniment.ingest.urls import article_key
 
     capture, declared = item.outcome, item.target.declared
     if isinstance(capture, Attempt):
         return None
-    if declared == Declared() and (original := writer.holds(capture)) is not None and writer.has_article(original):
-        return None
+    if declared == Declared():
+        original = writer.holds(capture, article_key(capture.uri))
+        if original is not None and writer.has_article(original):
+            return None
     file_name = item.target.path.name if item.target.path else None
     return workers.submit(
         CleanJob(
@@ -174,15 +178,25 @@ def _cleaned(item: Item, future: Future[Article] | None) -> Item:
     return item if future is None else replace(item, article=future.result())
 
 
+class Described(NamedTuple):
+    """An article with what is declared beside it."""
+
+    article: Article
+    source: str | None
+    tags: tuple[str, ...]
+
+
 class Batch:
     """Items stored and not yet committed, and their commit; the index follows some way behind."""
 
     def __init__(self, archive: Archive, writer: Writer):
         self._archive, self._writer = archive, writer
         self._results: list[Added] = []
+        self._derived: dict[int, Described] = {}
         self._size = 0
         self._begun = time.monotonic()
         self._indexer: Indexer | None = None
+        self._warned = False
 
     def is_due(self) -> bool:
         waited = time.monotonic() - self._begun
@@ -204,24 +218,27 @@ class Batch:
         url = outcome.uri if outcome.uri.startswith("http") else None
         self._size += len(outcome.block)
         appended = self._writer.add_capture(outcome, _facts(outcome.uri, target, url))
-        source = target.declared.source or self._source(url)
-        if item.article is None or (appended.unchanged and self._says_nothing_new(item, appended.original, source)):
+        if item.article is None:
             return Added(target.name, "unchanged", appended.original, url)
-        article, tags = item.article, target.declared.tags
-        self._writer.add_article(article, appended.original, outcome.uri, source=source, tags=tags)
+        new = Described(item.article, target.declared.source or self._source(url), target.declared.tags)
+        held = self._described(appended.original) if appended.unchanged else None
+        if held is not None:
+            new = _joined(held, new, target.declared)
+            if (new.article, new.source, new.tags) == (held.article, held.source, held.tags):
+                return Added(target.name, "unchanged", appended.original, url)
+        self._derived[appended.original] = new
+        article, source = new.article, new.source
+        self._writer.add_article(article, appended.original, outcome.uri, source=source, tags=new.tags)
         published = article.published.date if article.published else None
         return Added(target.name, "stored", appended.original, url, article.title, published, source, article.problem)
 
-    def _says_nothing_new(self, item: Item, original: int, source: str | None) -> bool:
-        """Whether the same bytes, perhaps declared otherwise, give the article that is there already."""
-        if not self._writer.has_article(original):
-            return False
-        if item.target.declared == Declared():
-            return True
-        held = self._writer.catalog.snapshots([original])
-        if not held or item.article is None:
-            return bool(held)
-        return _described(held[0]) == _described_new(item.article, source, item.target.declared.tags)
+    def _described(self, number: int) -> Described | None:
+        """The article that stands for a capture so far: one of this group, or one in the archive."""
+        if number in self._derived:
+            return self._derived[number]
+        held = self._writer.catalog.snapshot(number)
+        article = self._archive.article(held) if held else None
+        return Described(article, held.source, held.tags) if held and article else None
 
     def _source(self, url: str | None) -> str | None:
         from muniment.ingest.urls import host_of, source_of
@@ -235,6 +252,7 @@ class Batch:
         """Commit what was stored, then yield it: only now may anyone call it stored."""
         self._writer.commit()
         results, self._results = self._results, []
+        self._derived.clear()
         self._size, self._begun = 0, time.monotonic()
         for result in results:
             if result.state == "unchanged" and result.snapshot is not None:
@@ -250,24 +268,40 @@ class Batch:
 
     def _index(self) -> None:
         self._archive.refresh()
-        try:
+        with self._as_a_cache():
             self._indexer = self._indexer or Indexer(self._archive)
             self._indexer.take_new()
-        except (IndexBehind, Locked) as e:
-            _log.warning("stored, but not indexed yet: %s", e)
 
     def close(self) -> None:
-        if self._indexer is not None:
-            self._indexer.close()
+        with self._as_a_cache():
+            if self._indexer is not None:
+                self._indexer.close()
+
+    @contextmanager
+    def _as_a_cache(self) -> Iterator[None]:
+        """What goes wrong with the index is told once and ends nothing: it catches up when it can."""
+        try:
+            yield
+        except (IndexBehind, Locked, StorageError) as e:
+            if not self._warned:
+                _log.warning("stored, but not indexed yet: %s", e)
+            self._warned = True
+            if self._indexer is not None:
+                self._indexer.engine.close()
+                self._indexer = None
 
 
-def _described(held: Snapshot) -> tuple[object, ...]:
-    return held.title, held.published, held.source, held.language, held.authors, held.tags
-
-
-def _described_new(article: Article, source: str | None, tags: tuple[str, ...]) -> tuple[object, ...]:
-    published = article.published.date if article.published else None
-    return article.title, published, source, article.language, article.authors, tags
+def _joined(held: Described, new: Described, declared: Declared) -> Described:
+    """The same bytes declared once more: what was declared before and is not now still holds; tags are added."""
+    kept = {
+        field: getattr(held.article, field)
+        for field, origin in held.article.origins.items()
+        if origin == "declared" and new.article.origins.get(field) != "declared"
+    }
+    origins = {**new.article.origins, **dict.fromkeys(kept, "declared")}
+    article = replace(new.article, origins=dict(sorted(origins.items())), **kept)
+    tags = tuple(dict.fromkeys((*held.tags, *new.tags)))
+    return Described(article, declared.source or held.source or new.source, tags)
 
 
 def _facts(uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:

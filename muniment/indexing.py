@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ from muniment.errors import IndexBehind
 if TYPE_CHECKING:
     from muniment.index.engine import Document, Engine
 
-GROUP = 200
-COMMIT_EVERY = 10_000
+GROUP, GROUP_SIZE = 200, 8_000_000  # articles, and characters of their text
+COMMIT_EVERY, COMMIT_SIZE = 10_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
+COMMIT_SECONDS = 20.0  # searches see what a long `add` stores
 
 
 class Indexer:
@@ -29,30 +31,43 @@ class Indexer:
             self.engine.close()
             raise IndexBehind("the index was built by another version of muniment: run `muniment reindex`")
         self._reached = self._committed = state.log_size
+        self._uncommitted, self._since = 0, time.monotonic()
 
     def take_new(self, progress: Callable[[int], None] = lambda reached: None) -> None:
-        """Take in what the log gained; durable after `commit()`, and every some thousand articles."""
+        """Take in what the log gained; durable after `commit()`, and every some thousand articles or seconds.
+
+        Raises Locked, StorageError.
+        """
         group: list[Document] = []
+        size = 0
         start, end = self._reached, self._archive.progress.size
         for derivation, number, newest, alone, superseded in self._archive.catalog.derivations(start, end):
             group.append(_document(self._archive, number, newest=newest, alone=alone))
+            size += len(group[-1].text)
             if superseded is not None:
                 group.append(_document(self._archive, superseded, newest=False, alone=False))
-            if len(group) >= GROUP:
-                self.engine.add(group)
-                group = []
-                self._reached = derivation + 1
+                size += len(group[-1].text)
+            if len(group) >= GROUP or size >= GROUP_SIZE:
+                self._take(group, size, derivation + 1)
+                group, size = [], 0
                 progress(self._reached)
-                if self._reached - self._committed >= COMMIT_EVERY:
-                    self.commit()
-        self.engine.add(group)
-        self._reached = end
+        self._take(group, size, end)
         progress(end)
 
+    def _take(self, group: list[Document], size: int, reached: int) -> None:
+        self.engine.add(group)
+        self._reached = reached
+        self._uncommitted += size
+        many = self._reached - self._committed >= COMMIT_EVERY or self._uncommitted >= COMMIT_SIZE
+        if many or time.monotonic() - self._since >= COMMIT_SECONDS:
+            self.commit()
+
     def commit(self) -> None:
+        """Make durable and visible what was taken in. Raises Locked, StorageError."""
         if self._reached != self._committed:
             self.engine.commit(self._reached)
             self._committed = self._reached
+        self._uncommitted, self._since = 0, time.monotonic()
 
     def close(self) -> None:
         try:

@@ -74,6 +74,16 @@ class Progress(NamedTuple):
     root: bytes = b""
 
 
+class Held(NamedTuple):
+    """A capture that holds its bytes: its number, id, time, URI, and the payload's SHA-256 in hex."""
+
+    number: int
+    id: str
+    at: str
+    uri: str
+    payload: str
+
+
 class LoggedLeaf(NamedTuple):
     """A leaf with its number, its offset in `log/entries`, where its records lie, and what they say.
 
@@ -234,18 +244,21 @@ class Catalog:
         where = f"where l.number in ({marks}) and l.type in ('capture', 'revisit') order by l.number"
         return [_snapshot(row) for row in self._db.execute(_SNAPSHOT + where, tuple(numbers))]
 
-    def newest_at(self, uri: str) -> tuple[int, str, str, str] | None:
-        """(number of the capture that holds the bytes, its id, its time, payload) of the newest snapshot at a URI."""
-        row = self._db.execute(
-            "select type, number, of, payload from leaf where uri = ? and type in ('capture', 'revisit')"
-            " order by number desc limit 1",
-            (uri,),
-        ).fetchone()
+    def newest_at(self, uri: str) -> Held | None:
+        """The capture that holds the bytes of the newest snapshot at a URI."""
+        return self._held("select type, number, of from leaf where uri = ? and type in ('capture', 'revisit')", uri)
+
+    def newest_of(self, key: str) -> Held | None:
+        """The capture that holds the bytes of the newest snapshot of an article."""
+        return self._held("select type, number, of from leaf where key = ? and type in ('capture', 'revisit')", key)
+
+    def _held(self, newest: str, value: str) -> Held | None:
+        row = self._db.execute(f"{newest} order by number desc limit 1", (value,)).fetchone()
         if row is None:
             return None
         number = row[2] if row[0] == "revisit" else row[1]
-        identity, at = self._db.execute("select id, at from leaf where number = ?", (number,)).fetchone()
-        return number, identity, at, row[3]
+        found = self._db.execute("select number, id, at, uri, payload from leaf where number = ?", (number,))
+        return Held(*found.fetchone())
 
     def identity(self, number: int) -> str:
         """The UUID of a leaf, which its first record's WARC-Record-ID holds too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muniment import __version__
 from muniment.formats.leaf import Leaf
@@ -20,6 +20,9 @@ from muniment.formats.warc import (
     parse_fields,
 )
 from muniment.model import Article, Attempt, Capture, Dropped, Published
+
+if TYPE_CHECKING:
+    from muniment.archive.catalog import Held
 
 NewId = Callable[[], str]
 _REQUEST = "application/http; msgtype=request"
@@ -37,15 +40,6 @@ class Group:
     article: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
-    """The capture that a revisit refers to."""
-
-    number: int
-    id: str
-    at: str
-
-
 def segment_group(stream: str, filename: str, origin: str, at: str, new_id: NewId) -> Group:
     """A file's warcinfo record."""
     identity = new_id()
@@ -61,9 +55,7 @@ def segment_group(stream: str, filename: str, origin: str, at: str, new_id: NewI
     return Group(Leaf("segment", identity, at, (record.digest,), stream=stream), [record])
 
 
-def capture_group(
-    capture: Capture, facts: Sequence[tuple[str, str]], original: Original | None, new_id: NewId
-) -> Group:
+def capture_group(capture: Capture, facts: Sequence[tuple[str, str]], original: Held | None, new_id: NewId) -> Group:
     """The records of a capture; with `original`, of a revisit: its payload is the original's and is left out."""
     identity = new_id()
     records = _exchange(capture, facts, original, identity, new_id)
@@ -103,7 +95,7 @@ def attempt_group(attempt: Attempt, facts: Sequence[tuple[str, str]], new_id: Ne
 
 
 def _exchange(
-    capture: Capture, facts: Sequence[tuple[str, str]], original: Original | None, identity: str, new_id: NewId
+    capture: Capture, facts: Sequence[tuple[str, str]], original: Held | None, identity: str, new_id: NewId
 ) -> list[Record]:
     at = format_date(capture.captured_at)
     target = [("WARC-Target-URI", capture.uri)]
@@ -130,12 +122,12 @@ def _primary(capture: Capture, identity: str, at: str, target: Sequence[tuple[st
     return build_record(capture.kind, identity, at, capture.block, content_type, fields)
 
 
-def _revisit(capture: Capture, original: Original, identity: str, at: str, target: Sequence[tuple[str, str]]) -> Record:
+def _revisit(capture: Capture, original: Held, identity: str, at: str, target: Sequence[tuple[str, str]]) -> Record:
     fields = [
         *target,
         ("WARC-Profile", REVISIT_PROFILE),
         ("WARC-Refers-To", format_record_id(original.id)),
-        ("WARC-Refers-To-Target-URI", capture.uri),
+        ("WARC-Refers-To-Target-URI", original.uri),
         ("WARC-Refers-To-Date", original.at),
         ("WARC-Payload-Digest", capture.payload),
     ]

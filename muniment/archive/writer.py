@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from muniment.archive import catch_up, records, recovery
-from muniment.archive.catalog import LoggedLeaf, Progress
+from muniment.archive.catalog import Held, LoggedLeaf, Progress
 from muniment.archive.commit import format_frame
 from muniment.archive.config import Config
 from muniment.archive.keys import Signer
@@ -63,7 +63,7 @@ class Writer:
         self._segments: dict[str, SegmentWriter] = {}
         self._dirty: dict[str, SegmentWriter] = {}
         self._pending: list[LoggedLeaf] = []
-        self._newest: dict[str, tuple[int, str, str, str]] = {}
+        self._newest: dict[str, Held] = {}
         self._ids: dict[int, str] = {}
         self._derived: set[int] = set()
         self._broken: str | None = None
@@ -96,24 +96,30 @@ class Writer:
         return self._log.size
 
     def add_capture(self, capture: Capture, facts: Sequence[tuple[str, str]] = ()) -> Appended:
-        """Append a capture; where its bytes equal those of the newest capture of the same URI, a revisit of it."""
-        original = self._original(capture)
+        """Append a capture; where the newest one of its article or of its URI holds the same bytes, a revisit of it.
+
+        The article is the one that `facts` name ("articleKey").
+        """
+        key = dict(facts).get("articleKey")
+        original = self._original(capture, key)
         group = records.capture_group(capture, facts, original, _new_id)
         number = self._append("warc", group)
-        if original is None:
-            self._newest[capture.uri] = (number, group.leaf.id, group.leaf.at, group.leaf.payload or "")
+        newest = original or Held(number, group.leaf.id, group.leaf.at, capture.uri, group.leaf.payload or "")
+        self._newest[f"uri {capture.uri}"] = self._newest[f"key {key}"] = newest
         self._ids[number] = group.leaf.id
         return Appended(number, original is not None, original.number if original else number)
 
-    def _original(self, capture: Capture) -> records.Original | None:
-        newest = self._newest.get(capture.uri) or self.catalog.newest_at(capture.uri)
-        if newest is None or capture.truncated or newest[3] != capture.payload.removeprefix("sha256:"):
+    def _original(self, capture: Capture, key: str | None) -> Held | None:
+        if capture.truncated:
             return None
-        return records.Original(*newest[:3])
+        of_article = key and (self._newest.get(f"key {key}") or self.catalog.newest_of(key))
+        at_uri = self._newest.get(f"uri {capture.uri}") or self.catalog.newest_at(capture.uri)
+        payload = capture.payload.removeprefix("sha256:")
+        return next((held for held in (of_article, at_uri) if held and held.payload == payload), None)
 
-    def holds(self, capture: Capture) -> int | None:
-        """The number of the newest capture of this URI, if it holds these very bytes."""
-        original = self._original(capture)
+    def holds(self, capture: Capture, key: str) -> int | None:
+        """The number of the newest capture of this article or URI, if it holds these very bytes."""
+        original = self._original(capture, key)
         return None if original is None else original.number
 
     def has_article(self, number: int) -> bool:
@@ -181,11 +187,6 @@ class Writer:
         return writer
 
     # ---- the commit
-
-    @property
-    def uncommitted(self) -> int:
-        """Leaves added since the last commit."""
-        return len(self._pending)
 
     def commit(self) -> None:
         """Return once everything added is on the disk and signed for."""

@@ -82,12 +82,16 @@ def test_the_same_bytes_are_a_revisit_and_changed_bytes_a_new_version(root: Path
         elsewhere = writer.add_capture(download("https://example.org/b", b"one"), key)
         writer.commit()
         assert [a.unchanged for a in (first, again, later, other, back, elsewhere)] == [
-            False, True, True, False, False, False,
+            False, True, True, False, False, True,
         ]  # fmt: skip
         assert again.original == later.original == first.number
         archive.refresh()
         types = [leaf.type for _, leaf, _ in archive.catalog.history("k")]
-        assert types == ["capture", "revisit", "revisit", "capture", "capture", "capture"]
+        assert types == ["capture", "revisit", "revisit", "capture", "capture", "revisit"]
+        other_address = archive.records(elsewhere.number)[0].headers  # the same article under another address
+        assert elsewhere.original == back.number
+        assert other_address["WARC-Target-URI"] == "https://example.org/b"
+        assert other_address["WARC-Refers-To-Target-URI"] == "https://example.org/a"
         revisit = archive.records(later.number)[0]
         original = archive.leaf(first.number)
         assert revisit.headers["WARC-Refers-To"] == f"<urn:uuid:{original.id}>"

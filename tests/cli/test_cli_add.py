@@ -126,6 +126,35 @@ def test_what_is_declared_of_unchanged_bytes_is_a_new_derivation_of_the_same_sna
     console("verify")
 
 
+def test_what_was_declared_before_and_is_not_now_still_holds(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(page("Found", day="2019-05-06"))
+    console("add", "a.html", "--source", "Daily Test", "--tag", "harbour", "--author", "A B", "--published", "2018")
+    number = console("add", "a.html", "--tag", "second", "--title", "Better", "--json").json()["snapshot"]
+    shown = console("show", number, "--json").json()
+    assert (shown["source"], shown["authors"], shown["published"]) == ("Daily Test", ["A B"], "2018")
+    assert (shown["title"], shown["tags"]) == ("Better", ["harbour", "second"])
+    same = console("add", "a.html", "--tag", "harbour", "--json").json()
+    assert (same["state"], same["title"]) == ("unchanged", "Better")
+    assert console("search", 'source:"Daily Test" tag:second', "--ids").lines == [str(number)]
+
+
+def test_one_call_may_say_more_of_the_same_bytes(console: Console, tmp_path: Path) -> None:
+    lines = [{"text": "The same words.", "title": "First", "tags": ["a"]}, {"text": "The same words.", "tags": ["b"]}]
+    (tmp_path / "list").write_text("\n".join(map(json.dumps, lines)))
+    numbers = {row["snapshot"] for row in console("add", "--from", "list", "--json").rows()}
+    assert len(numbers) == 1
+    shown = console("show", numbers.pop(), "--json").json()
+    assert (shown["title"], shown["tags"]) == ("First", ["a", "b"])
+
+
+def test_the_same_bytes_at_another_address_of_the_article_are_no_new_version(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(page("Same"))
+    first = console("add", "a.html", "--url", "https://s.example/a", "--json").json()
+    again = console("add", "a.html", "--url", "https://s.example/a?utm_source=letter", "--json").json()
+    assert (again["state"], again["snapshot"]) == ("unchanged", first["snapshot"])
+    console("verify")
+
+
 def test_standard_input_is_one_item(console: Console) -> None:
     added = console("add", "-", "--title", "Piped", "--json", stdin=page("Ignored")).json()
     assert (added["target"], added["state"], added["title"]) == ("-", "stored", "Piped")

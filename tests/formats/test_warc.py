@@ -12,6 +12,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
 
 from muniment.archive import records
+from muniment.archive.catalog import Held
 from muniment.archive.segments import SegmentWriter, inflate, scan_members
 from muniment.formats.warc import build_record, format_fields, parse_fields, parse_record
 from tests.conftest import NOW, download, upload
@@ -57,7 +58,7 @@ def segment(tmp_path):
     new_id = new_ids()
     capture = download("https://example.org/a%20b", "متن مقاله".encode())
     first = records.capture_group(capture, [("articleKey", "k")], None, new_id)
-    original = records.Original(1, first.leaf.id, first.leaf.at)
+    original = Held(1, first.leaf.id, first.leaf.at, first.leaf.uri or "", first.leaf.payload or "")
     groups = [
         records.segment_group("warc", "warc-2026-00000.warc.gz", "test.example/log", first.leaf.at, new_id),
         first,
