@@ -196,6 +196,14 @@ class Catalog:
         ).fetchone()
         return Progress(*row)
 
+    def state(self) -> tuple[Progress, dict[str, int]]:
+        """The progress, and the committed lengths of the same moment, whatever a writer does meanwhile."""
+        self._db.execute("begin")
+        try:
+            return self.progress(), self.lengths()
+        finally:
+            self._db.execute("commit")
+
     def lengths(self) -> dict[str, int]:
         """The committed length of every segment, by path, in the order in which they were begun."""
         return dict(self._db.execute("select path, length from segment order by id"))

@@ -70,6 +70,7 @@ def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
                 )
                 catalog.add(group, lengths, reached)
                 progress, group, lengths = reached, [], {}
+        cursors.finish()
     finally:
         cursors.close()
     return progress.size
@@ -110,8 +111,10 @@ class _Cursors:
     def __init__(self, root: Path, done: Mapping[str, int], committed: Mapping[str, int]):
         self._root, self._done, self._committed = root, done, committed
         self._open: dict[str, tuple[str, BinaryIO, Iterator[Member]]] = {}
+        self._passed: set[str] = set()
 
     def next_segment(self, stream: str) -> None:
+        self._refuse_more(stream)
         current = self._open[stream][0] if stream in self._open else self._last_done(stream)
         later = [path for path in sorted(self._committed) if path.startswith(stream + "/") and path > current]
         if not later:
@@ -128,12 +131,32 @@ class _Cursors:
             raise IntegrityError(f"{path} is damaged: a record that the log names is missing at its end")
         return path, member
 
+    def _refuse_more(self, stream: str) -> None:
+        path, _, members = self._open.get(stream, ("", None, iter(())))
+        if (member := next(members, None)) is not None:
+            raise IntegrityError(
+                f"{path} is damaged at byte {member.offset}: a record stands there that no leaf of the log names;"
+                " run `muniment verify` and restore the file from a copy"
+            )
+
+    def finish(self) -> None:
+        """Raises IntegrityError where committed bytes are left over that no leaf names."""
+        for stream in self._open:
+            self._refuse_more(stream)
+        read = {path for path, _, _ in self._open.values()}
+        for path, length in self._committed.items():
+            if path not in read and path not in self._passed and self._done.get(path, 0) != length:
+                raise IntegrityError(
+                    f"{path} is damaged: the log names no record of it after byte {self._done.get(path, 0)}"
+                )
+
     def _last_done(self, stream: str) -> str:
         return max((path for path in self._done if path.startswith(stream + "/")), default="")
 
     def _start(self, stream: str, path: str, offset: int) -> None:
         if stream in self._open:
             self._open[stream][1].close()
+            self._passed.add(self._open[stream][0])
         try:
             file = (self._root / path).open("rb")
         except OSError as e:

@@ -23,9 +23,11 @@ from dataclasses import dataclass
 
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.note import split_note
+from muniment.formats.tile import MAX_ENTRY
 
 MAGIC = "muniment-commit/1"
 MAX_PAYLOAD = 1 << 20
+MAX_LEAVES = 1 << 20  # in one commit
 _SEGMENT_PATH = re.compile(r"(warc|derived)/\d{4}/\d{5}\.warc\.gz\Z")
 
 
@@ -77,9 +79,17 @@ def _parse_payload(payload: str, end: int, digest: bytes) -> Commit:
         word, path, length = line.split(" ")
         if word != "segment" or not _SEGMENT_PATH.match(path):
             raise ValueError(f"not a segment line: {line!r}")
-        segments[path] = int(length)
+        segments[path] = _number(length)
     text, _signatures = split_note(note)
-    return Commit(int(entries.removeprefix("entries ")), segments, parse_checkpoint(text), note, end, digest)
+    return Commit(_number(entries.removeprefix("entries ")), segments, parse_checkpoint(text), note, end, digest)
+
+
+def _number(text: str) -> int:
+    """A length as `format_frame` writes it, below 2**63."""
+    number = int(text) if len(text) < 20 else -1
+    if str(number) != text or not 0 <= number < 1 << 63:
+        raise ValueError(f"not a length: {text!r}")
+    return number
 
 
 def scan_frames(data: bytes, base: int = 0) -> Iterator[Commit]:
@@ -100,13 +110,22 @@ def find_frame(data: bytes, start: int) -> int | None:
     return None
 
 
-def first_bad_frame(data: bytes) -> int | None:
-    """The offset of the first damaged frame in bytes that should be whole frames; None where all are right."""
-    position, end = 0, len(data)
-    while position < end:
-        start = position + 4
-        stop = start + int.from_bytes(data[position:start], "big")
-        if hashlib.sha256(data[start:stop]).digest() != data[stop : stop + 32]:
-            return position
-        position = stop + 32
+def last_frame(data: bytes) -> int:
+    """Where the last whole frame of these bytes begins; their end where there is none."""
+    magic, start = MAGIC.encode() + b"\nentries ", len(data)
+    while (start := data.rfind(magic, 0, start)) >= 4:
+        frame = parse_frame(data, start - 4)
+        if frame is not None and frame.end == len(data):
+            return start - 4
+    return len(data)
+
+
+def order_problem(before: Commit | None, commit: Commit) -> str | None:
+    """Why this commit cannot follow that one (None: it is the first), whatever its signature says."""
+    size, entries = (before.checkpoint.size, before.entries) if before else (0, 0)
+    leaves = commit.checkpoint.size - size
+    if leaves < 0 or commit.entries < entries:
+        return "the commit is shorter than the one before it"
+    if leaves > MAX_LEAVES or not 2 * leaves <= commit.entries - entries <= (2 + MAX_ENTRY) * leaves:
+        return f"the commit cannot hold {leaves} leaves in {commit.entries - entries} bytes"
     return None

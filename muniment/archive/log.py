@@ -7,6 +7,7 @@ give the root that the newest commit signed, they are computed anew from the ent
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from muniment.formats.tile import (
 from muniment.formats.tlog import Edge, leaf_hash
 
 CHECKED_TILES = 64
+_NESTED, _TILE = re.compile("x[0-9]{3}"), re.compile(r"[0-9]{3}(?:\.p)?")
 
 
 def read_entries(path: Path, start: int, end: int) -> Iterator[bytes]:
@@ -209,6 +211,32 @@ class Log:
             self._count(leaf)
             if len(self._full_bundles) == CHECKED_TILES:
                 self._write_full_tiles()
+
+
+def leaves_in_tiles(folder: Path) -> int:
+    """How many leaves the tiles were written for, by their names: they are written once a commit stands."""
+    place, index = folder / "tile" / "0", 0
+    while True:
+        names = sorted(_names(place))
+        nested = [name for name in names if _NESTED.fullmatch(name)]
+        if nested:
+            place, index = place / nested[-1], index * 1000 + int(nested[-1][1:])
+            continue
+        tiles = [name for name in names if _TILE.fullmatch(name)]
+        if not tiles:
+            return index * 1000 * WIDTH
+        index = index * 1000 + int(tiles[-1][:3])
+        if not tiles[-1].endswith(".p"):
+            return (index + 1) * WIDTH
+        widths = [int(name) for name in _names(place / tiles[-1]) if name.isdecimal() and len(name) < 4]
+        return index * WIDTH + max(widths, default=0)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def first_damaged_leaf(folder: Path, length: int) -> str:

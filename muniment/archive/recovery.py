@@ -12,131 +12,129 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.archive.catalog import Catalog, Progress
-from muniment.archive.commit import Commit, find_frame, first_bad_frame, scan_frames
+from muniment.archive.commit import MAX_PAYLOAD, Commit, find_frame, last_frame, order_problem, scan_frames
 from muniment.archive.config import Config
+from muniment.archive.log import leaves_in_tiles
 from muniment.archive.segments import STREAMS
 from muniment.durable import cut, set_aside
 from muniment.errors import IntegrityError
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.note import VerifierKey, check_note
-from muniment.formats.tlog import EMPTY_ROOT
 
-CHECKED_COMMITS = 8 << 20
+MAX_SCANNED = 4 << 20  # bytes of log/commits, some 13,000 commits
 _ADVICE = "run `muniment verify` to see what it touches, and restore the file from a copy"
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The state that the commits promise: checkpoint, lengths in bytes, and the frames past `since`."""
+    """The state that the commits promise: checkpoint, lengths in bytes, the last frame, and those past the catalog."""
 
     checkpoint: Checkpoint
     entries: int
     commits: int
     segments: Mapping[str, int]
-    frame: bytes
+    last: Commit
     new: Sequence[Commit]
-
-    def progress(self) -> Progress:
-        return Progress(self.checkpoint.size, self.entries, self.commits, self.frame, root=self.checkpoint.root)
 
 
 def read_sound(root: Path, config: Config, catalog: Catalog | None = None) -> Committed:
     """The committed state, with everything checked that can be told without reading the records: each commit whole, the
-    newest one's signature, nothing shorter than was promised. Raises IntegrityError.
+    newest one's signature, nothing shorter than was promised, the catalog of the same mind. Raises IntegrityError.
 
-    What the catalog has read before is not read again. A writer may be at work meanwhile.
+    A writer may be at work meanwhile. Without a catalog (`rebuild`) the tiles do not count either: they are made anew.
     """
-    published = _published(root, config.keys())  # before the commits: they are always ahead of it
-    since, lengths = (catalog.progress(), catalog.lengths()) if catalog is not None else (None, None)
-    committed = read_committed(root, config.origin, since, lengths)
-    if not committed.commits:
-        raise IntegrityError(f"log/commits is missing or holds no whole commit; {_ADVICE}")
-    _check_frames(root, committed)
-    _check_newest(committed, config.keys(), published)
+    keys = config.keys()
+    # Before the commits are read: they are always ahead of both.
+    published = [("log/checkpoint", published_size(root, keys))]
+    if catalog is not None:
+        published.append(("log/tile", leaves_in_tiles(root / "log")))
+    committed = _read_committed(root, config.origin, catalog)
+    try:
+        check_note(committed.last.note, keys)
+    except ValueError as e:
+        raise IntegrityError(f"log/commits: the commit that ends at byte {committed.commits}: {e}; {_ADVICE}") from e
+    for name, size in published:
+        if size > committed.checkpoint.size:
+            raise IntegrityError(
+                f"log/commits is damaged at byte {committed.commits}: it holds {committed.checkpoint.size} leaves, and"
+                f" {name} was made for {size}; {_ADVICE}"
+            )
     _check_lengths(root, committed)
     return committed
 
 
-def read_committed(
-    root: Path, origin: str, since: Progress | None = None, lengths: Mapping[str, int] | None = None
-) -> Committed:
-    """The committed state. `since` and `lengths` are the catalog's: frames up to there are not read again. Raises
-    IntegrityError where a valid frame follows a bad one, or the commit that the catalog saw last is not there.
-    """
-    path = root / "log" / "commits"
-    data, base = _tail(path, since)
-    if since is None or base == 0:
-        state = Committed(Checkpoint(origin, 0, EMPTY_ROOT), 0, 0, {}, b"", ())
-    else:
-        state = Committed(
-            Checkpoint(origin, since.size, since.root), since.entries, base, dict(lengths or {}), since.frame, ()
-        )
-    frames = list(scan_frames(data, base))
+def _read_committed(root: Path, origin: str, catalog: Catalog | None) -> Committed:
+    since, lengths = catalog.state() if catalog is not None else (Progress(), {})
+    data, base = _commits(root / "log" / "commits", since)
+    frames, segments = list[Commit](), dict(lengths) if base else {}
+    fits = bool(base) or not since.commits
+    for frame in scan_frames(data, base):
+        follows = bool(frames) or not base
+        problem = order_problem(frames[-1] if frames else None, frame) if follows else None
+        if problem := problem or _shrinks(segments, frame):
+            raise IntegrityError(f"log/commits is damaged before byte {frame.end}: {problem}; {_ADVICE}")
+        segments.update(frame.segments)
+        frames.append(frame)
+        if frame.end == since.commits and frame.digest == since.frame:
+            _check_catalog(since, frame, lengths, segments)
+            fits = True
     end = frames[-1].end if frames else base
     if end < base + len(data) and (later := find_frame(data, end - base + 1)) is not None:
         raise IntegrityError(
             f"log/commits is damaged at byte {end}: a commit stands behind it at byte {base + later}; {_ADVICE}"
         )
     if not frames:
-        return state
-    segments = dict(state.segments)
-    for frame in frames:
-        segments.update(frame.segments)
+        raise IntegrityError(f"log/commits is missing or holds no whole commit; {_ADVICE}")
+    if not fits:
+        raise IntegrityError(
+            f"log/commits is damaged before byte {since.commits}: the catalog has seen a commit end there, after"
+            f" {since.size} leaves; {_ADVICE} (where you put an older archive back on purpose: `muniment rebuild`)"
+        )
     last = frames[-1]
-    return Committed(last.checkpoint, last.entries, end, segments, last.digest, frames)
+    new = [frame for frame in frames if frame.end > since.commits]
+    return Committed(
+        Checkpoint(origin, last.checkpoint.size, last.checkpoint.root), last.entries, end, segments, last, new
+    )
 
 
-def _tail(path: Path, since: Progress | None) -> tuple[bytes, int]:
-    """The bytes of `log/commits` from the offset that the catalog reached."""
+def _commits(path: Path, since: Progress) -> tuple[bytes, int]:
+    """The bytes of `log/commits` and their offset: of a very long one, from the last frame that the catalog saw."""
     try:
         with path.open("rb") as file:
-            if since is not None and since.commits:
-                file.seek(since.commits - 32)
-                if file.read(32) != since.frame:
-                    raise IntegrityError(
-                        f"log/commits is damaged before byte {since.commits}: the catalog has seen a commit end there,"
-                        f" after {since.size} leaves; {_ADVICE} (where you put an older archive back on purpose:"
-                        " `muniment rebuild`)"
-                    )
-                return file.read(), since.commits
-            return file.read(), 0
+            if since.commits <= MAX_SCANNED:
+                return file.read(), 0
+            window = min(since.commits, MAX_PAYLOAD)
+            file.seek(since.commits - window)
+            tail = file.read(window)
+            start = last_frame(tail)
+            return tail[start:] + file.read(), since.commits - window + start
     except FileNotFoundError:
         return b"", 0
     except OSError as e:
         raise IntegrityError(f"log/commits cannot be read: {e.strerror}; {_ADVICE}") from e
 
 
-def _check_frames(root: Path, committed: Committed) -> None:
-    """Look over the frames that the catalog saw whole, where they are not very many. Raises IntegrityError."""
-    path = root / "log" / "commits"
-    if not 0 < committed.commits <= CHECKED_COMMITS:
-        return
-    with path.open("rb") as file:
-        data = file.read(committed.commits)
-    if (bad := first_bad_frame(data)) is not None:
-        raise IntegrityError(f"log/commits is damaged at byte {bad}: the commit there is not whole; {_ADVICE}")
+def _shrinks(segments: Mapping[str, int], frame: Commit) -> str | None:
+    shorter = [path for path, length in frame.segments.items() if length < segments.get(path, 0)]
+    return f"the commit makes {shorter[0]} shorter" if shorter else None
 
 
-def _published(root: Path, keys: Sequence[VerifierKey]) -> Checkpoint | None:
-    """What `log/checkpoint` was signed over; None where it cannot be read: a cache, written without sync."""
-    try:
-        return parse_checkpoint(check_note((root / "log" / "checkpoint").read_text(), keys))
-    except (OSError, ValueError):
-        return None
-
-
-def _check_newest(committed: Committed, keys: Sequence[VerifierKey], published: Checkpoint | None) -> None:
-    """Raises IntegrityError where the last commit's signature is wrong, or the checkpoint knows of a later commit."""
-    for frame in committed.new[-1:]:
-        try:
-            check_note(frame.note, keys)
-        except ValueError as e:
-            raise IntegrityError(f"log/commits: the commit that ends at byte {frame.end}: {e}; {_ADVICE}") from e
-    if published is not None and published.size > committed.checkpoint.size:
+def _check_catalog(since: Progress, frame: Commit, lengths: Mapping[str, int], segments: Mapping[str, int]) -> None:
+    """The catalog says where records lie and where the log ends, so it has to say what was signed."""
+    said = (since.size, since.root, since.entries, dict(lengths))
+    if said != (frame.checkpoint.size, frame.checkpoint.root, frame.entries, dict(segments)):
         raise IntegrityError(
-            f"log/commits is damaged at byte {committed.commits}: it holds {committed.checkpoint.size} leaves, and"
-            f" log/checkpoint was signed over {published.size}; {_ADVICE}"
+            f"catalog.sqlite does not fit the commit that ends at byte {frame.end} of log/commits: run `muniment"
+            " rebuild`"
         )
+
+
+def published_size(root: Path, keys: Sequence[VerifierKey]) -> int:
+    """How many leaves `log/checkpoint` was signed over; 0 where it cannot be read: a cache, written without sync."""
+    try:
+        return parse_checkpoint(check_note((root / "log" / "checkpoint").read_text(), keys)).size
+    except (OSError, ValueError):
+        return 0
 
 
 def _check_lengths(root: Path, committed: Committed) -> None:

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muniment.archive.catalog import Catalog
-from muniment.archive.commit import Commit, find_frame, parse_frame
+from muniment.archive.commit import Commit, find_frame, order_problem, parse_frame
 from muniment.archive.config import Config
-from muniment.archive.log import tile_hashes
-from muniment.archive.recovery import segment_files
+from muniment.archive.log import leaves_in_tiles, tile_hashes
+from muniment.archive.recovery import published_size, segment_files
 from muniment.archive.scan import locate_records
 from muniment.archive.segments import Placement, inflate
 from muniment.durable import Lock
@@ -38,6 +38,8 @@ from muniment.formats.tile import parse_entries
 from muniment.formats.tlog import EMPTY_ROOT, Edge, leaf_hash
 
 _SHOWN_PROGRESS = 128
+# What comes of reading a catalog that somebody changed.
+_ODD_VALUES = (sqlite3.DatabaseError, ValueError, TypeError, KeyError, OSError, MemoryError, OverflowError)
 _OTHER_MEMBER = "the gzip member does not have the SHA-256 that the catalog states"
 _INTERRUPTED = "an interrupted add leaves such, and the next one sets them aside"
 
@@ -90,6 +92,7 @@ class Verification:
         self._origin = config.origin
         self._commits: list[Commit] = []
         self._segments: dict[str, int] = {}
+        self._catalog_lies = False
         self.tally = Tally()
 
     def run(self) -> Iterator[Finding]:
@@ -136,8 +139,11 @@ class Verification:
         shorter = [path for path, length in commit.segments.items() if length < self._segments.get(path, 0)]
         if commit.checkpoint.origin != self._origin:
             yield finding("origin", f"signed for {commit.checkpoint.origin}, not {self._origin}")
-        if shorter or (before and (commit.checkpoint.size, commit.entries) < (before.checkpoint.size, before.entries)):
-            yield finding("commit-order", "the commit is shorter than the one before it")
+        problem = order_problem(before, commit)
+        if problem or shorter:
+            yield finding("commit-order", problem or f"the commit makes {shorter[0]} shorter")
+        if problem:
+            return  # its numbers mean nothing
         self._commits.append(commit)
         self._segments.update(commit.segments)
         self.tally.log_size, self.tally.root = commit.checkpoint.size, commit.checkpoint.root
@@ -145,10 +151,7 @@ class Verification:
     def _is_unfinished(self, length: int) -> bool:
         """Whether what stands past `length` may be a commit that was never finished, or is being written now."""
         newest = self._commits[-1].checkpoint.size if self._commits else -1
-        with suppress(OSError, ValueError):
-            note = (self._root / "log" / "checkpoint").read_text()
-            return parse_checkpoint(check_note(note, self._keys)).size <= newest
-        return newest >= 0
+        return max(published_size(self._root, self._keys), leaves_in_tiles(self._root / "log")) <= newest
 
     # ---- 2. the log
 
@@ -217,7 +220,10 @@ class Verification:
     def _check_records(self) -> Iterator[Finding]:
         catalog = self._fitting_catalog()
         if catalog is None:
-            if self._request.fast:
+            if self._catalog_lies:
+                detail = "it does not say what the last commit says: run `muniment rebuild`"
+                yield Finding("catalog-damaged", detail, file="catalog.sqlite")
+            elif self._request.fast:
                 yield Finding(
                     "no-catalog", "the catalog is missing or does not fit the log; every record is read instead"
                 )
@@ -231,7 +237,7 @@ class Verification:
             ):
                 told.add(finding)
                 yield finding
-        except sqlite3.DatabaseError as e:
+        except _ODD_VALUES as e:
             detail = f"{e}: run `muniment rebuild`; every record is read from the files instead"
             yield Finding("catalog-damaged", detail, file="catalog.sqlite")
             self.tally.records = self.tally.size = self.tally.snapshots = 0
@@ -253,9 +259,13 @@ class Verification:
             catalog = Catalog(self._root / "catalog.sqlite")
         except sqlite3.DatabaseError:
             return None
+        last = self._commits[-1]
+        state = (last.digest, last.checkpoint.size, last.checkpoint.root, last.entries)
         with suppress(sqlite3.DatabaseError):
-            if catalog.progress().frame == self._commits[-1].digest:
+            at = catalog.progress()
+            if (at.frame, at.size, at.root, at.entries) == state and catalog.lengths() == self._segments:
                 return catalog
+            self._catalog_lies = at.frame == last.digest
         catalog.close()
         return None
 
@@ -264,6 +274,7 @@ class Verification:
         chosen, sha256 = frozenset(self._request.numbers), hashlib.sha256
         files: dict[str, BinaryIO] = {}
         positions: dict[str, int] = {}
+        cover = _Cover(self._segments)
         records = total = 0
         for number, segment, offset, length, size, member in catalog.members():
             if chosen and number not in chosen:
@@ -272,7 +283,9 @@ class Verification:
                 if segment not in files:
                     files[segment] = (self._root / segment).open("rb", buffering=1 << 18)
                 files[segment].seek(offset)
-            positions[segment] = offset + length
+                if not chosen:
+                    yield from cover.gap(segment, offset)
+            positions[segment] = cover.ends[segment] = offset + length
             records, total = records + 1, total + size
             if sha256(files[segment].read(length)).digest() != member:
                 yield Finding("digest-mismatch", _OTHER_MEMBER, number, segment, offset)
@@ -280,11 +293,14 @@ class Verification:
                 self._request.progress(number, self.tally.log_size)
         for file in files.values():
             file.close()
+        if not chosen:
+            yield from cover.rest()
         self.tally.records, self.tally.size = records, total
         self.tally.snapshots = len(catalog.snapshots(sorted(chosen))) if chosen else catalog.progress().snapshots
 
     def _check_against_leaves(self, rows: Iterator[tuple[int, int, Placement]]) -> Iterator[Finding]:
         reader, chosen = _Reader(self._root), frozenset(self._request.numbers)
+        cover = _Cover(self._segments)
         groups = groupby(rows, key=itemgetter(0))
         found, group = next(groups, (-1, iter(())))
         for number, leaf in self._leaves():
@@ -298,6 +314,11 @@ class Verification:
                 continue
             self.tally.snapshots += leaf is not None and leaf.type in ("capture", "revisit")
             yield from self._check_leaf_records(reader, number, leaf, placements)
+            if not chosen:
+                for placement in placements.values():
+                    yield from cover.take(placement)
+        if not chosen:
+            yield from cover.rest()
         reader.close()
 
     def _check_leaf_records(
@@ -358,14 +379,37 @@ class Verification:
                     f"no commit names this file: {_INTERRUPTED}",
                     file=name,
                 )
-        if self._newest_published() > last.checkpoint.size:
-            yield Finding("cut", "log/checkpoint was signed over more leaves than the commits hold", file="log/commits")
+        for name, size in (
+            ("log/checkpoint", published_size(self._root, self._keys)),
+            ("log/tile", leaves_in_tiles(self._root / "log")),
+        ):
+            if size > last.checkpoint.size:
+                detail = f"{name} was made for {size} leaves, and the commits hold {last.checkpoint.size}"
+                yield Finding("cut", detail, file="log/commits")
 
-    def _newest_published(self) -> int:
-        with suppress(OSError, ValueError):
-            note = (self._root / "log" / "checkpoint").read_text()
-            return parse_checkpoint(check_note(note, self._keys)).size
-        return 0
+
+class _Cover:
+    """Whether the records of the leaves, one after another, are all that the committed bytes of each file hold."""
+
+    def __init__(self, segments: Mapping[str, int]):
+        self._segments = segments
+        self.ends: dict[str, int] = {}
+
+    def take(self, placement: Placement) -> Iterator[Finding]:
+        if self.ends.get(placement.segment, 0) != placement.offset:
+            yield from self.gap(placement.segment, placement.offset)
+        self.ends[placement.segment] = placement.offset + placement.length
+
+    def gap(self, segment: str, offset: int) -> Iterator[Finding]:
+        """The finding, if a record that begins at `offset` does not follow on the one before it."""
+        end = self.ends.get(segment, 0)
+        if offset != end:
+            where = f"{offset - end} bytes that no leaf covers" if offset > end else "a record where another one lies"
+            yield Finding("uncovered", where, file=segment, offset=min(end, offset))
+
+    def rest(self) -> Iterator[Finding]:
+        for segment, length in self._segments.items():
+            yield from self.gap(segment, length)
 
 
 class _Reader:

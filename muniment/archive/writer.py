@@ -22,7 +22,7 @@ from pathlib import Path
 
 from muniment.archive import catch_up, records, recovery
 from muniment.archive.catalog import Held, LoggedLeaf, Progress
-from muniment.archive.commit import format_frame
+from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config
 from muniment.archive.keys import Signer
 from muniment.archive.log import Log
@@ -142,6 +142,8 @@ class Writer:
 
     def _append(self, stream: str, group: records.Group) -> int:
         self._refuse_if_broken()
+        if len(self._pending) >= MAX_LEAVES - 1:  # and perhaps a segment's
+            self.commit()
         entry = format_leaf(group.leaf)
         if len(entry) > MAX_ENTRY:
             raise UploadError("too-long", f"the address or the reason is too long for the log: {len(entry)} bytes")
