@@ -10,7 +10,7 @@ from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind
 
 if TYPE_CHECKING:
-    from muniment.index.engine import Document, Engine
+    from muniment.index.engine import Document, Engine, State
 
 GROUP, GROUP_SIZE = 200, 8_000_000  # articles, and characters of their text
 COMMIT_EVERY, COMMIT_SIZE = 10_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
@@ -27,9 +27,9 @@ class Indexer:
         root = archive.root / "index"
         self.engine = engine or generations.open_current(root) or generations.create(root)
         state = self.engine.state()
-        if not state.current:
+        if problem := problem_of(archive, state):
             self.engine.close()
-            raise IndexBehind("the index was built by another version of muniment: run `muniment reindex`")
+            raise IndexBehind(f"the index {problem}")
         self._reached = self._committed = state.log_size
         self._uncommitted, self._since = 0, time.monotonic()
 
@@ -65,7 +65,7 @@ class Indexer:
     def commit(self) -> None:
         """Make durable and visible what was taken in. Raises Locked, StorageError."""
         if self._reached != self._committed:
-            self.engine.commit(self._reached)
+            self.engine.commit(self._reached, self._archive.catalog.id_of(self._reached - 1) or "")
             self._committed = self._reached
         self._uncommitted, self._since = 0, time.monotonic()
 
@@ -74,6 +74,15 @@ class Indexer:
             self.commit()
         finally:
             self.engine.close()
+
+
+def problem_of(archive: Archive, state: State) -> str | None:
+    """Why an index in this state cannot answer for this archive: it is of another version or of another log."""
+    if not state.current:
+        return "was built by another version of muniment: run `muniment reindex`"
+    if state.log_size and archive.catalog.id_of(state.log_size - 1) != state.log:
+        return "was built from another log than this archive's: run `muniment reindex`"
+    return None
 
 
 def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Document:

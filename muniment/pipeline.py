@@ -123,6 +123,8 @@ def find(archive: Archive, search: Search) -> Results:
         hits = run(engine, tree, page, versions=search.versions)
         indexed = engine.count()
     held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in hits.hits])}
+    if lacking := [hit.number for hit in hits.hits if hit.number not in held]:
+        raise IndexBehind(f"the index names #{lacking[0]}, which the log does not hold: run `muniment reindex`")
     versions = archive.catalog.version_counts([snapshot.key for snapshot in held.values()])
     found = [
         Found(
@@ -146,14 +148,15 @@ def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> Snippet:
 def open_index(archive: Archive) -> Engine:
     """The index in use, brought up to the log where that is possible now. Raises IndexBehind where there is none."""
     from muniment.index import generations
+    from muniment.indexing import problem_of
 
     root = archive.root / "index"
     engine = generations.open_current(root)
     if engine is not None:
         state = engine.state()
-        if not state.current:
+        if problem := problem_of(archive, state):
             engine.close()
-            raise IndexBehind("the index was built by another version of muniment: run `muniment reindex`")
+            raise IndexBehind(f"the index {problem}")
         if state.log_size >= archive.progress.size:
             return engine
         engine.close()
@@ -175,13 +178,15 @@ def reindex(archive: Archive, engine: str | None, progress: Callable[[int], None
     """
     from muniment.durable import Lock
     from muniment.index import generations
-    from muniment.indexing import Indexer
+    from muniment.indexing import Indexer, problem_of
 
     root = archive.root / "index"
     lock = Lock(archive.root / "lock")
     try:
         root.mkdir(exist_ok=True)
-        name, opened = generations.begin_build(root, engine or generations.engine_in_use(root))
+        name, opened = generations.begin_build(
+            root, engine or generations.engine_in_use(root), lambda state: problem_of(archive, state) is None
+        )
         indexer = Indexer(archive, opened)
         try:
             indexer.take_new(progress)
@@ -206,6 +211,7 @@ def rebuild(root: Path) -> Archive:
 def index_state(archive: Archive) -> dict[str, str | int | None]:
     """What is to be said of the index: engine, how many articles it holds and of how many, and what is wrong."""
     from muniment.index import generations
+    from muniment.indexing import problem_of
 
     root = archive.root / "index"
     state: dict[str, str | int | None] = {
@@ -223,5 +229,4 @@ def index_state(archive: Archive) -> dict[str, str | int | None]:
         return {**state, "problem": None if not archive.progress.articles else "missing: run `muniment reindex`"}
     with engine:
         found = engine.state()
-        problem = None if found.current else "built by another version: run `muniment reindex`"
-        return {**state, "indexed": engine.count(), "log_size": found.log_size, "problem": problem}
+        return {**state, "indexed": engine.count(), "log_size": found.log_size, "problem": problem_of(archive, found)}

@@ -209,15 +209,24 @@ class Archive:
         return found
 
     def raw_records(self, number: int) -> list[bytes]:
-        """The uncompressed WARC records of a leaf, whole. Raises IntegrityError where one is damaged."""
-        return [self._raw_record(number, placement) for placement in self.catalog.placements(number)]
+        """The uncompressed WARC records of a leaf, whole. Raises IntegrityError where one is not what was logged."""
+        digests = self.leaf(number).records
+        placements = self.catalog.placements(number)
+        if len(digests) != len(placements):
+            raise IntegrityError(f"the catalog does not know the records of #{number}: run `muniment rebuild`")
+        return [self._raw_record(number, *pair) for pair in zip(placements, digests, strict=True)]
 
-    def _raw_record(self, number: int, placement: Placement) -> bytes:
+    def _raw_record(self, number: int, placement: Placement, digest: str) -> bytes:
+        import hashlib
+
         from muniment.archive.segments import inflate, read_at
 
         try:
             with (self.root / placement.segment).open("rb") as file:
-                return inflate(read_at(file, placement.offset, placement.length), placement.size)
+                record = inflate(read_at(file, placement.offset, placement.length), placement.size)
+            if hashlib.sha256(record).hexdigest() != digest:
+                raise ValueError("the record does not have the digest that its leaf states")
+            return record
         except (OSError, ValueError) as e:
             raise IntegrityError(
                 f"{placement.segment} is damaged at byte {placement.offset} (#{number}): {e}; run `muniment verify`"
@@ -253,7 +262,7 @@ class Archive:
         from muniment.formats.warc import parse_record
 
         number = snapshot.derivation
-        raw = self._raw_record(number, self.catalog.placements(number)[0])
+        raw = self._raw_record(number, self.catalog.placements(number)[0], self.leaf(number).records[0])
         try:
             return parse_record(raw).block.decode("utf-8", "replace")
         except ValueError as e:

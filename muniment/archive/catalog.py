@@ -268,10 +268,10 @@ class Catalog:
         found = self._db.execute("select number, id, at, uri, payload from leaf where number = ?", (number,))
         return Held(*found.fetchone())
 
-    def identity(self, number: int) -> str:
+    def id_of(self, number: int) -> str | None:
         """The UUID of a leaf, which its first record's WARC-Record-ID holds too."""
-        (identity,) = self._db.execute("select id from leaf where number = ?", (number,)).fetchone()
-        return str(identity)
+        row = self._db.execute("select id from leaf where number = ?", (number,)).fetchone()
+        return None if row is None else row[0]
 
     def history(self, key: str) -> list[tuple[Snapshot | None, Leaf, int]]:
         """All that happened under an identity, oldest first: (snapshot or None, leaf without records, number)."""

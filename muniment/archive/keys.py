@@ -83,4 +83,8 @@ def load_signer(vkey: str) -> Signer:
     signer = Signer(parse_vkey(vkey).name, key)
     if signer.vkey != vkey:
         raise UsageError(f"{path} holds another archive's key: put the key of {vkey} there")
+    if path.stat().st_mode & 0o077:
+        import logging
+
+        logging.getLogger(__name__).warning("others may read the private key %s: chmod 600 it", path)
     return signer

@@ -136,7 +136,7 @@ class Writer:
     ) -> int:
         """Append what cleaning made of the capture with the number `of`; returns the derivation's number."""
         self._derived.add(of)
-        identity = self._ids.get(of) or self.catalog.identity(of)
+        identity = self._ids.get(of) or self.catalog.id_of(of) or ""
         at = format_date(self._clock())
         return self._append("derived", records.derivation_group(article, of, uri, at, source, tags, identity, _new_id))
 

@@ -80,13 +80,15 @@ class State(Value):
     """With what the index was built, and how much of the log its last commit accounts for.
 
     `engine` and `analysis` name the engine, its schema and the analyzer, with the versions of their libraries. Where
-    one of them is not the present one, `current` is False: build the index anew.
+    one of them is not the present one, `current` is False: build the index anew. `log` is what the caller gave with the
+    commit, to know the log again.
     """
 
     engine: str
     analysis: str
     log_size: int
     current: bool
+    log: str = ""
 
 
 class Engine(Protocol):
@@ -98,8 +100,11 @@ class Engine(Protocol):
     def delete(self, numbers: Iterable[int]) -> None:
         """Takes documents out; numbers that are not there are ignored. Raises Locked."""
 
-    def commit(self, log_size: int) -> None:
-        """Makes everything since the last commit durable and visible, with how far in the log it is. Raises Locked."""
+    def commit(self, log_size: int, log: str = "") -> None:
+        """Makes everything since the last commit durable and visible, with how far in which log it is. Raises Locked.
+
+        `log` is one line that tells this log from others.
+        """
 
     def refresh(self) -> None:
         """Sees the newest commit from now on, another process's too."""
@@ -155,16 +160,16 @@ def open_engine(name: str, path: Path, *, create: bool = False) -> Engine:
 def read_state(path: Path, name: str) -> State:
     """What the index in the folder `path` says of itself; `name` is the present engine's."""
     try:
-        size, built_by, analysed_by = (path / "state").read_text(encoding="utf-8").splitlines()
+        size, built_by, analysed_by, log = (path / "state").read_text(encoding="utf-8").split("\n")[:4]
         current = (built_by, analysed_by) == (name, analysis.VERSION)
-        return State(built_by, analysed_by, int(size), current)
+        return State(built_by, analysed_by, int(size), current, log)
     except (OSError, ValueError):
         return State("", "", 0, current=False)
 
 
-def write_state(path: Path, name: str, log_size: int) -> None:
+def write_state(path: Path, name: str, log_size: int, log: str = "") -> None:
     """Says how much of the log the index in the folder `path` accounts for. Raises StorageError."""
-    durable.replace(path / "state", f"{log_size}\n{name}\n{analysis.VERSION}\n".encode())
+    durable.replace(path / "state", f"{log_size}\n{name}\n{analysis.VERSION}\n{log}\n".encode())
 
 
 def check_facets(names: Sequence[str]) -> None:

@@ -7,9 +7,10 @@ old index or the new one and nothing between. A build that was killed is found a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from muniment.index.engine import Engine, open_engine
+from muniment.index.engine import Engine, State, open_engine
 
 DEFAULT_ENGINE = "tantivy"
 _NAME = re.compile(r"([a-z]+)-(\d{1,9})\Z")
@@ -43,7 +44,7 @@ def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
     return opened
 
 
-def begin_build(root: Path, engine: str) -> tuple[str, Engine]:
+def begin_build(root: Path, engine: str, is_of_use: Callable[[State], bool]) -> tuple[str, Engine]:
     """The name and the engine of an index to build: the one that a killed build left, where it is still of use."""
     from muniment.errors import IndexBehind
 
@@ -52,7 +53,7 @@ def begin_build(root: Path, engine: str) -> tuple[str, Engine]:
     name = f"{engine}-{generation}"
     try:
         opened = open_engine(engine, root / name, create=True)
-        if opened.state().current:
+        if is_of_use(opened.state()):
             return name, opened
         opened.close()
     except IndexBehind:

@@ -75,7 +75,7 @@ _SUPERSETS = {
 }
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\f\r\x1b")) + b"\x7f"
 _HTML = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+"  # atomic: comments are not tried in every grouping
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script|style|div|table|article|section|main|h1|p|a)\b",
     re.I | re.S,
 )

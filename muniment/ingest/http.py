@@ -220,9 +220,9 @@ def retry_after(response: StoredResponse, now: datetime) -> float:
         return float(value[:10])
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
         return 0.0
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
 
 
 def _codings(values: list[str]) -> str | None:

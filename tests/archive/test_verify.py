@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
 import os
+import random
 import shutil
+import sqlite3
+import struct
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +19,14 @@ import pytest
 from muniment.archive.archive import Archive, rebuild
 from muniment.archive.commit import format_frame, scan_frames
 from muniment.archive.config import read_config
+from muniment.archive.keys import load_signer
+from muniment.archive.segments import SegmentWriter
 from muniment.archive.verify import Finding, Request, Verification
 from muniment.errors import IntegrityError
-from tests.conftest import download, fill
+from muniment.formats.leaf import Leaf, format_leaf
+from muniment.formats.tile import format_entry
+from muniment.formats.warc import build_record
+from tests.conftest import download, fill, upload
 
 
 def verify(root: Path, **options) -> list[Finding]:
@@ -197,6 +208,111 @@ def test_an_older_log_and_checkpoint_under_a_newer_catalog_are_a_rollback(small:
     rebuild(root)
     with Archive(root) as archive:
         assert archive.size == before.checkpoint.size
+
+
+def test_what_a_forger_without_the_key_puts_into_catalog_and_files_is_not_signed_for(
+    small: Path, tmp_path: Path
+) -> None:
+    """The whole tail of the log forged, and the catalog made to say that it was committed."""
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    segment = root / "warc/2026/00000.warc.gz"
+    with Archive(root) as archive:
+        size = archive.size
+    record = build_record("resource", str(uuid.uuid4()), "2019-01-01T00:00:00Z", b"forged", "text/plain", [])
+    forged = SegmentWriter(root, "warc/2026/00000.warc.gz")
+    placement = forged.append(record)
+    forged.file.close()
+    leaf = format_leaf(Leaf("capture", str(uuid.uuid4()), "2019-01-01T00:00:00Z", (record.digest,), uri="file:///x"))
+    with (root / "log/entries").open("ab") as file:
+        file.write(format_entry(leaf))
+    with sqlite3.connect(root / "catalog.sqlite") as db:
+        db.execute("update progress set size = size + 1, entries = entries + ?, root = ?", (2 + len(leaf), bytes(32)))
+        db.execute("update segment set length = ? where path = ?", (segment.stat().st_size, placement.segment))
+    db.close()
+    with Archive(root) as archive, pytest.raises(IntegrityError, match=r"catalog.sqlite does not fit"):
+        archive.writer()
+    assert {"catalog-damaged", "uncommitted"} <= {finding.finding for finding in verify(root)}
+    rebuild(root)
+    with Archive(root) as archive, archive.writer():
+        assert archive.progress.size == size
+    assert verify(root) == []
+    assert b"forged" not in gzip.decompress(segment.read_bytes())
+
+
+@pytest.mark.parametrize("place", ["between", "behind"])
+def test_a_record_that_no_leaf_names_is_found_wherever_it_stands(new_archive, place: str) -> None:
+    """The committed lengths do not change: the room comes from members that are compressed better."""
+    root = new_archive("roomy")
+    words = random.Random(1).choices(["harbour", "minutes", "council", "stone", "wall"], k=20_000)
+    with Archive(root) as archive, archive.writer() as writer:
+        for i in range(3):
+            writer.add_capture(upload(f"{i}.txt", " ".join(words[i:]).encode()))
+        writer.commit()
+    path = root / "warc/2026/00000.warc.gz"
+    with Archive(root) as archive:
+        lengths = [(p.offset, p.length) for _, _, p in archive.catalog.all_placements() if p.segment.startswith("warc")]
+    data = path.read_bytes()
+    members = [gzip.compress(gzip.decompress(data[at : at + length]), 9) for at, length in lengths]
+    record = build_record("resource", str(uuid.uuid4()), "2019-01-01T00:00:00Z", b"", "text/plain", [])
+    extra = gzip.compress(b"".join(record.chunks()), 9)
+    room = len(data) - sum(map(len, members)) - len(extra)
+    assert room > 0, "the sample's members have to leave some room"
+    first = members[0]  # a gzip comment fills what is left
+    members[0] = first[:3] + b"\x10" + first[4:10] + b" " * (room - 1) + b"\0" + first[10:]
+    members.insert(3 if place == "between" else len(members), extra)
+    path.write_bytes(b"".join(members))
+    assert len(data) == path.stat().st_size
+    for old in root.glob("catalog.sqlite*"):
+        old.unlink()
+    found = verify(root)
+    assert ("uncovered", "warc/2026/00000.warc.gz") in {(f.finding, f.file) for f in found}
+    with pytest.raises(IntegrityError, match=r"warc/2026/00000\.warc\.gz is damaged"):
+        Archive(root)
+
+
+def test_tiles_made_for_more_leaves_than_the_log_holds_tell_of_lost_commits(small: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    cut_last_commit(root)
+    for path in [*root.glob("catalog.sqlite*"), root / "log/checkpoint"]:
+        path.unlink()
+    with pytest.raises(IntegrityError, match=r"it holds 7 leaves, and log/tile was made for 8"):
+        Archive(root)
+    assert ("cut", "log/commits") in {(f.finding, f.file) for f in verify(root)}
+
+
+@pytest.mark.parametrize("size", [10**15, 10**30])
+@pytest.mark.parametrize("entries", ["0", "99999999999", "9" * 25, "+5"])
+def test_a_commit_of_impossible_numbers_is_damage_and_takes_no_time(
+    small: Path, tmp_path: Path, size: int, entries: str
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    config = read_config(root)
+    note = load_signer(config.vkeys[0]).sign_checkpoint(size, bytes(32))
+    payload = f"muniment-commit/1\nentries {entries}\n\n{note}".encode()
+    frame = struct.pack(">I", len(payload)) + payload + hashlib.sha256(payload).digest()
+    with (root / "log/commits").open("ab") as file:
+        file.write(frame)
+    assert verify(root)
+    for path in root.glob("catalog.sqlite*"):
+        path.unlink()
+    if entries.isdigit() and len(entries) < 20:
+        with pytest.raises(IntegrityError, match=r"cannot hold|shorter"):
+            Archive(root)
+
+
+def test_a_catalog_of_odd_values_ends_no_verify(small: Path, tmp_path: Path) -> None:
+    changes = ("offset = 'x'", "segment = 99", "size = null", "length = 1 << 60", "member = 'x'", "offset = -1")
+    for i, change in enumerate(changes):
+        root = tmp_path / f"copy{i}"
+        shutil.copytree(small, root)
+        with sqlite3.connect(root / "catalog.sqlite") as db:
+            db.execute(f"update record set {change} where leaf = 3")
+        db.close()
+        for fast in (False, True):
+            assert verify(root, fast=fast), (change, fast)
 
 
 def test_a_damaged_catalog_hides_no_damaged_record(small: Path, tmp_path: Path) -> None:

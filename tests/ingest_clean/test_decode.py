@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import time
 import zlib
 
 import pytest
@@ -44,6 +45,14 @@ def test_bytes_that_hold_no_text_are_named(payload: bytes, expected: str) -> Non
 def test_json_and_feeds_are_text_but_no_articles() -> None:
     assert problem(b'{"a": 1}', "application/json") == "unsupported: application/json"
     assert problem(b'<?xml version="1.0"?><rss><channel/></rss>', "application/rss+xml").startswith("unsupported")
+
+
+def test_a_page_that_begins_with_many_comments_is_read_at_once() -> None:
+    page = (b"<!-- a comment of the system that made the page -->\n" * 21 + article_html().encode())[:4000]
+    begun = time.monotonic()
+    assert read(page, "application/octet-stream", None, None, None).kind == "html"
+    assert read(b"<!-- c -->" * 21 + b"<header>", "text/plain", None, None, None).kind == "text"
+    assert time.monotonic() - begun < 1  # the number of ways to group 21 comments is 2 million
 
 
 def test_a_gzip_bomb_is_refused_before_it_fills_memory() -> None:

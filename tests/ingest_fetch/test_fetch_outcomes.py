@@ -167,6 +167,9 @@ def test_retry_after_may_be_a_date() -> None:
         (b"Sun, 22 Nov 2026 09:00:20 GMT", 20.0),
         (b"Sun, 22 Nov 2026 08:00:00 GMT", 0.0),
         (b"Sun, 99", 0.0),
+        (b"Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
+        (b"Mon, 99999999999999999999 Jan 2026 00:00:00 GMT", 0.0),
+        (b"Mon, 01 Jan 2026 00:00:00 +9999999999999999", 0.0),
     ):
         assert retry_after(parse_response(response(b"", b"Retry-After: " + value)), now) == seconds
 

@@ -119,7 +119,7 @@ class TantivyEngine:
         for number in numbers:
             writer.delete_documents_by_term("number", number)
 
-    def commit(self, log_size: int) -> None:
+    def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
         try:
             writer.commit()
@@ -128,7 +128,7 @@ class TantivyEngine:
             raise StorageError(f"the index at {self._path} could not be written: {e}") from e
         finally:
             self._writer = None
-        write_state(self._path, NAME, log_size)
+        write_state(self._path, NAME, log_size, log)
         self.refresh()
 
     def _open_writer(self) -> tantivy.IndexWriter:

@@ -103,7 +103,7 @@ class WhooshEngine:
         self._open_writer()
         self._pending.update((number, None) for number in numbers)
 
-    def commit(self, log_size: int) -> None:
+    def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
         for number, document in self._pending.items():
             writer.delete_by_term("number", number)
@@ -116,7 +116,7 @@ class WhooshEngine:
         finally:
             self._writer = None
             self._pending.clear()
-        write_state(self._path, NAME, log_size)
+        write_state(self._path, NAME, log_size, log)
         self.refresh()
 
     def _open_writer(self) -> Any:

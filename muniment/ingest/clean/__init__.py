@@ -23,7 +23,7 @@ from dataclasses import replace
 from muniment.ingest.clean.fingerprint import fingerprint
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.decode import NoText, Page, read
-from muniment.model import Article, Declared, Dropped, Published
+from muniment.model import Article, Declared, Dropped, Precision, Published
 
 __all__ = ["CleanJob", "clean", "failed"]
 
@@ -64,18 +64,12 @@ def _declare(found: Findings, job: CleanJob) -> Findings:
         changes["title"] = declared.title
     if declared.authors:
         changes["authors"] = declared.authors
-    if declared.published and (published := _declared_date(declared.published, job)):
-        changes["published"] = published
+    if declared.published:
+        date = declared.published  # checked where it was declared: 2021, 2021-05 or 2021-05-30
+        precision: Precision = "year" if len(date) == 4 else "month" if len(date) == 7 else "day"
+        changes["published"] = Published(date, precision, "declared")
     origins.update(dict.fromkeys(changes, "declared"))
     return replace(found, origins=origins, **changes)  # type: ignore[arg-type]
-
-
-def _declared_date(value: str, job: CleanJob) -> Published | None:
-    from datetime import date
-
-    from muniment.ingest.clean.dates import parse
-
-    return parse(value, "declared", language=job.declared.language, latest=date.max)
 
 
 def _article(found: Findings, page: Page, declared: Declared) -> Article:
