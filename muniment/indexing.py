@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from muniment.archive.archive import Archive
-from muniment.errors import IndexBehind
+from muniment.errors import IndexBehind, IntegrityError
 
 if TYPE_CHECKING:
     from muniment.index.engine import Document, Engine, State
@@ -42,11 +42,13 @@ class Indexer:
         size = 0
         start, end = self._reached, self._archive.progress.size
         for derivation, number, newest, alone, superseded in self._archive.catalog.derivations(start, end):
-            group.append(_document(self._archive, number, newest=newest, alone=alone))
-            size += len(group[-1].text)
+            found = [self._document(number, newest=newest, alone=alone)]
             if superseded is not None:
-                group.append(_document(self._archive, superseded, newest=False, alone=False))
-                size += len(group[-1].text)
+                found.append(self._document(superseded, newest=False, alone=False))
+            for document in found:
+                if document is not None:
+                    group.append(document)
+                    size += len(document.text)
             if len(group) >= GROUP or size >= GROUP_SIZE:
                 self._take(group, size, derivation + 1)
                 group, size = [], 0
@@ -61,6 +63,16 @@ class Indexer:
         many = self._reached - self._committed >= COMMIT_EVERY or self._uncommitted >= COMMIT_SIZE
         if many or time.monotonic() - self._since >= COMMIT_SECONDS:
             self.commit()
+
+    def _document(self, number: int, *, newest: bool, alone: bool) -> Document | None:
+        """The document of a snapshot; None where its text is damaged: the others are to be found all the same."""
+        try:
+            return _document(self._archive, number, newest=newest, alone=alone)
+        except IntegrityError as e:
+            import logging  # 9 ms that a search has no use for
+
+            logging.getLogger(__name__).warning("#%d is not in the index: %s", number, e)
+            return None
 
     def commit(self) -> None:
         """Make durable and visible what was taken in. Raises Locked, StorageError."""

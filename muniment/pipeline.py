@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from muniment.archive.archive import Archive
-from muniment.errors import IndexBehind, Locked, StorageError
+from muniment.errors import IndexBehind, IntegrityError, Locked, StorageError
 
 if TYPE_CHECKING:
     from muniment.adding import Added, AddOptions
@@ -84,12 +84,14 @@ class Search(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One hit: the snapshot, its score, the passage that matches, and how many versions its article has."""
+    """One hit: the snapshot, its score, the passage that matches, how many versions its article has; `damage` says why
+    there is no passage where the text is not what was logged."""
 
     snapshot: Snapshot
     score: float
     snippet: Snippet | None
     versions: int
+    damage: str | None = None
 
 
 class Results(NamedTuple):
@@ -126,15 +128,14 @@ def find(archive: Archive, search: Search) -> Results:
     if lacking := [hit.number for hit in hits.hits if hit.number not in held]:
         raise IndexBehind(f"the index names #{lacking[0]}, which the log does not hold: run `muniment reindex`")
     versions = archive.catalog.version_counts([snapshot.key for snapshot in held.values()])
-    found = [
-        Found(
-            snapshot := held[hit.number],
-            hit.score,
-            _snippet(archive, snapshot, tree) if search.snippets else None,
-            versions.get(snapshot.key, 1),
-        )
-        for hit in hits.hits
-    ]
+    found = []
+    for hit in hits.hits:
+        snapshot, passage, damage = held[hit.number], None, None
+        try:
+            passage = _snippet(archive, snapshot, tree) if search.snippets else None
+        except IntegrityError as e:
+            damage = str(e)
+        found.append(Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage))
     took = time.perf_counter() - begun
     return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
+import random
 import shutil
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -13,7 +17,7 @@ import pytest
 from muniment import indexing, pipeline
 from muniment.archive.archive import Archive
 from muniment.durable import Lock
-from muniment.errors import IndexBehind
+from muniment.errors import IndexBehind, IntegrityError
 from muniment.index import generations
 from muniment.index.engine import open_engine
 from muniment.model import Article
@@ -163,3 +167,59 @@ def test_reindex_leaves_the_archive_to_its_writer(root: Path) -> None:
     with Archive(root) as archive, pytest.raises(Exception, match="another muniment"):
         pipeline.reindex(archive, None, lambda reached: None)
     lock.release()
+
+
+def test_an_index_of_another_log_answers_nothing(new_archive) -> None:
+    one, other = new_archive("one"), new_archive("other")
+    fill(one, 25)
+    fill(other, 12)
+    search(one, "article")
+    search(other, "article")
+    shutil.rmtree(other / "index")
+    shutil.copytree(one / "index", other / "index")
+    for _ in range(2):
+        with pytest.raises(IndexBehind, match="another log"):
+            search(other, "article")
+        with Archive(other) as archive:
+            assert "another log" in str(pipeline.index_state(archive)["problem"])
+        fill(other, 40)  # once the log is longer than the index says
+    with Archive(other) as archive:
+        pipeline.reindex(archive, None, lambda reached: None)
+    assert search(other, "article").total == 40
+
+
+def test_a_text_that_was_changed_and_compressed_anew_is_not_shown_and_not_indexed(root: Path) -> None:
+    words = " ".join(random.Random(1).choices(("the", "dam", "was", "held", "by", "stone"), k=3000))
+    number = add_version(root, b"one", f"The dam was unsafe. {words}")
+    assert search(root, "unsafe").total == 1
+    with Archive(root) as archive:
+        snapshot = archive.snapshot(number)
+        assert snapshot.derivation is not None
+        place = archive.catalog.placements(snapshot.derivation)[0]
+    path = root / place.segment
+    data = path.read_bytes()
+    record = gzip.decompress(data[place.offset : place.offset + place.length]).replace(b"unsafe", b"secure")
+    forged = gzip.compress(record, 9)
+    room = place.length - len(forged)  # a gzip comment keeps the file's length
+    if room:
+        forged = forged[:3] + b"\x10" + forged[4:10] + b" " * (room - 1) + b"\0" + forged[10:]
+    assert len(forged) == place.length
+    path.write_bytes(data[: place.offset] + forged + data[place.offset + place.length :])
+    with sqlite3.connect(root / "catalog.sqlite") as db:  # the forger knows the catalog too
+        lengths = (len(forged), hashlib.sha256(forged).digest(), snapshot.derivation)
+        db.execute("update record set length = ?, member = ? where leaf = ? and part = 0", lengths)
+    db.close()
+    with Archive(root) as archive:
+        for read in (archive.text, archive.article):
+            with pytest.raises(IntegrityError, match="does not have the digest that its leaf states"):
+                read(snapshot)
+    other = add_version(root, b"two", "The dam held.")
+    hits = {hit.snapshot.number: hit for hit in search(root, "dam", versions=True).hits}
+    assert hits.keys() == {number, other}
+    assert hits[number].snippet is None and "digest" in (hits[number].damage or "")
+    assert hits[other].damage is None
+    with Archive(root) as archive:
+        pipeline.reindex(archive, None, lambda reached: None)
+    results = search(root, "dam", versions=True)
+    assert [hit.snapshot.number for hit in results.hits] == [other]
+    assert (results.indexed, results.articles) == (1, 2)
