@@ -18,11 +18,9 @@ import argparse
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from bench import adding, memory, process, verifying
 
-HERE = Path(__file__).resolve().parent
 NAMES = ("add", "memory", "verify", "search", "query", "cleaning")
 
 
@@ -45,9 +43,9 @@ def main() -> None:
     if "search" in wanted:
         process.run(options.articles)
     if "query" in wanted:
-        subprocess.run([sys.executable, HERE / "query.py", str(options.articles)], check=True)
+        subprocess.run([sys.executable, "-m", "bench.query", str(options.articles)], check=True)
     if "cleaning" in wanted:
-        subprocess.run([sys.executable, HERE / "cleaning.py"], check=True)
+        subprocess.run([sys.executable, "-m", "bench.cleaning"], check=True)
 
 
 main()

@@ -1,6 +1,6 @@
 """Quality and speed of cleaning on gold corpora, beside trafilatura and htmldate alone on the same pages.
 
-    MUNIMENT_DATA=FOLDER python bench/cleaning.py [--speed]
+    MUNIMENT_DATA=FOLDER python -m bench.cleaning [--speed]
 
 FOLDER holds scrapinghub-aeb, htmldate, wcxb and messy-cases, or archives of these names' groups unpacked; what is not
 there is named and skipped. None of it belongs to the project. F1 is over words, and over runs of four words.
