@@ -17,9 +17,10 @@ the same word:
   anywhere inside a longer run, and a single character as the start of a pair.
 * **Long words** are cut at 64 characters, in the index and in queries alike.
 
-Stemming works on folded words, so that café and cafe have one stem. A stem carries its language (`run/en`): it can only
-meet a query word's stem in that same language. A text in a language without a stemmer, or unknown, has its folded words
-in place of stems.
+Stemming works on folded words, so that café and cafe have one stem. What Snowball's stemmers then miss in Arabic and
+Persian is taken off before: articles with what is written before them, and regular plurals. A stem carries its language
+(`run/en`): it can only meet a query word's stem in that same language. A text in a language without a stemmer, or
+unknown, has its folded words in place of stems.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from functools import lru_cache
 
 import Stemmer
 
-VERSION = f"1 stemmer {Stemmer.version()} unicode {unicodedata.unidata_version}"
+VERSION = f"2 stemmer {Stemmer.version()} unicode {unicodedata.unidata_version}"
 MAX_WORD = 64
 MAX_STEMS = 200_000  # words of a language whose stems are kept, some 30 MB
 Span = tuple[str, int, int]
@@ -69,7 +70,21 @@ _TOKEN = re.compile(
 _NON_JOINER = re.compile("(?<=[\u0600-\u06ff])\u200c+")
 _BEFORE = frozenset({"مي", "نمي"})
 _AFTER = frozenset({"ها", "هاي", "هايي", "هايم", "هايت", "هايش", "هايمان", "هايتان", "هايشان", "تر", "ترين", "ترها"})
-_ARABIC = re.compile("[\u0620-\u064a]")
+_ARABIC = re.compile("[\u0620-\u064a\u0671-\u06d3]")  # Persian's own letters too: پ چ ژ گ
+# Endings and beginnings that are taken off before stemming, of folded words. Strings, since an archive in English never
+# needs them compiled. Arabic: the article with a conjunction or preposition before it, but not of words that only look
+# so (father, God, adult, balloon, worn); the plurals -at and, of words in -i, -un and -in.
+_ARTICLE = r"(?!والد(?:ي|ين|يه|يها|ت?ه|ت?ها|ت?هم|ت?ي)?$|بالغ|بالون|بالي|الله$)[وف]?(?:[بك]?(?:ال)+|لل)(?=..)"
+_ARABIC_PLURALS = ((r"(?<=...)ات$", "ه"), (r"(?<=...ي)(?:ين|ون)$", ""))
+# Persian: -ha with its possessives (tanha is "alone"); -dagan, -tagan of words in -de, -te; -yan of words in -i; -an of
+# people, where the word tells it (zan) or its last part (kargar): for -an is a part of many other words (ostan, payan).
+_PERSIAN_PLURALS = (
+    (r"(?<=..)(?<!^تن)ها(?:ي(?:ي|م|ت|ش|مان|تان|شان)?|م|ت|ش)?$", ""),
+    (r"(?<=.[دت])گان$", "ه"),
+    (r"(?<=...[^او]ي)ان$", ""),
+    (r"(..(?:گر|گار|كار|دار|مند|وند|ور|ورز|بان|موز|نويس|شناس|نشين|پژوه|ساز|يار))ان$", r"\1"),
+    (r"^(زن|مرد|كودك|پدر|مادر|برادر|خواهر|پسر|دختر|همسر|فرزند|جوان|استاد|پزشك|مهندس|وزير|سرباز|شاعر)ان$", r"\1"),
+)
 
 
 class _Folding(dict[int, str]):
@@ -189,12 +204,29 @@ class _Stems(dict[str, str]):
 
     def __init__(self, tag: str):
         self._stem = Stemmer.Stemmer(ALGORITHMS[tag], 0).stemWord
+        self._prepare = {"ar": _without_article, "fa": _singular}.get(tag)
         self._suffix = "/" + tag
 
     def __missing__(self, word: str) -> str:
-        stem: str = self._stem(word) + self._suffix
+        prepared = word if self._prepare is None or word.isascii() else self._prepare(word)
+        stem: str = self._stem(prepared) + self._suffix
         self[word] = stem
         return stem
+
+
+def _without_article(word: str) -> str:
+    """An Arabic word as Snowball's stemmer wants it, which it takes for another word where it sees an article."""
+    word = re.sub("^" + _ARTICLE, "", word)
+    for ending, singular in _ARABIC_PLURALS:
+        word = re.sub(ending, singular, word)
+    return word
+
+
+def _singular(word: str) -> str:
+    """A Persian word without the endings of a regular plural that Snowball's stemmer leaves on."""
+    for ending, singular in _PERSIAN_PLURALS:
+        word = re.sub(ending, singular, word)
+    return word
 
 
 class _Stemmers(threading.local):

@@ -35,7 +35,7 @@ TITLE_BOOST = 2.0
 
 
 class Term(Value):
-    """One word or value. In a field of words also its other inflected forms."""
+    """One word or value. In a field of words also its regular inflected forms."""
 
     field: str
     word: str

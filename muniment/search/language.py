@@ -1,6 +1,6 @@
 """Query text to the typed tree of index/query.py. No I/O. The language:
 
-    massacre iran              both words, in any inflected form, in the title or the text
+    massacre iran              both words, in regular inflected forms too, in the title or the text
     "mass grave" "a b"~3       the words side by side as written; each at most 3 places after the one before
     a OR b, NOT a, -a, (…)     AND binds tighter than OR; words side by side bind loosest: `a OR b c` is (a OR b) AND c
     col*r wom?n                any run of characters, any one; `?` at the end of a word may also stand for nothing

@@ -133,6 +133,9 @@ def _cores(leaf: query.Leaf, language: str | None) -> list[tuple[str, bool]]:
 def _core(word: str, language: str | None) -> tuple[str, bool]:
     """What a word and its inflected forms have in common: the stem, or the part of the word that is like it."""
     stem = analysis.fold(analysis.stems([word], language)[0].split("/")[0])
+    if analysis.language_tag(language) == "ar" and stem:  # an article may stand before it
+        return stem, False
+    stem = stem.removesuffix("ه")  # which a Persian plural does not have: nevisande, nevisandegan
     if stem in word:
         return stem, word.startswith(stem)
     shared = next((n for n, (a, b) in enumerate(zip(word, stem, strict=False)) if a != b), len(stem))
