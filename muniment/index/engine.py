@@ -3,8 +3,8 @@
 Two engines stand behind the one protocol (engines/tantivy.py and engines/whoosh.py), and one suite of tests runs
 against both. An engine is a cache: it holds no text, and everything in it can be built again from the archive.
 
-Writers and readers. One process writes at a time (else `Locked`). `add` and `delete` are seen by nobody until `commit`,
-which makes them durable, and then says in the file `state` how much of the log they account for. A writer killed at any
+Writers and readers. One process writes at a time (else `Locked`). What is added is seen by nobody until `commit`, which
+makes it durable, and then says in the file `state` how much of the log it accounts for. A writer killed at any
 moment leaves the last commit; killed between the two, an index that holds more than it says, which is harmless, because
 adding a document again replaces it. Readers never wait: each sees the commit of the moment when it opened or last
 called `refresh`.
@@ -97,9 +97,6 @@ class Engine(Protocol):
     def add(self, documents: Iterable[Document]) -> None:
         """Adds documents; one with the number of an earlier one replaces it. Raises Locked."""
 
-    def delete(self, numbers: Iterable[int]) -> None:
-        """Takes documents out; numbers that are not there are ignored. Raises Locked."""
-
     def commit(self, log_size: int, log: str = "") -> None:
         """Makes everything since the last commit durable and visible, with how far in which log it is. Raises Locked.
 
@@ -127,7 +124,8 @@ class Engine(Protocol):
     ) -> Hits:
         """The documents that match, by their sort: `newest` and `oldest` are by publication, undated ones last;
         `captured` is newest first; `relevance` is BM25 with a boost of the title, and `newest` where the tree looks for
-        no words. Equals are in order of number (for `relevance` in the engine's own order)."""
+        no words. Equals are in order of number (for `relevance` in the engine's own order). A page past
+        the last hit is empty, however far."""
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
         """(number, article_id) of every document that matches, in order of number."""

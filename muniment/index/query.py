@@ -180,7 +180,10 @@ def word_matcher(leaf: Prefix | Wildcard | Fuzzy | Range) -> Callable[[str], boo
         case Prefix(_, start):
             return lambda word: word.startswith(start)
         case Wildcard(_, pattern):
-            fits = re.compile(wildcard_regex(pattern), re.DOTALL).fullmatch
+            # What stands between two stars is looked for once, from the left: trying every place takes forever.
+            first, *rest = map(wildcard_regex, pattern.split("*"))
+            middle = "".join(f"(?>.*?{piece})" for piece in rest[:-1] if piece)
+            fits = re.compile(first + middle + "".join(f".*{piece}" for piece in rest[-1:]), re.DOTALL).fullmatch
             return lambda word: fits(word) is not None
         case Fuzzy(_, near, distance):
             return lambda word: edit_distance_within(near, word, distance)

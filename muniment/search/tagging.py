@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from whoosh.util.text import rcompile
@@ -47,6 +48,9 @@ def read(text: str, fields: Sequence[str]) -> Any:
     taggers, filters, parser = _parser(tuple(fields))
     tags = _tag(text, taggers, parser)
     _check(text, tags, fields)
+    for before, tag in pairwise(tags):  # the parts of a pattern, which become one: all begin where it begins
+        if isinstance(before, Wild | Word) and isinstance(tag, Wild | Word):
+            tag.startchar = before.startchar
     tree = AllOf(tags)
     kinds = {type(tag) for tag in tags}
     for group in filters:
@@ -79,7 +83,7 @@ def _parser(fields: tuple[str, ...]) -> tuple[list[Any], list[Any], Any]:
                 Require=None,
             ),
             plugins.FuzzyTermPlugin(r"(?<=\S)~(?P<maxdist>[0-9])?(/(?P<prefix>[1-9][0-9]*))?"),
-            plugins.WildcardPlugin("(?P<text>[*?])"),
+            plugins.WildcardPlugin("(?P<text>[*?]+)"),
             plugins.RangePlugin(),
             plugins.RangePlugin(rcompile(_SHORT_RANGE)),
         ],

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from muniment.index import analysis, query
 
 MAX_PHRASE_FORMS = 500
+MAX_WILDCARDS, MAX_COMPLEXITY = 8, 300  # tantivy's automata have 1,000 states, which 10 and 400 can exceed
 _SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
 _WILD = re.compile(r"[\w*?]+")
 
@@ -88,6 +89,7 @@ def pattern(typed: Typed) -> query.Query:
     folded = _SIGNS_AROUND.sub("", analysis.fold(typed.text).replace("\u200c", ""))
     if not folded.strip("*?"):
         raise Refusal("give at least one letter with * or ?", typed.place)
+    folded = _simple(folded, typed.place)
     if not _WILD.fullmatch(folded):
         raise Refusal("* and ? stand in one word without other signs: write the parts as words", typed.place)
     if any(analysis.is_spaceless(character) for character in folded):
@@ -99,6 +101,18 @@ def pattern(typed: Typed) -> query.Query:
         return query.Prefix(typed.field, stem)
     # A question mark may be nothing but the end of a question: "who killed jfk?"
     return query.Or((query.Term(typed.field, stem), query.Wildcard(typed.field, folded)))
+
+
+def _simple(pattern: str, place: int) -> str:
+    """The pattern, several `*` in a row as one. Raises Refusal where an engine could not take it."""
+    while "**" in pattern:
+        pattern = pattern.replace("**", "*")
+    wild = pattern.count("*") + pattern.count("?")
+    # Letters count by their bytes, as in tantivy's automata. A `*` at the end alone makes a prefix, of any length.
+    is_complex = wild * len(pattern.encode()) > MAX_COMPLEXITY and pattern.find("*") != len(pattern) - 1
+    if wild > MAX_WILDCARDS or is_complex:
+        raise Refusal(f"this pattern is too complex: use at most {MAX_WILDCARDS} * and ?, among fewer letters", place)
+    return pattern
 
 
 def _spaceless_pattern(typed: Typed, folded: str) -> query.Query:
@@ -148,7 +162,7 @@ def stored_value(field: str, text: str, place: int = 0) -> str:
 
 def value_pattern(field: str, text: str, place: int) -> query.Query:
     """The tree of a value with `*` or `?` in it; `*` alone is any that is known."""
-    folded = analysis.fold_value(text)
+    folded = _simple(analysis.fold_value(text), place)
     if folded == "*":
         return query.Not(query.Term(field, ""))
     if not folded.strip("*?"):

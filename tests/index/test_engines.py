@@ -11,10 +11,11 @@ import index_examples as examples
 import index_oracle as oracle
 import pytest
 
-from muniment.errors import IndexBehind, Locked, UsageError
+from muniment.errors import IndexBehind, Locked, QueryError, UsageError
 from muniment.index import analysis, engine
 from muniment.index.engine import Document, Engine, open_engine
-from muniment.index.query import And, AnyOf, Everything, Not, Or, Phrase, Prefix, Range, Term
+from muniment.index.query import And, AnyOf, Everything, Not, Or, Phrase, Prefix, Range, Term, Wildcard, word_matcher
+from muniment.search.language import parse
 
 ENGINES = ("tantivy", "whoosh")
 
@@ -150,15 +151,15 @@ def test_adding_a_number_again_replaces_its_document(index: Engine) -> None:
     assert index.count() == 2
 
 
-def test_deleting_takes_documents_out_and_ignores_absent_numbers(index: Engine) -> None:
-    index.add([plain(1), plain(2), plain(3)])
+@pytest.mark.parametrize("far", [3, 2**31, 2**63 - 1, 2**64, 10**30])
+def test_a_page_of_any_size_past_any_end_costs_nothing(index: Engine, far: int) -> None:
+    index.add([plain(1), plain(2)])
     index.commit(1)
-    index.delete([2, 99])
-    index.add([plain(4)])
-    index.delete([4])
-    index.commit(2)
-    assert numbers(index, Everything()) == [1, 3]
-    assert index.count() == 2
+    for sort in ("relevance", "newest"):
+        assert len(index.search(Term("text", "word"), limit=far, sort=sort).hits) == 2
+        for limit in (0, 1, far):
+            past = index.search(Term("text", "word"), limit=limit, offset=far, sort=sort)
+            assert (past.total, past.hits) == (2, ())
 
 
 def test_nothing_is_seen_before_the_commit_and_closing_gives_it_up(name: str, tmp_path: Path) -> None:
@@ -166,7 +167,6 @@ def test_nothing_is_seen_before_the_commit_and_closing_gives_it_up(name: str, tm
         index.add([plain(1)])
         index.commit(5)
         index.add([plain(2)])
-        index.delete([1])
         assert numbers(index, Everything()) == [1]
     with open_engine(name, tmp_path) as index:
         assert numbers(index, Everything()) == [1]
@@ -265,3 +265,18 @@ def test_a_whoosh_index_made_elsewhere_is_not_opened(tmp_path: Path) -> None:
         open_engine("whoosh", copy)
     (tmp_path / "made").rename(tmp_path / "moved")
     open_engine("whoosh", tmp_path / "moved").close()
+
+
+def test_a_pattern_that_no_automaton_holds_is_a_wrong_query(tmp_path: Path) -> None:
+    with open_engine("tantivy", tmp_path, create=True) as index, pytest.raises(QueryError, match="too complex"):
+        index.search(Wildcard("text", "*" + "?" * 400 + "a"))
+
+
+def test_patterns_as_complex_as_the_language_allows_find_the_same(index: Engine) -> None:
+    words = {"d" * 64: 1, "dx" * 30: 2, "東" * 12: 3, "मम" * 20: 4}
+    index.add(plain(number, word) for word, number in words.items())
+    index.commit(1)
+    for pattern in ("d*" * 8, "*" + "?" * 7 + "d" * 29, "म?" * 7 + "*", "म" + "??" * 3 + "*", "d*?x" * 4):
+        tree = parse(pattern)
+        fits = word_matcher(Wildcard("text", pattern))
+        assert numbers(index, tree) == sorted(number for word, number in words.items() if fits(analysis.words(word)[0]))

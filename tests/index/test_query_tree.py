@@ -78,5 +78,8 @@ def test_wildcards_take_every_other_sign_literally() -> None:
     assert fits("c++") and fits("c++11") and not fits("ccc")
     fits = word_matcher(Wildcard("text", "w?m*n"))
     assert fits("woman") and fits("wimmin") is True and not fits("wmn")
+    fits = word_matcher(Wildcard("text", "a*b?*c*a"))
+    assert fits("abbca") and fits("aaabxcaa") and fits("abxcca") and not fits("abca") and not fits("abxacb")
+    assert not word_matcher(Wildcard("text", "*a" * 30 + "b"))("a" * 64), "and it does not take forever to say so"
     assert word_matcher(Fuzzy("text", "cafe", 1))("cage")
     assert word_matcher(Range("text", "b", "d", False))("c") and not word_matcher(Range("text", "b", "d", False))("b")

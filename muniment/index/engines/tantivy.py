@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import tantivy
 from tantivy.tantivy import __version__
 
-from muniment.errors import IndexBehind, Locked, StorageError
+from muniment.errors import IndexBehind, Locked, QueryError, StorageError
 from muniment.index import analysis, query
 from muniment.index.engine import (
     FACET_DATES,
@@ -114,11 +114,6 @@ class TantivyEngine:
                 writer.delete_documents_by_term("number", document.number)
             writer.add_document(_as_tantivy(document))
 
-    def delete(self, numbers: Iterable[int]) -> None:
-        writer = self._open_writer()
-        for number in numbers:
-            writer.delete_documents_by_term("number", number)
-
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
         try:
@@ -176,6 +171,8 @@ class TantivyEngine:
         facet_limit: int = 10,
     ) -> Hits:
         check_facets(facets)
+        # tantivy makes room for as many hits as are asked for.
+        limit, offset = min(limit, self.count()), min(offset, self.count())
         compiled = self._compile(tree)
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
@@ -317,7 +314,7 @@ class TantivyEngine:
                 # By far the fastest of the ways to ask for a prefix: no mistakes, and any end.
                 return [tantivy.Query.fuzzy_term_query(SCHEMA, field, start, 0, prefix=True)]
             case query.Wildcard(_, pattern):
-                return [tantivy.Query.regex_query(SCHEMA, field, query.wildcard_regex(pattern))]
+                return [_wildcard(field, pattern)]
             case query.Fuzzy(_, word, distance):
                 return [tantivy.Query.fuzzy_term_query(SCHEMA, field, word, distance, transposition_cost_one=False)]
             case query.Range():
@@ -406,6 +403,13 @@ def _unscored(compiled: tantivy.Query) -> tantivy.Query:
 
 def _boosted(compiled: tantivy.Query) -> tantivy.Query:
     return tantivy.Query.boost_query(compiled, query.TITLE_BOOST)
+
+
+def _wildcard(field: str, pattern: str) -> tantivy.Query:
+    try:
+        return tantivy.Query.regex_query(SCHEMA, field, query.wildcard_regex(pattern))
+    except ValueError as e:  # the automaton has too many states: the query language refuses such a pattern before
+        raise QueryError("this pattern is too complex: use fewer letters, * and ?", pattern) from e
 
 
 def _phrases(field: str, words: Sequence[str], slop: int) -> list[tantivy.Query]:

@@ -73,7 +73,7 @@ class WhooshEngine:
 
     def __init__(self, path: Path):
         self._path = path
-        self._pending: dict[int, Document | None] = {}
+        self._pending: dict[int, Document] = {}
         self._writer: Any = None
         if not _is_ours(path):
             raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
@@ -99,16 +99,11 @@ class WhooshEngine:
         self._open_writer()
         self._pending.update((document.number, document) for document in documents)
 
-    def delete(self, numbers: Iterable[int]) -> None:
-        self._open_writer()
-        self._pending.update((number, None) for number in numbers)
-
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
         for number, document in self._pending.items():
             writer.delete_by_term("number", number)
-            if document is not None:
-                writer.add_document(**_as_whoosh(document))
+            writer.add_document(**_as_whoosh(document))
         try:
             writer.commit()
         except OSError as e:
@@ -159,6 +154,7 @@ class WhooshEngine:
         check_facets(facets)
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
+        limit, offset = min(limit, self.count()), min(offset, self.count())
         found = list(self._matches(tree, scored=sort == "relevance"))
         number = self._column("number")
         if sort == "relevance":
