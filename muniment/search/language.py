@@ -6,7 +6,7 @@
     col*r wom?n                any run of characters, any one; `?` at the end of a word may also stand for nothing
     tehran~ tehran~2           one or two letters wrong
     title: text: author:       words there; also `title:(a OR b)`, `title:"a b"`
-    source: language: tag:     whole values, in quotes where they hold a space; `source:*` any that is known
+    source: language: tag:     whole values, in quotes where they hold a space; `source:*` any that is known, `author:*`
     site:example.org           that host and the hosts below it
     published: captured:       2021, 2021-05, 2021-05-30, today, yesterday, "last week"; `published:*` dated at all
     [2019 TO 2020] {a TO b}    ranges with and without their ends; 2019..2021 is short for published:[2019 TO 2021]
@@ -60,6 +60,8 @@ def parse(text: str, *, today: date | None = None) -> query.Query:
 def _read(text: str, today: date) -> query.Query:
     if len(text) > MAX_LENGTH:
         raise Refusal(f"the query is longer than {MAX_LENGTH} characters: shorten it", MAX_LENGTH)
+    if any(sign in text for sign in ("||", "&&", "^", "..")):
+        _refuse_signs(text)
     if _NEEDS_PARSER.search(text):
         from muniment.search import tagging
 
@@ -69,6 +71,21 @@ def _read(text: str, today: date) -> query.Query:
     if found is None:
         raise Refusal("there is nothing to search for: give a word, or a field such as source:example.org", 0)
     return found
+
+
+def _refuse_signs(text: str) -> None:
+    """Raises Refusal for what other languages mean by signs, and ours would take for words or nothing."""
+    spared = r'"[^"]*"|\w+://\S+'  # phrases and addresses
+    spread = r"(?<![^\s(])(?P<start>\d[\d-]*)(?P<dots>\s*\.\.+\s*)(?P<end>\d[\d-]*)(?![^\s)])"
+    for found in re.finditer(rf'{spared}|(?P<sign>\|\||&&)|(?<=[\w")*?])\^(?P<boost>[\d.]+)|{spread}', text):
+        if found["sign"]:
+            remedy = "OR between the words" if found["sign"] == "||" else "AND, or nothing, between the words"
+            raise Refusal(f"{found['sign']} is not part of the language: write {remedy}", found.start())
+        if found["boost"]:
+            raise Refusal(f"boosts are not part of the language: leave {found[0]} away", found.start())
+        if found["dots"] and found["dots"] != "..":
+            whole = f"{found['start']}..{found['end']}"
+            raise Refusal(f"write {whole}, with two dots and no space, for what was published then", found.start())
 
 
 class _Conversion:

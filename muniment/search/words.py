@@ -61,7 +61,9 @@ def word(typed: Typed) -> query.Query | None:
         return _single(typed.field, found[0])
     as_phrase = query.Phrase(typed.field, tuple(found))
     if "\u200c" in typed.text:
-        return query.Or((as_phrase, query.Term(typed.field, "".join(found)[: analysis.MAX_WORD])))
+        # A Persian compound: its words in any form, before all side by side; and where it is written as one word.
+        apart = query.conjunction(_single(typed.field, part) for part in found)
+        return query.Or((as_phrase, apart, query.Term(typed.field, "".join(found)[: analysis.MAX_WORD])))
     return as_phrase
 
 
@@ -87,6 +89,8 @@ def phrase(typed: Typed, reach: int) -> query.Query | None:
 def pattern(typed: Typed) -> query.Query:
     """The tree of a word with `*` or `?` in it."""
     folded = _SIGNS_AROUND.sub("", analysis.fold(typed.text).replace("\u200c", ""))
+    if folded == "*" and typed.field != query.ANY_WORDS:
+        return _known(query.Prefix(typed.field, ""))
     if not folded.strip("*?"):
         raise Refusal("give at least one letter with * or ?", typed.place)
     folded = _simple(folded, typed.place)
@@ -101,6 +105,11 @@ def pattern(typed: Typed) -> query.Query:
         return query.Prefix(typed.field, stem)
     # A question mark may be nothing but the end of a question: "who killed jfk?"
     return query.Or((query.Term(typed.field, stem), query.Wildcard(typed.field, folded)))
+
+
+def _known(anything: query.Query) -> query.Query:
+    """What matches anything at all in a field: a condition and no words, so that it is neither scored nor marked."""
+    return query.Not(query.Not(anything))
 
 
 def _simple(pattern: str, place: int) -> str:

@@ -88,6 +88,7 @@ def leaf(rng: random.Random) -> Query:
         Phrase(field, several, rng.randrange(3)),
         Phrase(field, several[:1] * rng.randrange(1, 4), rng.randrange(2)),
         Prefix(field, piece),
+        Prefix(rng.choice(("title", "text", "author", "tag")), ""),
         Wildcard(field, pattern),
         Fuzzy(field, word, rng.choice((1, 2))),
         Range(field, *ends, *inclusive),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from muniment import indexing
 from muniment.errors import QueryError
 from muniment.index import query
 from muniment.index.engine import Document, Engine, open_engine
@@ -149,3 +150,28 @@ def test_a_date_does_not_match_where_they_do_not(index: Engine, condition: str) 
     index.add([document(1, "1", "word", published="2021-05")])
     index.commit(1)
     assert found(index, condition) == []
+
+
+def test_a_star_alone_is_whatever_is_known(index: Engine) -> None:
+    index.add([document(1, "1", "word", authors=("Ann",)), document(2, "2", "")])
+    index.commit(1)
+    for field in ("author", "text"):
+        assert found(index, f"{field}:*") == [1]
+        assert found(index, f"-{field}:*") == [2]
+    assert found(index, "title:*") == []
+
+
+def test_a_compound_with_a_non_joiner_is_found_in_other_forms(index: Engine) -> None:
+    texts = ["دانش‌آموزان", "دانش آموزان", "دانشآموز", "آموز و دانش", "دانش"]
+    index.add(document(n, str(n), text, language="fa") for n, text in enumerate(texts))
+    index.commit(1)
+    assert found(index, "دانش‌آموز") == [0, 1, 2, 3]
+    assert found(index, "دانش آموز") == [0, 1, 3]
+
+
+def test_a_host_is_found_with_and_without_what_stands_before_it(index: Engine) -> None:
+    hosts = indexing._hosts("https://www.example.org/a"), indexing._hosts("https://example.org/a")
+    index.add(document(n, str(n), "word", hosts=named) for n, named in enumerate(hosts))
+    index.commit(1)
+    assert found(index, "site:www.example.org") == [0]
+    assert found(index, "site:example.org") == [0, 1]

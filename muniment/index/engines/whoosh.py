@@ -255,6 +255,8 @@ class WhooshEngine:
                 return wq.Phrase(field, list(words), slop + 1, boost=boost)
             case query.AnyOf(_, values):
                 return _any([self._value(field, value) for value in values])
+            case query.Prefix(_, ""):
+                return wq.Every(field)
             case _:
                 matches = query.word_matcher(leaf)
                 return _any([wq.Term(field, word) for word in self._dictionary(field) if matches(word)])
