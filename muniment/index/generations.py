@@ -34,12 +34,16 @@ def open_current(root: Path) -> Engine | None:
 
 
 def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
-    """An empty index, put in use at once: for an archive that has none."""
+    """An empty index, put in use at once: for an archive that has none. Raises StorageError."""
     from muniment.durable import replace
+    from muniment.errors import StorageError
 
     name = f"{engine}-1"
     _remove(root / name)
-    opened = open_engine(engine, root / name, create=True)
+    try:
+        opened = open_engine(engine, root / name, create=True)
+    except OSError as e:
+        raise StorageError(f"{e.filename or root}: {e.strerror}") from e
     replace(root / "current", f"{name}\n".encode())
     return opened
 

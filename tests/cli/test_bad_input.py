@@ -442,6 +442,20 @@ def test_an_archive_that_may_only_be_read_is_searched(sealed: Console) -> None:
     assert unprivileged(sealed, "search", "Dunmore", "--strict", "--ids")[:2] == (0, "1\n")
 
 
+@pytest.mark.skipif(sys.platform == "darwin" and os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_where_no_index_can_be_made_a_search_has_no_answer(sealed: Console) -> None:
+    assert sealed.archive is not None
+    sealed.archive.chmod(0o755)
+    for path in [sealed.archive / "index", *(sealed.archive / "index").rglob("*")]:
+        path.chmod(0o755)
+    (sealed.archive / "index").rename(sealed.cwd / "index")
+    sealed.archive.chmod(0o555)
+    code, out, err = unprivileged(sealed, "search", "Dunmore")
+    (sealed.cwd / "index").rename(sealed.archive / "index")
+    assert (code, out) == (4, "")
+    assert "there is no index yet, and none can be made now" in err
+
+
 @pytest.mark.skipif(sys.platform == "darwin" and os.geteuid() == 0, reason="the superuser may read everything")
 def test_an_unreadable_file_or_folder_is_a_named_failure(console: Console, tmp_path: Path) -> None:
     folder = tmp_path / "in"

@@ -120,6 +120,8 @@ class WhooshEngine:
                 self._writer = self._index.writer(limitmb=WRITER_MEGABYTES)
             except LockError as e:
                 raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
+            except OSError as e:
+                raise StorageError(f"the index at {self._path} cannot be written: {e.strerror}") from e
         return self._writer
 
     # Reading
