@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from muniment.archive.archive import Archive
-from muniment.errors import IndexBehind, IntegrityError, Locked, StorageError
+from muniment.errors import IndexBehind, IntegrityError, Locked, QueryError, StorageError
 
 if TYPE_CHECKING:
     from muniment.adding import Added, AddOptions
@@ -70,7 +70,8 @@ def index_new(archive: Archive) -> None:
 
 
 class Search(NamedTuple):
-    """A search as it is asked for. `limit` None gives every hit; `facets` are names of index.engine.FACETS."""
+    """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
+    hit; `facets` are names of index.engine.FACETS."""
 
     text: str
     filters: Filters | None = None
@@ -113,12 +114,11 @@ def find(archive: Archive, search: Search) -> Results:
 
     An index that lacks articles catches up first; where it cannot (another process is at it), the results say so.
     """
-    from muniment.search import language
-    from muniment.search.results import Filters, Page, filtered
+    from muniment.search.results import Page
     from muniment.search.results import search as run
 
     begun = time.perf_counter()
-    tree = filtered(language.parse(search.text), search.filters or Filters())
+    tree = _tree(search)
     with open_index(archive) as engine:
         limit = max(1, engine.count()) if search.limit is None else search.limit
         page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit)
@@ -138,6 +138,20 @@ def find(archive: Archive, search: Search) -> Results:
         found.append(Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage))
     took = time.perf_counter() - begun
     return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
+
+
+def _tree(search: Search) -> Query:
+    """What is asked for. Without words, everything that passes the filters."""
+    from muniment.index.query import Everything
+    from muniment.search import language
+    from muniment.search.results import Filters, filtered
+
+    filters = search.filters or Filters()
+    if search.text.strip():
+        return filtered(language.parse(search.text), filters)
+    if filters == Filters():
+        raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
+    return filtered(Everything(), filters)
 
 
 def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> Snippet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,7 +27,6 @@ from muniment.cli.common import (
 from muniment.errors import IndexBehind, QueryError
 
 if TYPE_CHECKING:
-    from muniment.index.query import Query
     from muniment.pipeline import Found, Results
     from muniment.search.snippets import Snippet
 
@@ -35,6 +34,7 @@ _MINUS = "\x00"  # stands for the minus of `-word` while click looks for options
 _EXCLUSION = re.compile(r"-[^-\s].*", re.S)
 _FLAGS = re.compile(r"-[qvh]+")
 _DEFAULT_FACETS = "source,year"
+_AROUND = 50  # characters of a wrong query that are shown on either side of the place
 
 
 class QueryCommand(click.Command):
@@ -57,24 +57,51 @@ def _with_minus(value: Any) -> Any:
     return "-" + value[1:] if isinstance(value, str) and value.startswith(_MINUS) else value
 
 
+def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Facets that go on from what is typed of the last one."""
+    from muniment.index.engine import FACETS
+
+    done, comma, begun = typed.rpartition(",")
+    return [done + comma + name for name in FACETS if name.startswith(begun) and name not in done.split(",")]
+
+
 @click.command(cls=QueryCommand)
-@click.argument("words", nargs=-1, metavar="QUERY...")
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
 @click.option("--source", multiple=True, help="Only this source; may be repeated.")
 @click.option("--since", metavar="DATE", help="Published then or later: 2021, 2021-05 or 2021-05-30.")
 @click.option("--until", metavar="DATE", help="Published then or earlier.")
 @click.option("--language", multiple=True, metavar="CODE", help="Only this language; may be repeated.")
 @click.option("--tag", multiple=True, help="Only with this tag; may be repeated.")
-@click.option("--facet", "facets", metavar="NAMES", help="Count by source, year, month, language, author or tag.")
-@click.option("--sort", type=click.Choice(["relevance", "newest", "oldest", "captured"]), default="relevance")
-@click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="How many hits to show.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="How many hits to pass over.")
+@click.option(
+    "--facet",
+    "facets",
+    metavar="NAMES",
+    shell_complete=_complete_facets,
+    help="Count by source, year, month, language, author or tag; several with commas.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["relevance", "newest", "oldest", "captured"]),
+    default="relevance",
+    show_default=True,
+    help="Order by score, by publication, or by the newest capture.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Show at most N hits; 0 only counts.",
+)
+@click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Pass over the first N hits.")
 @click.option("--all", "everything", is_flag=True, help="Show every hit.")
 @click.option("--versions", is_flag=True, help="Every version that matches, not one an article.")
 @click.option("--strict", is_flag=True, help="Fail (4) where the index lacks articles and cannot catch up.")
 @click.option("--explain", is_flag=True, help="Tell on stderr how the query was read.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
-@click.option("--ids", "form", flag_value="ids", help="Print the snapshots' numbers.")
-@click.option("--urls", "form", flag_value="urls", help="Print the articles' addresses.")
+@click.option("--csv", is_flag=True, help="Print CSV.")
+@click.option("--ids", is_flag=True, help="Print the snapshots' numbers.")
+@click.option("--urls", is_flag=True, help="Print the articles' addresses.")
 @json_option
 @common_options
 @click.pass_context
@@ -82,11 +109,12 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     """Find articles: words, "phrases", OR, NOT or -word, prefix*, fuzzy~, [ranges], title: text: author: source:
     language: tag: published: captured:, site:example.org, before:2020, after:2019-05, 2019..2021. docs/search.md.
 
+    Without a QUERY, everything that passes --source, --since, --until, --language and --tag, the newest first.
+
     Ends with 0 where something matched, 1 where nothing did, 2 where the query is wrong, 4 where there is no index to
-    answer (or, with --strict, one that lacks articles).
+    answer, or where nothing matched in one that lacks articles (with --strict, whatever matched in it).
     """
-    if options["as_json"]:
-        options["form"] = "json"
+    _check(ctx, options)
     text = " ".join(words)
     archive = open_archive(ctx)
     try:
@@ -95,21 +123,37 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
         _show_query_error(e, text)
         ctx.exit(e.exit_code)
     if options["explain"]:
-        for line in _explained(results.tree):
-            note(line)
+        from muniment.search.explain import explained
+
+        for line in explained(results.tree):
+            note(printable(line))
     if options["strict"] and results.indexed < results.articles:
         raise IndexBehind(_coverage(results))
     _print(results, options["form"], bool(options["facets"]))
     _print_summary(results, options)
+    if results.total == 0 and results.indexed < results.articles:
+        ctx.exit(IndexBehind.exit_code)  # it may be among those that the index lacks
     ctx.exit(0 if results.total else 1)
+
+
+def _check(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Sets `form` to the one way of printing that is wanted. Raises UsageError for options that contradict."""
+    forms = [form for form in ("csv", "ids", "urls", "as_json") if options[form]]
+    if len(forms) > 1:
+        raise click.UsageError("choose one of --csv, --ids, --urls and --json", ctx)
+    options["form"] = forms[0].removeprefix("as_") if forms else None
+    if options["everything"] and ctx.get_parameter_source("limit") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--all and --limit contradict: give one of them", ctx)
 
 
 def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
     from muniment.index.engine import check_facets
     from muniment.search.results import Filters
 
-    wanted = options["facets"] or (_DEFAULT_FACETS if _shows_facets(options["form"]) else "")
-    facets = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    wanted = options["facets"]
+    if wanted is None:
+        wanted = _DEFAULT_FACETS if _shows_facets(options["form"]) else None
+    facets = tuple(name.strip() for name in wanted.split(",")) if wanted is not None else ()
     check_facets(facets)
     return pipeline.Search(
         text,
@@ -128,10 +172,15 @@ def _shows_facets(form: str | None) -> bool:
 
 
 def _show_query_error(error: QueryError, text: str) -> None:
+    """The message, then what stands around the place, with a mark under it."""
     note(f"muniment: the query is wrong: {error}")
-    if error.position is not None and "\n" not in text:
-        note(f"  {printable(text)}")
-        note("  " + " " * error.position + "^")
+    if error.position is None or "\n" in text:
+        return
+    start = max(0, error.position - _AROUND) if len(text) > 2 * _AROUND else 0
+    end = len(text) if start == 0 and len(text) <= 2 * _AROUND else error.position + _AROUND
+    before, after = "… " if start else "", " …" if end < len(text) else ""
+    note(f"  {before}{printable(text[start:end])}{after}")
+    note("  " + " " * (len(before) + error.position - start) + "^")
 
 
 # ---- output
@@ -243,9 +292,10 @@ def _print_summary(results: Results, options: dict[str, Any]) -> None:
     if results.total == 0:
         note(f"nothing matched; {_coverage(results)}", quiet=quiet)
     else:
-        shown = len(results.hits)
-        first = options["offset"] + 1
-        which = f", {first} to {options['offset'] + shown} shown" if shown < results.total else ""
+        shown, passed = len(results.hits), options["offset"]
+        which = f", {passed + 1:,} to {passed + shown:,} shown" if shown < results.total else ""
+        if shown == 0:
+            which = ", none shown"
         note(
             f"{counted(results.total, noun)} matched{which}; {_coverage(results)}; {results.took * 1000:.1f} ms",
             quiet=quiet,
@@ -256,20 +306,3 @@ def _print_summary(results: Results, options: dict[str, Any]) -> None:
 
 def _coverage(results: Results) -> str:
     return f"the index holds {results.indexed:,} of {counted(results.articles, 'article')}"
-
-
-def _explained(tree: Query, depth: int = 0) -> Iterator[str]:
-    """The tree as indented lines."""
-    from muniment.index import query
-
-    indent = "  " * depth
-    match tree:
-        case query.And(parts) | query.Or(parts):
-            yield f"{indent}{'all of' if isinstance(tree, query.And) else 'any of'}"
-            for part in parts:
-                yield from _explained(part, depth + 1)
-        case query.Not(part):
-            yield f"{indent}not"
-            yield from _explained(part, depth + 1)
-        case _:
-            yield f"{indent}{tree}"

@@ -104,6 +104,6 @@ def _any_value(field: str, values: Sequence[str]) -> Sequence[query.Query]:
 
 
 def _published(since: str | None, until: str | None, today: date) -> Sequence[query.Query]:
-    first = dates.number(dates.interval(since, today)[0]) if since else None
-    last = dates.number(dates.interval(until, today)[1]) if until else None
-    return [language.published(first, last)] if since or until else []
+    first = dates.number(dates.interval(since, today)[0]) if since is not None else None
+    last = dates.number(dates.interval(until, today)[1]) if until is not None else None
+    return [language.published(first, last)] if first or last else []

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pytest
 from cli_console import Console, Stock
 
+from muniment.index import generations
+
 HIT = {"snapshot", "score", "title", "url", "source", "published", "published_precision", "captured", "language",
        "authors", "tags", "snippet", "versions"}  # fmt: skip
 
@@ -109,15 +111,76 @@ def test_a_word_with_a_minus_excludes_and_options_still_work(stock: Stock) -> No
 
 def test_explain_tells_on_stderr_how_the_query_was_read(stock: Stock) -> None:
     done = stock.console("search", "harbour", "-zeppelin", "--explain")
-    assert "all of" in done.err
-    assert "not" in done.err
+    assert done.err.splitlines()[:4] == [
+        "all of", "  word harbour in title or text", "  not", "    word zeppelin in title or text",
+    ]  # fmt: skip
 
 
-def test_an_empty_query_is_everything_or_refused_but_never_silent(stock: Stock) -> None:
-    ran = stock.console.spawn("search")
-    out, err = ran.communicate(timeout=60)
-    assert ran.returncode in (0, 2)
-    assert out or err
+def test_without_words_everything_that_passes_the_filters_is_listed(stock: Stock) -> None:
+    done = stock.console("search", "--language", "en", "--all", "--json").json()
+    assert done["total"] == len(done["hits"]) > 8
+    dates = [hit["published"] or "" for hit in done["hits"]]
+    assert dates == sorted(dates, reverse=True)
+    assert stock.console("search", "--source", "The Herald", "--ids").lines == [str(stock.number("declared.html"))]
+    assert stock.console("search", " ", "--tag", "sea", "--ids").lines == [str(stock.number("declared.html"))]
+
+
+def test_without_words_and_filters_there_is_one_line_that_says_what_to_do(stock: Stock) -> None:
+    for words in ([], [""], [" \t"]):
+        (line,) = stock.console("search", *words, code=2).err.splitlines()
+        assert "give words" in line and "filter" in line
+    assert "'' is no date" in stock.console("search", "--since", "", code=2).err
+
+
+def test_a_page_without_hits_says_so(stock: Stock) -> None:
+    for options in (
+        ["--limit", 0],
+        ["--offset", 99],
+        ["--offset", 2**63 - 1, "--limit", 2**63 - 1],
+        ["--limit", 0, "--offset", 10**30],
+    ):
+        done = stock.console("search", "harbour", *options)
+        assert " matched, none shown; " in done.err
+        assert done.out == ""
+
+
+def test_options_that_contradict_are_refused(stock: Stock) -> None:
+    for options in (
+        ["--all", "--limit", 2],
+        ["--csv", "--ids"],
+        ["--json", "--urls"],
+        ["--facet", ""],
+        ["--facet", "tag,,year"],
+    ):
+        assert stock.console("search", "harbour", *options, code=2).out == ""
+    assert len(stock.console("search", "harbour", "--all", "--offset", 1, "--ids").lines) > 1
+
+
+def test_of_a_long_wrong_query_only_what_stands_around_the_place_is_shown(stock: Stock) -> None:
+    for before, after in ((2000, 2000), (0, 4000), (4000, 0)):
+        text = "a " * (before // 2) + "AND AND" + " b" * (after // 2)
+        shown, mark = stock.console("search", text, code=2).err.splitlines()[1:]
+        assert len(shown) < 120
+        assert shown[mark.index("^") :].startswith("AND")
+        assert ("…" in shown[: mark.index("^")], shown.endswith("…")) == (before > 0, after > 0)
+
+
+def test_nothing_found_in_an_index_that_lacks_articles_is_no_answer(copied: Callable[[], Console]) -> None:
+    console = copied()
+    assert console.archive is not None
+    (console.cwd / "new.txt").write_text(
+        "A zeppelin was seen over the harbour on Monday, and nobody knew whose it was."
+    )
+    console("search", "harbour")
+    shutil.copytree(console.archive / "index", console.cwd / "index")
+    console("add", "new.txt")
+    shutil.rmtree(console.archive / "index")
+    shutil.copytree(console.cwd / "index", console.archive / "index")
+    with generations.open_current(console.archive / "index") as busy:
+        busy.add([])
+        assert "holds 13 of 14" in console("search", "zeppelin", code=4).err
+        assert console("search", "harbour", "--ids").lines
+    assert console("search", "zeppelin", "--ids").lines
 
 
 # ---- the index missing, damaged, built anew

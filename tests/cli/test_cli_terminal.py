@@ -234,7 +234,13 @@ def test_completion_offers_commands_and_options(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("muniment")
     if not program.exists():
         pytest.skip("the console script is not installed")
-    words = {"muniment se": "search", "muniment search --off": "--offset", "muniment reindex --engine wh": "whoosh"}
+    words = {
+        "muniment se": "search",
+        "muniment search --off": "--offset",
+        "muniment reindex --engine wh": "whoosh",
+        "muniment search --facet so": "source",
+        "muniment search --facet source,ye": "source,year",
+    }
     for line, expected in words.items():
         ran = subprocess.run(
             [program], capture_output=True, text=True, timeout=30, cwd=console.cwd,
