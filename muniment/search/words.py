@@ -9,7 +9,7 @@ from typing import NamedTuple
 from muniment.index import analysis, query
 
 MAX_PHRASE_FORMS = 500
-MAX_WILDCARDS, MAX_COMPLEXITY = 8, 300  # tantivy's automata have 1,000 states, which 10 and 400 can exceed
+MAX_WILDCARDS, MAX_COMPLEXITY = 6, 200  # tantivy's automata have 1,000 states, which 7 and 190 were seen to exceed
 _SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
 _WILD = re.compile(r"[\w*?]+")
 

@@ -218,7 +218,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("co-op*", 0, "without other signs"),
     ("x " + "d*" * 60, 2, "pattern is too complex"),
     ("*" + "?" * 400 + "a", 0, "pattern is too complex"),
-    ("a?" * 9, 0, "pattern is too complex: use at most 8"),
+    ("a?" * 9, 0, "pattern is too complex: use at most 6"),
     ("source:???", 7, "at least one letter"),
     ("source:a" + "?" * 9, 7, "pattern is too complex"),
     ("ab*" + "c" * 400, 0, "pattern is too complex"),
