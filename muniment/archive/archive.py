@@ -96,10 +96,14 @@ def rebuild(root: Path) -> None:
 
 
 class Archive:
-    """An archive opened for reading. Raises NoArchive, or IntegrityError where its catalog cannot be made."""
+    """An archive opened for reading. Raises NoArchive, or IntegrityError where the log is damaged.
 
-    def __init__(self, root: Path):
+    Where there is no catalog yet and a writer is at work, Locked after `wait` seconds.
+    """
+
+    def __init__(self, root: Path, *, wait: float = 0.0):
         self.root = root
+        self._wait = wait
         self.lag = self._lagging_articles = 0
         if not (root / "archive.toml").is_file():
             raise NoArchive(f"no archive in {root}: make one with `muniment init {root}`")
@@ -141,7 +145,7 @@ class Archive:
         from muniment.durable import Lock
 
         try:
-            lock = Lock(self.root / "lock")
+            lock = Lock(self.root / "lock", self._wait if catalog is None else 0.0)
         except (Locked, StorageError):
             if catalog is None:
                 raise

@@ -13,7 +13,7 @@ from pathlib import Path
 from muniment.index.engine import Engine, State, open_engine
 
 DEFAULT_ENGINE = "tantivy"
-_NAME = re.compile(r"([a-z]+)-(\d{1,9})\Z")
+_NAME = re.compile(r"(tantivy|whoosh)-([0-9]{1,9})\Z")
 
 
 def current(root: Path) -> str | None:
