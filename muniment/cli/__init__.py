@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
@@ -68,17 +67,6 @@ def cli(ctx: click.Context, archive: str | None) -> None:
         ctx.color = False
 
 
-def main() -> None:
-    """The console script: runs a command and ends with the exit code that docs/cli.md lists."""
-    if sys.platform in ("win32", "cygwin"):
-        sys.exit("muniment runs on Linux and macOS: it needs their file locks; on Windows use WSL")
-    code = run(sys.argv[1:])
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)  # without waiting for threads: a server may let a fetch hang for minutes after Control-C
-
-
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit code. Errors become one line on stderr."""
     try:
@@ -87,6 +75,8 @@ def run(arguments: list[str]) -> int:
         return int(code or 0)
     except click.exceptions.Exit as e:
         return e.exit_code
+    except SystemExit as e:  # click's end of a completion; and, with 1, where the reader (`head`) has what it wanted
+        return int(e.code or 0) if "_MUNIMENT_COMPLETE" in os.environ else 0
     except click.UsageError as e:
         e.show()
         return 2
@@ -96,7 +86,7 @@ def run(arguments: list[str]) -> int:
         return _fail(e.format_message(), e.exit_code)
     except MunimentError as e:
         return _fail(str(e), e.exit_code if type(e) is not MunimentError else _INTERNAL)
-    except BrokenPipeError:  # the reader (`head`) has what it wanted
+    except BrokenPipeError:
         return 0
     except OSError as e:
         return _fail(f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}", StorageError.exit_code)

@@ -120,6 +120,42 @@ def test_a_reader_that_stops_reading_is_no_error(stock: Stock) -> None:
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("command", ["search lamp --json", "show 1", "--help", "search --help", "status --json"])
+def test_a_reader_that_is_gone_before_the_first_byte_is_no_error(stock: Stock, command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = stock.console.spawn(*command.split(), stdout=writing)
+    os.close(writing)
+    _, err = ran.communicate(timeout=60)
+    assert ran.returncode == 0
+    assert b"Error" not in err and b"Exception" not in err
+
+
+def test_closed_standard_streams_are_no_error(stock: Stock) -> None:
+    for closing in (">&-", "2>&-", "<&-", "<&- >&- 2>&-"):
+        command = f"{' '.join(COMMAND)} search Dunmore {closing}"
+        ran = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60,
+                             env=environment(stock.console.archive))  # fmt: skip
+        assert (ran.returncode, b"Error" in ran.stderr) == (0, False), (closing, ran.stderr)
+    stock.console("verify")
+
+
+def test_an_interrupt_while_modules_are_imported_is_an_interrupt() -> None:
+    """The signal comes in the middle of the first import of click."""
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'click':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from muniment.__main__ import main\n"
+        "main()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, env=environment(None))
+    assert (ran.returncode, ran.stderr) == (130, b"muniment: interrupted; everything acknowledged is stored\n")
+
+
 def test_an_add_whose_reader_stops_reading_adds_everything(console: Console, tmp_path: Path) -> None:
     lines = "".join(f'{{"text": "Words number {number}."}}\n' for number in range(120))
     (tmp_path / "list").write_text(lines)
