@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 GROUP_ITEMS = 100
 GROUP_BYTES = 64 << 20
 GROUP_SECONDS = 1.0
-FETCHES_AHEAD = 8
+FETCHES_AHEAD = 16  # most of them wait for their turn where a list holds many addresses of one host
 CLEANED_AHEAD = 64
 BYTES_AHEAD = 32 << 20
 

@@ -30,18 +30,19 @@ keys = ["{vkey}"]
 # user_agent = "muniment (+https://example.org/about-our-archive)"
 # max_size = 67108864        # bytes of one response
 # respect_robots = true
+# per_host = 1               # connections to one host at a time
+# delay = 0                  # seconds between two requests to one host
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What `archive.toml` says."""
+    """What `archive.toml` says; whoever fetches checks what stands in `fetch`."""
 
     origin: str
     vkeys: tuple[str, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
     fetch: Mapping[str, Any] = field(default_factory=dict)
-    engine: str | None = None
 
     def keys(self) -> list[VerifierKey]:
         return [parse_vkey(vkey) for vkey in self.vkeys]
@@ -65,19 +66,33 @@ def read_config(root: Path) -> Config:
     try:
         config = Config(
             origin=_typed(table, "origin", str),
-            vkeys=tuple(_typed(table, "keys", list)),
-            sources={host.lower(): str(name) for host, name in table.get("sources", {}).items()},
-            fetch=table.get("fetch", {}),
-            engine=table.get("index", {}).get("engine"),
+            vkeys=_keys(table),
+            sources=_sources(table),
+            fetch=_typed(table, "fetch", dict, {}),
         )
         config.keys()
-    except (ValueError, AttributeError) as e:
+    except ValueError as e:
         raise UsageError(f"{path}: {e}") from e
     return config
 
 
-def _typed(table: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = table.get(name)
+def _sources(table: Mapping[str, Any]) -> dict[str, str]:
+    sources: dict[str, str] = _typed(table, "sources", dict, {})
+    for host, name in sources.items():
+        if not isinstance(name, str):
+            raise ValueError(f'[sources] "{host}" cannot be {name!r}: use the name of the source, in quotes')
+    return {host.lower(): name for host, name in sources.items()}
+
+
+def _keys(table: Mapping[str, Any]) -> tuple[str, ...]:
+    keys = _typed(table, "keys", list)
+    if not all(isinstance(key, str) for key in keys):
+        raise ValueError("`keys` is not a list of texts")
+    return tuple(keys)
+
+
+def _typed(table: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    value = table.get(name, default)
     if not isinstance(value, kind):
-        raise ValueError(f"`{name}` is missing or not a {kind.__name__}")
+        raise ValueError(f"`{name}` is missing or not a {'table' if kind is dict else kind.__name__}")
     return value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from muniment.adding import Added
     from muniment.archive.archive import Archive
     from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.upload import Target
 
 _STYLES = {"stored": "green", "unchanged": "cyan", "failed": "red", "skipped": "yellow"}
@@ -65,12 +67,14 @@ def add(ctx: click.Context, /, **options: Any) -> None:
     """
     _check_call(options)
     declared = _declared(options)
+    resolve = _resolve(options)
     with ExitStack() as files:
         targets = _targets(options, declared, files)
         if options["dry_run"]:
             code = _list_targets(targets, options["as_json"])
         else:
-            code = _add(open_archive(ctx), targets, options)
+            archive = open_archive(ctx)
+            code = _add(archive, targets, _policy(archive, options, resolve), options)
     ctx.exit(code)
 
 
@@ -140,7 +144,7 @@ def _list_targets(targets: Iterable[Target], as_json: bool) -> int:
     return _SOME_FAILED if failed else 0
 
 
-def _add(archive: Archive, targets: Iterator[Target], options: dict[str, Any]) -> int:
+def _add(archive: Archive, targets: Iterator[Target], policy: FetchPolicy, options: dict[str, Any]) -> int:
     import gc
 
     from muniment.adding import AddOptions
@@ -153,7 +157,7 @@ def _add(archive: Archive, targets: Iterator[Target], options: dict[str, Any]) -
     settings = AddOptions(options["processes"], _max_size(options), options["wait"])
     total = None if not show_bar or options["lists"] else list(targets)
     with _bar(total, show_bar) as bar:
-        for added in pipeline.add(archive, total or targets, _fetcher(archive, options), settings):
+        for added in pipeline.add(archive, total or targets, _fetcher(policy), settings):
             counts[added.state] = counts.get(added.state, 0) + 1
             fetch_failures += added.state == "failed" and added.url is not None and added.reason != "bad-target"
             try:
@@ -178,37 +182,41 @@ def _bar(targets: list[Target] | None, show: bool) -> Any:
     return click.progressbar(length=len(targets), file=sys.stderr, label="adding")
 
 
-def _fetcher(archive: Archive, options: dict[str, Any]) -> Any:
+def _fetcher(policy: FetchPolicy) -> Callable[[], Fetcher]:
     """A function that makes the fetcher when the first URL comes: uploads need no network code."""
-    made: list[Fetcher] = []
 
+    @cache
     def fetcher() -> Fetcher:
-        if not made:
-            made.append(make_fetcher(archive, options))
-        return made[0]
+        from muniment.ingest.fetch import Fetcher
+
+        return Fetcher(policy)
 
     return fetcher
 
 
-def make_fetcher(archive: Archive, options: dict[str, Any]) -> Fetcher:
-    """The fetcher that archive.toml and the options ask for. Raises UsageError."""
-    from muniment.ingest.address import parse_override
-    from muniment.ingest.fetch import Fetcher, FetchPolicy
+def _policy(archive: Archive, options: dict[str, Any], resolve: dict[str, str]) -> FetchPolicy:
+    """How to fetch, as archive.toml and the options ask for. Raises UsageError."""
+    from muniment.ingest.policy import FetchPolicy, check_settings
 
     settings = dict(archive.config.fetch)
-    if options.get("max_size"):
-        settings["max_size"] = options["max_size"]
-    if options.get("ignore_robots"):
-        settings["respect_robots"] = False
     try:
-        policy = FetchPolicy(
-            allow_private=options["allow_private"],
-            resolve=dict(parse_override(text) for text in options["resolve"]),
-            **settings,
-        )
-    except TypeError as e:
-        raise UsageError(f"archive.toml, [fetch]: {e}") from e
-    return Fetcher(policy)
+        check_settings(settings)
+    except UsageError as e:
+        raise UsageError(f"{archive.root / 'archive.toml'}, [fetch]: {e}") from e
+    if options["max_size"]:
+        settings["max_size"] = options["max_size"]
+    if options["ignore_robots"]:
+        settings["respect_robots"] = False
+    return FetchPolicy(allow_private=options["allow_private"], resolve=resolve, **settings)
+
+
+def _resolve(options: dict[str, Any]) -> dict[str, str]:
+    """What `--resolve` says. Raises UsageError."""
+    if not options["resolve"]:
+        return {}
+    from muniment.ingest.address import parse_override
+
+    return dict(map(parse_override, options["resolve"]))
 
 
 def _print(added: Added, as_json: bool, bar: Any) -> None:

@@ -6,18 +6,19 @@ once, checked, connected to at the checked address, and kept as the bytes that c
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from muniment import __version__
-from muniment.errors import FetchError, UsageError
+from muniment.errors import FetchError
 from muniment.ingest.address import Lookup, look_up, resolve
 from muniment.ingest.http import Exchange, StoredResponse, get_request, retry_after
+from muniment.ingest.policy import FetchPolicy
 from muniment.ingest.robots import MAX_REDIRECTS as ROBOTS_REDIRECTS
 from muniment.ingest.robots import MAX_ROBOTS, RobotsGate
 from muniment.ingest.transport import Dial, Limits, Reply, dial, send_request
@@ -27,8 +28,6 @@ from muniment.model import Attempt, Capture, Fetched, sha256
 if TYPE_CHECKING:
     import ssl
 
-USER_AGENT = f"muniment/{__version__} (archives articles; obeys robots.txt)"
-
 _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT = {"connect", "cut", "dns-temporary", "timeout"}
 _TRANSIENT_STATUS = {408, 425, 429}
@@ -36,42 +35,9 @@ _PERMANENT_5XX = {501, 505}
 _HOSTS_KEPT = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class FetchPolicy:
-    """How to fetch. Times in seconds, sizes in bytes.
-
-    `first_byte_timeout` bounds each silence of a server, `total_timeout` one request with its answer,
-    `url_timeout` one URL with its redirects, retries and waits. `max_size` is the response as it crosses the
-    wire, head included. Before retry n the wait is `backoff` times 2**n, or what Retry-After asks; where
-    that is over `max_wait`, there is none. `resolve` maps hosts to addresses (address.parse_override).
-    `delay` is kept between two requests to one host.
-    """
-
-    allow_private: bool = False
-    resolve: Mapping[str, str] = field(default_factory=dict)
-    connect_timeout: float = 10.0
-    first_byte_timeout: float = 30.0
-    total_timeout: float = 120.0
-    url_timeout: float = 300.0
-    max_size: int = 64 << 20
-    max_redirects: int = 10
-    retries: int = 2
-    backoff: float = 1.0
-    max_wait: float = 30.0
-    respect_robots: bool = True
-    user_agent: str = USER_AGENT
-    delay: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", self.user_agent):
-            raise UsageError(f"the user agent {self.user_agent!r} cannot be sent: use printable ASCII")
-        if self.retries < 0:
-            raise UsageError(f"{self.retries} retries: use 0 or more")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Bounds:
-    """What one chain of hops may take; `end` is on the monotonic clock."""
+    """What one chain of hops may take; `end` is on the monotonic clock, and moves while others have their turn."""
 
     end: float
     size: int
@@ -111,7 +77,7 @@ class Fetcher:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._next_turn: dict[str, float] = {}
+        self._turns = _Turns(self._policy.per_host, self._policy.delay, sleep)
         self._robots = RobotsGate(self._fetch_robots, self._policy.user_agent, clock)
 
     def fetch(self, url: str) -> Fetched:
@@ -164,13 +130,14 @@ class Fetcher:
 
     def _try(self, url: str, via: str | None, bounds: _Bounds, backoff: float) -> _Tried:
         """One request."""
-        self._wait_for_turn(host_of(url))
-        started, clock = self._clock(), time.monotonic()
-        try:
-            reply = self._ask(url, bounds)
-        except FetchError as e:
-            attempt = Attempt(url, started, e.reason, str(e))
-            return _Tried(attempt, backoff if e.reason in _TRANSIENT else None)
+        with self._turns.take(host_of(url)) as waited:
+            bounds.end += waited
+            started, clock = self._clock(), time.monotonic()
+            try:
+                reply = self._ask(url, bounds)
+            except FetchError as e:
+                attempt = Attempt(url, started, e.reason, str(e))
+                return _Tried(attempt, backoff if e.reason in _TRANSIENT else None)
         response = reply.exchange.response()
         facts = _facts(reply, via, round((time.monotonic() - clock) * 1000), self._overridden(url))
         capture = _capture(url, started, reply, response, facts)
@@ -223,15 +190,53 @@ class Fetcher:
                 self._ssl_context.set_alpn_protocols(["http/1.1"])
             return self._ssl_context
 
-    def _wait_for_turn(self, host: str) -> None:
-        if self._policy.delay <= 0:
+
+@dataclass(slots=True)
+class _Host:
+    """How one host is treated: the connections that it may still get, and when the next request may start."""
+
+    slots: threading.Semaphore
+    next_turn: float = 0.0
+    users: int = 0
+
+
+class _Turns:
+    """Manners towards each host: so many connections at a time, so many seconds between the starts of requests."""
+
+    def __init__(self, per_host: int, delay: float, sleep: Callable[[float], object]) -> None:
+        self._per_host, self._delay, self._sleep = per_host, delay, sleep
+        self._lock = threading.Lock()
+        self._hosts: dict[str, _Host] = {}
+
+    @contextmanager
+    def take(self, name: str) -> Iterator[float]:
+        """Waits for a turn at this host, which lasts as long as the context; gives the seconds that were waited."""
+        begun = time.monotonic()
+        host = self._enter(name)
+        try:
+            with host.slots:
+                self._keep_distance(host)
+                yield time.monotonic() - begun
+        finally:
+            with self._lock:
+                host.users -= 1
+
+    def _enter(self, name: str) -> _Host:
+        with self._lock:
+            if len(self._hosts) >= _HOSTS_KEPT:
+                now = time.monotonic()
+                self._hosts = {n: h for n, h in self._hosts.items() if h.users or h.next_turn > now}
+            host = self._hosts.setdefault(name, _Host(threading.Semaphore(self._per_host)))
+            host.users += 1
+            return host
+
+    def _keep_distance(self, host: _Host) -> None:
+        if self._delay <= 0:
             return
         with self._lock:
             now = time.monotonic()
-            turn = max(now, self._next_turn.get(host, now))
-            if len(self._next_turn) >= _HOSTS_KEPT:
-                self._next_turn = {h: t for h, t in self._next_turn.items() if t > now}
-            self._next_turn[host] = turn + self._policy.delay
+            turn = max(now, host.next_turn)
+            host.next_turn = turn + self._delay
         if turn > now:
             self._sleep(turn - now)
 

@@ -8,6 +8,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from muniment.errors import FetchError
@@ -38,10 +39,20 @@ class Rules:
         return self._rules.can_fetch(url, token)
 
 
+@dataclass(slots=True)
+class _Asked:
+    """What one origin answered, and until when that holds; the lock is held while it is asked."""
+
+    lock: threading.Lock
+    rules: Rules | FetchError | None = None
+    expires: datetime | None = None
+
+
 class RobotsGate:
     """Asks each origin's robots.txt, fetched once a day through `fetch`, which is the same guarded transport.
 
-    `fetch` takes the URL of a robots.txt and follows up to five redirects. The newest 256 origins are kept.
+    Of several threads that ask the same origin one fetches, and the others wait for it. `fetch` takes the URL of a
+    robots.txt and follows up to five redirects. The newest 256 origins are kept.
     """
 
     def __init__(self, fetch: Callable[[str], Fetched], user_agent: str, clock: Callable[[], datetime]) -> None:
@@ -49,7 +60,7 @@ class RobotsGate:
         self._token = product_token(user_agent)
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[datetime, Rules | FetchError]] = OrderedDict()
+        self._known: OrderedDict[str, _Asked] = OrderedDict()
 
     def check(self, url: str) -> None:
         """Raises FetchError: "robots" where `url` may not be fetched, or why its host did not answer."""
@@ -62,17 +73,15 @@ class RobotsGate:
 
     def _rules(self, origin: str) -> Rules | FetchError:
         with self._lock:
-            expires, rules = self._known.get(origin, (None, None))
-        if rules is not None and expires is not None and self._clock() < expires:
-            return rules
-        rules = read_answer(origin, self._fetch(f"{origin}/robots.txt"))
-        lifetime = _BAD_FOR if isinstance(rules, FetchError) else _GOOD_FOR
-        with self._lock:
-            self._known[origin] = (self._clock() + lifetime, rules)
+            asked = self._known.setdefault(origin, _Asked(threading.Lock()))
             self._known.move_to_end(origin)
             while len(self._known) > _ORIGINS_KEPT:
                 self._known.popitem(last=False)
-        return rules
+        with asked.lock:
+            if asked.rules is None or asked.expires is None or self._clock() >= asked.expires:
+                asked.rules = read_answer(origin, self._fetch(f"{origin}/robots.txt"))
+                asked.expires = self._clock() + (_BAD_FOR if isinstance(asked.rules, FetchError) else _GOOD_FOR)
+            return asked.rules
 
 
 def read_answer(origin: str, fetched: Fetched) -> Rules | FetchError:

@@ -363,10 +363,43 @@ def test_a_broken_archive_toml_is_refused_with_its_place(copied: Callable[[], Co
     console("search", "Dunmore")
     config.write_bytes(b"\xff\xfe")
     assert "archive.toml" in console("verify", code=2).err
-    config.write_text(whole + "max_size = -1\nnonsense = 3\n")
-    assert "[fetch]" in console("add", "http://127.0.0.1:1/", code=2).err
     config.write_text(whole)
     console("verify")
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("max_size = -1", "[fetch]: max_size cannot be -1: use a whole number of bytes"),
+        ('max_size = "64MB"', "[fetch]: max_size cannot be '64MB': use a whole number of bytes"),
+        ("nonsense = 3", "[fetch]: there is no setting 'nonsense': known are backoff, connect_timeout"),
+        ("allow_private = true", "[fetch]: there is no setting 'allow_private'"),
+        ('connect_timeout = "10"', "[fetch]: connect_timeout cannot be '10': use a number of seconds"),
+        ("retries = 1.5", "[fetch]: retries cannot be 1.5: use a whole number"),
+        ('respect_robots = "no"', "[fetch]: respect_robots cannot be 'no': use true or false"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_anything_is_added(
+    new_archive: Callable[..., Path], tmp_path: Path, setting: str, said: str
+) -> None:
+    console = Console(new_archive(), tmp_path)
+    (tmp_path / "a.html").write_bytes(page("A"))
+    assert console.archive is not None
+    config = console.archive / "archive.toml"
+    whole = config.read_text()
+    config.write_text(f"{whole}{setting}\n")  # [fetch] is the last table
+    assert f"{config}, {said}" in console("add", "a.html", code=2).err
+    config.write_text(whole.replace("[fetch]", "").replace("[sources]", f"fetch = 5\n[sources]\n{setting}"))
+    assert f"{config}: " in console("add", "a.html", code=2).err
+    config.write_text(whole)
+    assert console("status", "--json").json()["log_size"] == 0
+
+
+def test_a_source_without_a_name_is_refused(console: Console, new_archive: Callable[..., Path]) -> None:
+    root = new_archive()
+    config = root / "archive.toml"
+    config.write_text(config.read_text().replace("[sources]", '[sources]\n"example.org" = 5'))
+    assert '[sources] "example.org" cannot be 5' in Console(root, console.cwd)("add", "x", code=2).err
 
 
 def test_without_the_private_key_nothing_is_added_and_everything_is_read(

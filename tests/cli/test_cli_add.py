@@ -212,6 +212,7 @@ def test_addresses_that_are_not_public_are_refused_unless_asked_for(console: Con
         (["a", "--max-size", "0"], "--max-size"),
         (["a", "--processes", "999"], "--processes"),
         (["https://a.example/", "--resolve", "nonsense"], "nonsense"),
+        (["list", "--resolve", "nonsense"], "nonsense"),
     ],
 )
 def test_a_wrong_call_is_refused_before_anything_is_added(console: Console, arguments: list[str], said: str) -> None:

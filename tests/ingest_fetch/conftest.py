@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from muniment.ingest.fetch import Fetcher, FetchPolicy
+from muniment.ingest.fetch import Fetcher
+from muniment.ingest.policy import FetchPolicy
 
 QUICK: dict[str, Any] = {
     "allow_private": True,

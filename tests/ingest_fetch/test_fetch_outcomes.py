@@ -432,11 +432,18 @@ def test_content_codings_are_named_in_the_order_of_their_application(headers: li
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"user_agent": "a\r\nX: y"}, {"user_agent": ""}, {"user_agent": "é"}, {"retries": -1}]
-)
-def test_a_policy_that_cannot_be_kept_is_bad_usage(wrong: dict[str, object], make_fetcher: Make) -> None:
-    with pytest.raises(UsageError):
-        make_fetcher(**wrong)
+    ("name", "value"),
+    [
+        ("user_agent", "a\r\nX: y"), ("user_agent", ""), ("user_agent", "é"), ("user_agent", 3),
+        ("retries", -1), ("retries", 1.5), ("retries", True), ("retries", 10_000), ("max_redirects", "10"),
+        ("max_size", "64MB"), ("max_size", -1), ("max_size", 0), ("respect_robots", "no"), ("respect_robots", 0),
+        ("connect_timeout", "10"), ("connect_timeout", 0), ("url_timeout", float("inf")), ("total_timeout", float("nan")),
+        ("backoff", -1), ("max_wait", None), ("delay", -0.5), ("per_host", 0), ("first_byte_timeout", []),
+    ],
+)  # fmt: skip
+def test_a_policy_that_cannot_be_kept_is_bad_usage(name: str, value: object, make_fetcher: Make) -> None:
+    with pytest.raises(UsageError, match=f"{name} cannot be .*: use "):
+        make_fetcher(**{name: value})
 
 
 def test_headers_come_in_order_with_their_case_and_values_unfolded() -> None:

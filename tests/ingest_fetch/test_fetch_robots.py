@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import socket
+import threading
+import time
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -180,3 +184,55 @@ def test_robots_may_be_left_out_by_policy(make_fetcher: Make) -> None:
     with RawServer({"/robots.txt": response(ALL), "/page": response(b"page")}) as server:
         assert refused(make_fetcher(respect_robots=False), f"{server.url}/page") is None
     assert server.paths() == ["/page"]
+
+
+def fetch_all(fetcher: Fetcher, urls: list[str]) -> None:
+    with ThreadPoolExecutor(len(urls)) as threads:
+        assert all(isinstance(fetched.outcome, Capture) for fetched in threads.map(fetcher.fetch, urls))
+
+
+def test_robots_is_fetched_once_for_all_threads(make_fetcher: Make) -> None:
+    with RawServer({f"/{i}": response(b"page") for i in range(20)}) as server:
+        fetch_all(make_fetcher(respect_robots=True), [f"{server.url}/{i}" for i in range(20)])
+    assert server.paths().count("/robots.txt") == 1
+    assert len(server.paths()) == 21
+
+
+@pytest.mark.parametrize("per_host", [1, 3])
+def test_a_host_gets_no_more_connections_at_a_time_than_allowed(per_host: int, make_fetcher: Make) -> None:
+    lock, opened, most = threading.Lock(), 0, 0
+
+    def count(connection: socket.socket) -> None:
+        nonlocal opened, most
+        with lock:
+            opened += 1
+            most = max(most, opened)
+        time.sleep(0.02)
+        with lock:
+            opened -= 1
+        connection.sendall(response(b"page"))
+
+    with RawServer({f"/{i}": count for i in range(12)}) as server:
+        fetch_all(make_fetcher(per_host=per_host), [f"{server.url}/{i}" for i in range(12)])
+    assert most == per_host
+
+
+def test_waiting_for_others_at_a_host_costs_an_address_none_of_its_time(make_fetcher: Make) -> None:
+    def slow(connection: socket.socket) -> None:
+        time.sleep(0.3)
+        connection.sendall(response(b"page"))
+
+    with RawServer({f"/{i}": slow for i in range(6)}) as server:
+        fetch_all(make_fetcher(url_timeout=1.0), [f"{server.url}/{i}" for i in range(6)])
+
+
+def test_a_host_that_hangs_holds_up_no_other(make_fetcher: Make) -> None:
+    with RawServer({"/": response(b"page")}) as server:
+        server.replies["/hang"] = server.hang
+        names = {f"{n}.example": f"127.0.0.1:{server.port}" for n in "ab"}
+        fetcher = make_fetcher(resolve=names)
+        with ThreadPoolExecutor(3) as threads:
+            hanging = [threads.submit(fetcher.fetch, "http://a.example/hang") for _ in range(2)]
+            assert isinstance(threads.submit(fetcher.fetch, "http://b.example/").result(5).outcome, Capture)
+            assert not any(future.done() for future in hanging)
+            server.released.set()
