@@ -27,7 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def common_options(command: F) -> F:
     """-q and -v, which every command takes."""
     command = click.option("-v", "--verbose", is_flag=True, callback=_log_to_stderr, expose_value=False,
-                           help="Tell more on stderr.")(command)  # fmt: skip
+                           help="Tell on stderr what is done: each request, retries, robots.txt.")(command)  # fmt: skip
     return click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")(command)
 
 
@@ -49,7 +49,14 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) 
     if value:
         import logging
 
-        logging.basicConfig(level=logging.INFO, format="muniment: %(message)s", stream=sys.stderr)
+        class OneLine(logging.Formatter):
+            def format(self, record: logging.LogRecord) -> str:
+                return f"muniment: {one_line(super().format(record))}"
+
+        to_stderr = logging.StreamHandler()
+        to_stderr.setFormatter(OneLine())
+        logging.getLogger().addHandler(to_stderr)
+        logging.getLogger("muniment").setLevel(logging.INFO)  # of other people's libraries, warnings are enough
 
 
 def find_archive(ctx: click.Context) -> Path:

@@ -6,6 +6,7 @@ once, checked, connected to at the checked address, and kept as the bytes that c
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ from muniment.model import Attempt, Capture, Fetched, sha256
 
 if TYPE_CHECKING:
     import ssl
+
+_log = logging.getLogger(__name__)
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT = {"connect", "cut", "dns-temporary", "timeout"}
@@ -105,6 +108,7 @@ class Fetcher:
             if isinstance(outcome, Attempt) or outcome.location is None:
                 return Fetched(tuple(redirects), outcome)
             redirects.append(outcome)
+            _log.info("%s redirects to %s", url, outcome.location)
             problem = _redirect_problem(redirects, bounds.redirects)
             if problem is not None:
                 attempt = Attempt(url, outcome.captured_at, problem.reason, str(problem))
@@ -123,6 +127,7 @@ class Fetcher:
             last = retry == self._policy.retries
             if last or tried.wait is None or time.monotonic() + tried.wait >= bounds.end:
                 break
+            _log.info("%s: try %d in %.1f s", url, retry + 2, tried.wait)
             self._sleep(tried.wait)
         if retry and isinstance(tried.outcome, Attempt):
             return replace(tried.outcome, detail=f"{tried.outcome.detail}; tried {retry + 1} times")
@@ -132,14 +137,20 @@ class Fetcher:
         """One request."""
         with self._turns.take(host_of(url)) as waited:
             bounds.end += waited
+            if waited >= 0.01:
+                _log.info("%s waited %.2f s for its turn at the host", url, waited)
             started, clock = self._clock(), time.monotonic()
             try:
                 reply = self._ask(url, bounds)
             except FetchError as e:
+                _log.info("GET %s: %s: %s", url, e.reason, e)
                 attempt = Attempt(url, started, e.reason, str(e))
                 return _Tried(attempt, backoff if e.reason in _TRANSIENT else None)
-        response = reply.exchange.response()
-        facts = _facts(reply, via, round((time.monotonic() - clock) * 1000), self._overridden(url))
+        response, milliseconds = reply.exchange.response(), round((time.monotonic() - clock) * 1000)
+        status = str(response.status) if response else "no answer"
+        failed = f"; {reply.failure.reason}: {reply.failure}" if reply.failure else ""
+        _log.info("GET %s: %s, %d bytes, %d ms%s", url, status, reply.exchange.size, milliseconds, failed)
+        facts = _facts(reply, via, milliseconds, self._overridden(url))
         capture = _capture(url, started, reply, response, facts)
         if reply.failure is not None:
             attempt = Attempt(url, started, reply.failure.reason, str(reply.failure), capture)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 import threading
 import zlib
@@ -14,6 +15,8 @@ from datetime import datetime, timedelta
 from muniment.errors import FetchError
 from muniment.ingest.urls import origin_of
 from muniment.model import Attempt, Fetched
+
+_log = logging.getLogger(__name__)
 
 MAX_ROBOTS = 500 * 1024
 MAX_REDIRECTS = 5
@@ -67,8 +70,11 @@ class RobotsGate:
         origin = origin_of(url)
         rules = self._rules(origin)
         if isinstance(rules, FetchError):
+            _log.info("%s/robots.txt could not be asked about %s", origin, url)
             raise FetchError(rules.reason, str(rules))
-        if not rules.allows(url, self._token):
+        allowed = rules.allows(url, self._token)
+        _log.info("%s/robots.txt %s %s", origin, "allows" if allowed else "forbids", url)
+        if not allowed:
             raise FetchError("robots", f"{origin}/robots.txt does not let {self._token} fetch {url}")
 
     def _rules(self, origin: str) -> Rules | FetchError:

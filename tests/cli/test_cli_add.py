@@ -12,6 +12,7 @@ from cli_console import Console, Stock, network, page
 
 from demo.site import Site
 from muniment.archive.archive import Archive
+from tests.ingest_fetch.rawserver import RawServer, redirect, response
 
 ROW = {"target", "state", "snapshot", "url", "title", "published", "error"}
 
@@ -187,6 +188,26 @@ def test_every_fetch_failing_is_an_exit_code_of_its_own(console: Console, site: 
     done = console("add", site.gone_url, site.disallowed_url, *network(site), code=13)
     assert done.out == ""
     assert done.err.count("failed http") == 2
+
+
+def test_verbose_tells_of_requests_redirects_retries_and_robots(console: Console) -> None:
+    assert console.archive is not None
+    with (console.archive / "archive.toml").open("a") as file:
+        file.write("retries = 1\nbackoff = 0.01\n")  # [fetch] is the last table
+    busy = response(b"later", status=b"503 Later")
+    replies = {"/robots.txt": response(b"User-agent: *\nDisallow: /no\n"), "/a": [busy, response(page("A"))],
+               "/go": redirect(b"/a"), "/cut": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"}  # fmt: skip
+    with RawServer(replies) as server:
+        urls = [f"{server.url}/{name}" for name in ("go", "no", "cut")]
+        loud = console("add", *urls, "-v", "--allow-private", code=3).err
+        quiet = console("add", *urls, "-q", "--allow-private", code=3).err
+    base = re.escape(server.url)
+    for line in (rf"GET {base}/go: 302, \d+ bytes, \d+ ms", rf"{base}/go redirects to {base}/a",
+                 rf"GET {base}/a: 503, \d+ bytes, \d+ ms", rf"{base}/a: try 2 in 0\.0 s",
+                 rf"GET {base}/a: 200, \d+ bytes, \d+ ms", rf"{base}/robots.txt allows {base}/a",
+                 rf"{base}/robots.txt forbids {base}/no", rf"GET {base}/cut: 200, \d+ bytes, \d+ ms; cut: .+"):  # fmt: skip
+        assert re.search(f"^muniment: {line}$", loud, re.M), (line, loud)
+    assert [line.split(":")[0] for line in quiet.splitlines()] == ["failed http", "failed http"]
 
 
 def test_addresses_that_are_not_public_are_refused_unless_asked_for(console: Console, site: Site) -> None:
