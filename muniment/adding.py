@@ -104,7 +104,7 @@ def _gathered(target: Target, future: Future[Fetched] | None, options: AddOption
 
     try:
         if target.problem is not None:
-            raise UploadError("bad-target", target.problem)
+            raise UploadError(target.reason, target.problem)
         if future is None:
             return Item(target, read_target(target, options.clock(), options.max_size))
         fetched = future.result()

@@ -111,9 +111,9 @@ def _targets(options: dict[str, Any], declared: Declared, files: ExitStack) -> I
 
     from muniment.ingest.upload import expand, read_list
 
-    lists = [_open_list(name, files) for name in options["lists"]]
+    lists = [(_open_list(name, files), "standard input" if name == "-" else name) for name in options["lists"]]
     named = expand(options["targets"], declared, sys.stdin.buffer, _max_size(options))
-    return chain(named, *(read_list(lines, declared) for lines in lists))
+    return chain(named, *(read_list(lines, declared, name) for lines, name in lists))
 
 
 def _open_list(name: str, files: ExitStack) -> BinaryIO:
@@ -159,7 +159,7 @@ def _add(archive: Archive, targets: Iterator[Target], policy: FetchPolicy, optio
     with _bar(total, show_bar) as bar:
         for added in pipeline.add(archive, total or targets, _fetcher(policy), settings):
             counts[added.state] = counts.get(added.state, 0) + 1
-            fetch_failures += added.state == "failed" and added.url is not None and added.reason != "bad-target"
+            fetch_failures += added.state == "failed" and _is_fetch(added)
             try:
                 _print(added, options["as_json"], bar)
             except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
@@ -174,6 +174,10 @@ def _add(archive: Archive, targets: Iterator[Target], policy: FetchPolicy, optio
     if not counts.get("failed"):
         return 0
     return _ALL_FAILED if fetch_failures == done else _SOME_FAILED
+
+
+def _is_fetch(added: Added) -> bool:
+    return added.reason == "bad-url" or (added.url is not None and added.reason != "bad-target")
 
 
 def _bar(targets: list[Target] | None, show: bool) -> Any:

@@ -7,14 +7,13 @@ inline text) `ni:///sha-256;…`, which names the bytes themselves (RFC 6920).
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -28,6 +27,7 @@ _URL = re.compile(r"https?:", re.I)
 _USER_INFO = re.compile(r"(https?:[/\\]*)[^/\\?#]*@", re.I)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
 _PUBLISHED = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?\Z")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _MEDIA_TYPES = {
     ".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".mhtml": "multipart/related",
     ".txt": "text/plain", ".text": "text/plain", ".md": "text/markdown", ".pdf": "application/pdf",
@@ -45,7 +45,8 @@ _LIST_FIELDS = {"target", "text", "url", "title", "published", "source", "langua
 class Target:
     """One item to add: a `url` to fetch, a `path` to read, or `content` handed over. `name` is how the user called it.
 
-    `problem` says why the item cannot be added; it fails when its turn comes, so that the rest of a batch goes on.
+    `problem` says why the item cannot be added, and `reason` is the slug for it; it fails when its turn comes, so that
+    the rest of a batch goes on.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Target:
     content: bytes | None = None
     declared: Declared = field(default_factory=Declared)
     problem: str | None = None
+    reason: str = "bad-target"
 
 
 def expand(names: Iterable[str], declared: Declared, standard_input: BinaryIO, max_size: int) -> Iterator[Target]:
@@ -73,12 +75,10 @@ def _expand_one(name: str, declared: Declared) -> Iterator[Target]:
 
     shown = printable(name if len(name) <= _SHOWN else name[:_SHOWN] + "…")
     if _URL.match(name) and len(name) > MAX_URL:
-        yield Target(shown, problem=f"an address has {MAX_URL:,} characters at most")
-    elif secret := _USER_INFO.match(name):  # the log is for good, and no place for a password
-        yield Target(
-            printable(f"{secret[1]}…@{name[secret.end() :]}"[:_SHOWN]),
-            problem="this address holds a user name or password before an @; give it without",
-        )
+        yield Target(shown, problem=f"an address has {MAX_URL:,} characters at most", reason="bad-url")
+    elif _USER_INFO.match(name):
+        problem = "this address holds a user name or password before an @; give it without"
+        yield Target(printable(_without_password(name)[:_SHOWN]), problem=problem, reason="bad-url")
     elif _URL.match(name):
         twice = declared.url is not None and declared.url != name
         problem = "an address to fetch, and another one declared: `url` is for uploads" if twice else None
@@ -90,9 +90,14 @@ def _expand_one(name: str, declared: Declared) -> Iterator[Target]:
     elif os.path.lexists(name):
         yield Target(shown, path=Path(name), declared=declared)
     elif _SCHEME.match(name):
-        yield Target(shown, problem="only http:// and https:// addresses can be fetched")
+        yield Target(shown, problem="only http:// and https:// addresses can be fetched", reason="bad-url")
     else:
         yield Target(shown, problem="there is no such file; a web address starts with https:// or http://")
+
+
+def _without_password(url: str) -> str:
+    """An address as it may stand in the log, which is for good and no place for a password."""
+    return _USER_INFO.sub(r"\1…@", url, count=1)
 
 
 def _expand_folder(shown: str, folder: Path, declared: Declared) -> Iterator[Target]:
@@ -119,33 +124,44 @@ def files_below(folder: Path, unreadable: Callable[[OSError], object]) -> Iterat
                 yield Path(parent, name)
 
 
-def read_list(lines: BinaryIO, declared: Declared) -> Iterator[Target]:
+def read_list(lines: BinaryIO, declared: Declared, name: str) -> Iterator[Target]:
     """The targets of a list: one a line, or JSON objects with `target` or `text` and declared metadata.
 
-    Empty lines and lines that start with `#` are passed over. A line that cannot be read is a target with a problem.
-    One line at a time is in memory.
+    Empty lines and lines that start with `#` are passed over. A line that cannot be read is a target with a problem,
+    which says where it stands: in the list of this name. One line at a time is in memory.
     """
     for number, raw in enumerate(_lines(lines), 1):
         line = raw.removeprefix(b"\xef\xbb\xbf").strip()
         if not line or line.startswith(b"#"):
             continue
-        place = f"line {number}"
+        place = f"{printable(name)} line {number}"
         if number == 1 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
             yield Target(place, problem="the list is in UTF-16: save it as UTF-8")
             return
-        if len(raw) > MAX_LINE:
-            yield Target(place, problem=f"a line of a list holds {MAX_LINE} bytes at most")
-        elif line.startswith(b"{"):
-            try:
-                yield from _list_object(json.loads(line), declared, place)
-            except json.JSONDecodeError as e:
-                yield Target(place, problem=f"not JSON: {e.msg} at character {e.pos + 1}")
-            except (ValueError, RecursionError) as e:
-                yield Target(place, problem=str(e))
-        elif line == b"-":
-            yield Target(place, problem="- stands for standard input on the command line only")
-        else:
-            yield from _expand_one(os.fsdecode(line), declared)
+        try:
+            for target in _list_line(line, declared, place):
+                yield target if target.problem is None else replace(target, problem=f"{place}: {target.problem}")
+        except (ValueError, RecursionError) as e:
+            yield Target(place, problem=str(e))
+
+
+def _list_line(line: bytes, declared: Declared, place: str) -> Iterator[Target]:
+    """Raises ValueError where the line cannot be read."""
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line of a list holds {MAX_LINE} bytes at most")
+    if line == b"-":
+        raise ValueError("- stands for standard input on the command line only")
+    if line.startswith(b"{"):
+        yield from _list_object(_parsed(line), declared, place)
+    else:
+        yield from _expand_one(os.fsdecode(line), declared)
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as e:
+        raise ValueError(f"not JSON: {e.msg} at character {e.pos + 1}") from e
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -161,26 +177,32 @@ def _list_object(fields: Any, declared: Declared, place: str) -> Iterator[Target
     if unknown := sorted(set(fields) - _LIST_FIELDS):
         raise ValueError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(_LIST_FIELDS))}")
     said = _read_declared(fields, declared)
-    target, text = fields.get("target"), fields.get("text")
-    if isinstance(text, str) and target is None:
-        name = said.url or said.title or place
+    target, text = (_string(fields, name) for name in ("target", "text"))
+    if (target is None) == (text is None):
+        raise ValueError("give either `target` (a URL or a path) or `text`")
+    if text is not None:
+        if not text.strip():
+            raise ValueError("`text` is empty")
+        name = _without_password(said.url or said.title or place)
         yield Target(printable(name), content=text.encode("utf-8", "replace"), declared=said)
-    elif isinstance(target, str) and target and text is None:
+    elif target is not None:
         if _UNSTORABLE.search(target):
             raise ValueError("`target` holds a control character or half a surrogate pair")
         yield from _expand_one(target, said)
-    else:
-        raise ValueError("give either `target` (a URL or a path) or `text`")
+
+
+def _string(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"`{name}` is not a string")
+    return value
 
 
 def _read_declared(fields: dict[str, Any], common: Declared) -> Declared:
     said: dict[str, Any] = {}
     for name in ("url", "title", "published", "source", "language"):
-        value = fields.get(name)
-        if value is not None and not isinstance(value, str):
-            raise ValueError(f"`{name}` is not a string")
-        if value:
-            said[name] = _storable(value)
+        if text := _string(fields, name):
+            said[name] = _storable(text)
     for name in ("authors", "tags"):
         value = fields.get(name) or []
         values = [value] if isinstance(value, str) else value
@@ -191,7 +213,12 @@ def _read_declared(fields: dict[str, Any], common: Declared) -> Declared:
     if common.tags and "tags" in said:
         said["tags"] = tuple(dict.fromkeys(common.tags + said["tags"]))
     if "published" in said:
-        said["published"] = check_published(said["published"])
+        try:
+            said["published"] = check_published(said["published"])
+        except ValueError as e:
+            raise ValueError(f"published: {e}") from e
+    if "language" in said and not _LANGUAGE.fullmatch(said["language"]):
+        raise ValueError(f"language: {said['language']!r} is no code of a language: write en, fa or pt-BR (BCP 47)")
     return replace(common, **said)
 
 
@@ -200,19 +227,28 @@ def _storable(text: str) -> str:
     return _UNSTORABLE.sub(" ", text).strip()
 
 
-def check_published(date: str) -> str:
+def check_published(date: str, now: datetime | None = None) -> str:
     """A declared date as `2021`, `2021-05` or `2021-05-30`; an ISO date with a time is cut to its day.
 
-    Raises ValueError where it is none.
+    Raises ValueError where it is none, or lies before the year 1000 or after tomorrow (`now` is the time, for tests).
     """
     day = date.strip()
     if len(day) > 10 and day[10] in "T ":
         day = day[:10]
-    if _PUBLISHED.match(day):
-        with contextlib.suppress(ValueError):
-            datetime.fromisoformat((day + "-01-01")[:10])
-            return day
-    raise ValueError(f"{date!r} is no date of publication: write 2021, 2021-05 or 2021-05-30")
+    if not _PUBLISHED.match(day) or not _is_day((day + "-01-01")[:10]):
+        raise ValueError(f"{date!r} is no date of publication: write 2021, 2021-05 or 2021-05-30")
+    tomorrow = (now or datetime.now(UTC)) + timedelta(days=1)  # it may be that day already where it was published
+    if not "1000" <= day <= tomorrow.date().isoformat()[: len(day)]:
+        raise ValueError(f"{date!r} is no date of publication: it lies before the year 1000 or after tomorrow")
+    return day
+
+
+def _is_day(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def read_target(target: Target, now: datetime, max_size: int) -> Capture:
@@ -258,7 +294,7 @@ def _upload_uri(target: Target, payload: Digest) -> str:
         try:
             return normalise_target(target.declared.url)
         except FetchError as e:
-            raise UploadError(e.reason, f"the declared address: {e}") from e
+            raise UploadError("bad-target", f"the declared address: {e}") from e
     if target.path is not None:
         return file_uri(target.path)
     digest = bytes.fromhex(payload.removeprefix("sha256:"))
@@ -298,4 +334,4 @@ def declared_of(said: Declared) -> Declared:
     try:
         return _read_declared({**fields, "authors": list(said.authors), "tags": list(said.tags)}, Declared())
     except ValueError as e:
-        raise UsageError(f"--published: {e}") from e
+        raise UsageError(f"--{e}") from e

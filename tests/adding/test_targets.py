@@ -38,12 +38,12 @@ class Endless(io.RawIOBase):
 
 
 def listed(*lines: bytes, declared: Declared | None = None) -> list[Target]:
-    return list(read_list(io.BytesIO(b"\n".join(lines)), declared or Declared()))
+    return list(read_list(io.BytesIO(b"\n".join(lines)), declared or Declared(), "list"))
 
 
 def test_a_list_of_a_hundred_thousand_lines_is_not_held_in_memory() -> None:
     source = Endless(b"https://a.example/%06d\n" % number for number in range(100_000))
-    for count, target in enumerate(read_list(io.BufferedReader(source), Declared()), 1):
+    for count, target in enumerate(read_list(io.BufferedReader(source), Declared(), "list"), 1):
         assert target.url == f"https://a.example/{count - 1:06d}"
         assert source.given - len("https://a.example/000000\n") * count < 16_384
     assert count == 100_000
@@ -71,7 +71,7 @@ def test_few_targets_are_taken_ahead_of_the_one_that_is_added() -> None:
 def test_a_line_without_an_end_takes_bounded_memory_and_the_next_line_is_read() -> None:
     chunks = (*(b"x" * 8192 for _ in range(15_000)), b"\nhttps://a.example/\n")
     tracemalloc.start()
-    targets = list(read_list(io.BufferedReader(Endless(iter(chunks))), Declared()))
+    targets = list(read_list(io.BufferedReader(Endless(iter(chunks))), Declared(), "list"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [target.problem is None for target in targets] == [False, True]
@@ -120,6 +120,47 @@ def test_dates_of_publication_keep_their_precision(date: str, kept: str) -> None
 def test_what_is_no_date_of_publication_is_refused_with_the_value(date: str) -> None:
     with pytest.raises(ValueError, match="is no date of publication"):
         check_published(date)
+
+
+@pytest.mark.parametrize("date", ["2026", "2026-11", "2026-11-23", "1000", "1970-01-01"])
+def test_a_date_of_publication_lies_between_the_year_1000_and_tomorrow(date: str) -> None:
+    assert check_published(date, NOW) == date
+
+
+@pytest.mark.parametrize("date", ["2027", "2026-12", "2026-11-24", "2999", "0999", "0999-12-31"])
+def test_a_date_of_publication_before_or_after_that_is_refused(date: str) -> None:
+    with pytest.raises(ValueError, match="before the year 1000 or after tomorrow"):
+        check_published(date, NOW)
+
+
+@pytest.mark.parametrize("code", ["en", "FA", "pt-BR", "zh-Hant-TW", "ckb", "de-1996", "und"])
+def test_a_language_is_declared_by_its_code(code: str) -> None:
+    assert declared_of(Declared(language=code)).language == code
+
+
+@pytest.mark.parametrize("code", ["english", "e", "en_US", "en-", "فارسی", "pt BR", "x-klingon", "-en"])
+def test_what_is_no_code_of_a_language_is_refused(code: str) -> None:
+    with pytest.raises(UsageError, match=r"--language: .* is no code of a language"):
+        declared_of(Declared(language=code))
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"not json", "list line 2: there is no such file; "),
+        (b"[1,2]", "list line 2: there is no such file; "),
+        (b"ftp://a.example/", "list line 2: only http:// and https://"),
+        (b'{"text": 123}', "`text` is not a string"),
+        (b'{"target": ["a"]}', "`target` is not a string"),
+        (b'{"text": " "}', "`text` is empty"),
+        (b'{"text": "x", "language": "english"}', "language: 'english' is no code of a language"),
+        (b'{"text": "x", "published": "2999"}', "published: '2999' is no date of publication"),
+    ],
+)
+def test_every_problem_of_a_list_names_the_list_and_the_line(line: bytes, problem: str) -> None:
+    target = listed(b"# a remark", line)[0]
+    assert (target.problem or "").startswith(problem)
+    assert "list line 2" in target.name + (target.problem or "")
 
 
 def test_a_declared_date_of_the_call_is_checked_once() -> None:

@@ -20,7 +20,7 @@
 | a URL over 8,192 characters, without a host, with control characters | failed, named |
 | a list: CR LF line ends, a byte order mark | read as usual |
 | a list in UTF-16 | one failed item: save it as UTF-8 |
-| a list: broken JSON, wrong types, unknown fields, wrong dates, deep nesting, half a surrogate | that line failed, `line N` |
+| a list: broken JSON, wrong types, unknown fields, wrong dates, deep nesting, half a surrogate | that line failed, `LIST line N` |
 | a list: a line over 32 MB | that line failed; of other lines too long for a path, the first 400 characters are shown |
 | a list: `-` as a target | that line failed; `-` twice on the command line: 2 |
 | a list that cannot be opened; `--published` that is no date; `--url` with several targets | 2, nothing is added |
@@ -40,6 +40,7 @@ import ctypes
 import gzip
 import json
 import os
+import re
 import socket
 import stat
 import sys
@@ -296,7 +297,10 @@ def test_a_bad_line_of_a_list_costs_that_line_only(console: Console, rows: dict[
     bad = {
         b'{"broken': "not JSON",
         b'{"target": "in/a-first.html", "title": 3}': "`title` is not a string",
-        b'{"target": 5}': "either `target`",
+        b'{"target": 5}': "`target` is not a string",
+        b'{"text": 5}': "`text` is not a string",
+        b'{"text": ""}': "`text` is empty",
+        b'{"text": "x", "language": "english"}': "no code of a language",
         b'{"target": "a", "text": "b"}': "either `target`",
         b"{}": "either `target`",
         b'{"text": "x", "colour": "red"}': "unknown field 'colour'",
@@ -327,8 +331,17 @@ def test_a_bad_line_of_a_list_costs_that_line_only(console: Console, rows: dict[
     for row, (line, error) in zip(found[1:-1], bad.items(), strict=True):
         assert row["state"] == "failed", line[:80]
         assert error in row["error"], (line[:80], row["error"])
+        if not line.startswith((b"http", b'{"text": "x", "url"')):  # what is fetched or read fails later
+            assert "standard input line " in row["target"] + row["error"]
         assert len(json.dumps(row)) < 20_000
-    assert found[1]["target"] == "line 4"
+    assert found[1]["target"] == "standard input line 4"
+    (console.cwd / "other").write_bytes(b"{")
+    (console.cwd / "some").write_bytes(b"\n[1]\n")
+    done = console("add", "--from", "some", "--from", "other", code=3)
+    assert re.findall("^failed .*", done.err, re.M) == [
+        "failed [1]: some line 2: there is no such file; a web address starts with https:// or http://",
+        "failed other line 1: not JSON: Expecting property name enclosed in double quotes at character 2",
+    ]
 
 
 def test_half_a_surrogate_and_controls_in_declared_metadata_are_left_out(console: Console) -> None:

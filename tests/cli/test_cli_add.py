@@ -115,6 +115,8 @@ def test_what_is_declared_of_unchanged_bytes_is_a_new_derivation_of_the_same_sna
     options = ("--title", "Declared", "--published", "2001", "--source", "S", "--author", "A", "--author", "B",
                "--language", "en", "--tag", "x", "--tag", "y", "--url", "https://s.example/a")  # fmt: skip
     second = console("add", "a.html", *options, "--json").json()
+    old = console("add", "a.html", "--published", "1605", "--json").json()
+    assert old["published"] == "1605"
     assert (first["state"], second["state"]) == ("stored", "stored")
     shown = console("show", second["snapshot"], "--json").json()
     assert (shown["title"], shown["published"], shown["source"]) == ("Declared", "2001", "S")
@@ -210,6 +212,16 @@ def test_verbose_tells_of_requests_redirects_retries_and_robots(console: Console
     assert [line.split(":")[0] for line in quiet.splitlines()] == ["failed http", "failed http"]
 
 
+def test_an_address_that_cannot_be_fetched_counts_as_a_fetch_that_failed(console: Console) -> None:
+    for url in ("http://me:secret@a.example/", "ftp://a.example/", "https://a.example/" + "x" * 9000, "http://[bad"):
+        assert "secret" not in console("add", url, code=13).err
+    assert console.archive is not None
+    entries = (console.archive / "log" / "entries").read_bytes()
+    assert b"secret" not in entries
+    assert re.findall(rb'"reason":"([^"]+)"', entries) == [b"bad-url"] * 4
+    console("add", "http://me:secret@a.example/", "missing", code=3)
+
+
 def test_addresses_that_are_not_public_are_refused_unless_asked_for(console: Console, site: Site) -> None:
     done = console("add", f"http://127.0.0.1:{site.port}/", "--json", code=13).json()
     assert "--allow-private" in done["error"]
@@ -228,6 +240,8 @@ def test_addresses_that_are_not_public_are_refused_unless_asked_for(console: Con
         (["a", "--published", "soon"], "--published: 'soon' is no date"),
         (["a", "--published", "2021-02-30"], "--published: '2021-02-30' is no date"),
         (["a", "--published", "۲۰۲۱"], "--published"),
+        (["a", "--published", "2999"], "--published: '2999' is no date"),
+        (["a", "--language", "english"], "--language: 'english' is no code of a language"),
         (["a", "--wait", "-1"], "--wait"),
         (["a", "--wait", "nan"], "--wait"),
         (["a", "--max-size", "0"], "--max-size"),
