@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, ItemError, Locked, StorageError, UploadError
 from muniment.indexing import Indexer
+from muniment.ingest.upload import MAX_UPLOAD
 from muniment.model import Article, Attempt, Capture, Declared, Fetched
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class AddOptions:
     """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload."""
 
     processes: int | None = None
-    max_size: int = 128 << 20
+    max_size: int = MAX_UPLOAD
     wait: float = 0.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -186,17 +186,18 @@ def open_index(archive: Archive) -> Engine:
     return current
 
 
-def reindex(archive: Archive, engine: str | None, progress: Callable[[int], None]) -> int:
+def reindex(archive: Archive, engine: str | None, progress: Callable[[int], None], *, wait: float = 0.0) -> int:
     """Build the index anew and put it in use in one step; a build that was killed goes on where it stood.
 
-    Returns how many articles the index holds. Raises Locked where another process writes to the archive.
+    Returns how many articles the index holds. Raises Locked where another process writes to the archive, and goes on
+    for `wait` seconds.
     """
     from muniment.durable import Lock
     from muniment.index import generations
     from muniment.indexing import Indexer, problem_of
 
     root = archive.root / "index"
-    lock = Lock(archive.root / "lock")
+    lock = Lock(archive.root / "lock", wait)
     try:
         root.mkdir(exist_ok=True)
         name, opened = generations.begin_build(
@@ -215,11 +216,11 @@ def reindex(archive: Archive, engine: str | None, progress: Callable[[int], None
         lock.release()
 
 
-def rebuild(root: Path) -> Archive:
+def rebuild(root: Path, *, wait: float = 0.0) -> Archive:
     """Catalog and tiles from the WARC files and the log; `reindex` makes the index. Returns the archive, opened."""
     from muniment.archive import archive
 
-    archive.rebuild(root)
+    archive.rebuild(root, wait=wait)
     return Archive(root)
 
 

@@ -79,14 +79,14 @@ def create(root: Path, origin: str | None, now: datetime) -> Created:
     return Created(root, origin, signer.vkey, keys.key_path(signer.vkey))
 
 
-def rebuild(root: Path) -> None:
+def rebuild(root: Path, *, wait: float = 0.0) -> None:
     """Make catalog and tiles anew from the WARC files and the log. Raises Locked, IntegrityError."""
     from muniment.archive import catch_up, recovery
     from muniment.archive.config import read_config
     from muniment.durable import Lock
 
     config = read_config(root)
-    lock = Lock(root / "lock")
+    lock = Lock(root / "lock", wait)
     try:
         committed = recovery.read_sound(root, config)
         recovery.cut_tails(root, committed)

@@ -66,6 +66,7 @@ def create_signer(origin: str) -> Signer:
 
 def load_signer(vkey: str) -> Signer:
     """The private key for this verifier key. Raises UsageError where it is missing, unreadable or another key's."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -76,8 +77,10 @@ def load_signer(vkey: str) -> Signer:
         raise UsageError(
             f"the archive's private key is not at {path}: put your backup of it there (only writing needs it)"
         ) from None
-    except (OSError, ValueError, TypeError) as e:
-        raise UsageError(f"cannot read the private key {path}: {e}") from e
+    except OSError as e:
+        raise UsageError(f"cannot read the private key {path}: {e.strerror}") from e
+    except (ValueError, TypeError, UnsupportedAlgorithm) as e:  # their texts speak to programmers
+        raise UsageError(f"{path} holds no private key (unencrypted PEM): put your backup of the key there") from e
     if not isinstance(key, Ed25519PrivateKey):
         raise UsageError(f"{path} holds no Ed25519 key: put the archive's own key there")
     signer = Signer(parse_vkey(vkey).name, key)

@@ -73,12 +73,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to verify. `numbers` narrows step 3 to these leaves; `checkpoints` are notes kept outside the archive;
-    `keys` replace those that `archive.toml` names; `progress` is told (leaves done, leaves in all)."""
+    """What to verify. `numbers` narrows step 3 to these leaves; `checkpoints` are notes kept outside the archive, by
+    name; `keys` replace those that `archive.toml` names; `progress` is told (leaves done, leaves in all)."""
 
     fast: bool = False
     numbers: Sequence[int] = ()
-    checkpoints: Sequence[str] = ()
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
     keys: Sequence[VerifierKey] = ()
     progress: Callable[[int, int], None] = field(default=lambda done, total: None)
 
@@ -200,17 +200,17 @@ class Verification:
 
     def _check_checkpoints(self) -> Iterator[Finding]:
         roots = {commit.checkpoint.size: commit.checkpoint.root for commit in self._commits}
-        for note in self._request.checkpoints:
+        for name, note in self._request.checkpoints.items():
             try:
                 checkpoint = parse_checkpoint(check_note(note, self._keys))
             except ValueError as e:
-                yield Finding("checkpoint", f"the checkpoint that you brought: {e}")
+                yield Finding("checkpoint", f"the checkpoint that you brought, {name}: {e}")
                 continue
             if roots.get(checkpoint.size) != checkpoint.root:
                 yield Finding(
                     "rewritten",
-                    f"the checkpoint that you brought, over {checkpoint.size} leaves, is not in this log: the log was"
-                    " rewritten or cut since, or it is another one",
+                    f"the checkpoint that you brought, {name}, over {checkpoint.size} leaves, is not in this log:"
+                    " the log was rewritten or cut since, or it is another one",
                 )
             elif checkpoint.size:  # one over an empty log holds nothing in place
                 self.tally.anchored_up_to = max(self.tally.anchored_up_to or 0, checkpoint.size - 1)

@@ -55,6 +55,7 @@ class LazyGroup(click.Group):
 @click.option(
     "--archive",
     metavar="DIR",
+    type=click.Path(readable=False),
     envvar="MUNIMENT_ARCHIVE",
     help="The archive. Default: MUNIMENT_ARCHIVE, else the nearest folder upwards that holds archive.toml.",
 )

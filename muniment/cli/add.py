@@ -14,6 +14,7 @@ import click
 
 from muniment import pipeline
 from muniment.cli.common import (
+    PATH,
     common_options,
     echo,
     faint,
@@ -25,7 +26,10 @@ from muniment.cli.common import (
     print_json,
     wait_option,
 )
+from muniment.cli.numbers import Count, Size
 from muniment.errors import UsageError
+from muniment.ingest.policy import MAX_RESPONSE
+from muniment.ingest.upload import MAX_UPLOAD
 from muniment.model import Declared
 
 if TYPE_CHECKING:
@@ -40,8 +44,8 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="TARGET...")
-@click.option("--from", "lists", multiple=True, metavar="FILE",
+@click.argument("targets", nargs=-1, type=PATH, metavar="TARGET...")
+@click.option("--from", "lists", multiple=True, type=PATH, metavar="FILE",
               help="Read targets from FILE (- for standard input): one a line, or JSON lines.")  # fmt: skip
 @click.option("--url", help="The address that an upload comes from.")
 @click.option("--title", help="Declare the title.")
@@ -52,8 +56,10 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
 @click.option("--tag", "tags", multiple=True, help="Tag the article; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="List what would be added, and add nothing.")
 @click.option("--ignore-robots", is_flag=True, help="Fetch pages that robots.txt asks not to.")
-@click.option("--max-size", type=click.IntRange(1), metavar="BYTES", help="Refuse responses and files over this size.")
-@click.option("--processes", type=click.IntRange(1, 64), metavar="N", help="Clean in N processes. Default: one a core.")
+@click.option("--max-size", type=Size(), metavar="SIZE",
+              help="Refuse responses and files over this size, such as 64MB. "
+                   f"Default: {MAX_RESPONSE >> 20} MiB a response, {MAX_UPLOAD >> 20} MiB a file.")  # fmt: skip
+@click.option("--processes", type=Count(1, 64), metavar="N", help="Clean in N processes. Default: one a core.")
 @fetch_options
 @wait_option
 @json_option
@@ -127,7 +133,7 @@ def _open_list(name: str, files: ExitStack) -> BinaryIO:
 
 def _max_size(options: dict[str, Any]) -> int:
     """The limit in bytes of an upload."""
-    return options["max_size"] or 128 << 20
+    return options["max_size"] or MAX_UPLOAD
 
 
 def _list_targets(targets: Iterable[Target], as_json: bool) -> int:

@@ -13,6 +13,7 @@ from unicodedata import category
 import click
 
 from muniment.archive.archive import Archive
+from muniment.cli.numbers import Seconds
 from muniment.errors import NoArchive
 
 if TYPE_CHECKING:
@@ -21,14 +22,23 @@ if TYPE_CHECKING:
 _C1 = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 F = TypeVar("F", bound=Callable[..., Any])
 
+# Never looked at, so that each command says itself what is wrong with a path; the shell completes files.
+PATH = click.Path(readable=False)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def common_options(command: F) -> F:
-    """-q and -v, which every command takes."""
+    """-q and -v, which every command takes, and --archive, which may stand after the command too."""
+    command = click.option("--archive", type=PATH, callback=_use_archive, expose_value=False, hidden=True)(command)
     command = click.option("-v", "--verbose", is_flag=True, callback=_log_to_stderr, expose_value=False,
                            help="Tell on stderr what is done: each request, retries, robots.txt.")(command)  # fmt: skip
     return click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")(command)
+
+
+def _use_archive(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        ctx.obj = value
 
 
 def fetch_options(command: F) -> F:
@@ -41,8 +51,8 @@ def fetch_options(command: F) -> F:
 
 
 def wait_option(command: F) -> F:
-    return click.option("--wait", type=click.IntRange(0), default=0, metavar="SECONDS",
-                        help="Wait for another writer to end.")(command)  # fmt: skip
+    return click.option("--wait", type=Seconds(), default=0.0, metavar="SECONDS",
+                        help="Wait so long for another writer to end.")(command)  # fmt: skip
 
 
 def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:

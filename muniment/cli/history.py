@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from muniment.cli.common import (
+    PATH,
     common_options,
     counted,
     echo,
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
     from muniment.model import Snapshot
 
+_URI = re.compile(r"https?:|file:/|ni:/|urn:", re.I)  # what an item may be kept under; a file's name may hold a colon
+
 
 @click.command()
-@click.argument("what", metavar="URL|N")
+@click.argument("what", type=PATH, metavar="URL|FILE|N")
 @json_option
 @common_options
 @click.pass_context
@@ -42,11 +45,28 @@ def history(ctx: click.Context, what: str, as_json: bool, quiet: bool) -> None:
     for snapshot, leaf, number in events:
         is_version = leaf.type == "capture" and snapshot is not None and snapshot.derivation is not None
         version += is_version
+        location = _location(archive, leaf, number)
         if as_json:
-            print_json(_event(snapshot, leaf, number, version if is_version else None))
+            print_json(_event(snapshot, leaf, number, version if is_version else None, location))
         else:
-            echo(_line(snapshot, leaf, number, version if is_version else None))
-    note(counted(version, "version"), quiet=quiet or as_json)
+            echo(_line(snapshot, leaf, number, version if is_version else None, location))
+    note(counted(version, "version") if version else "no version yet", quiet=quiet or as_json)
+    ctx.exit(0 if version else 1)
+
+
+def _location(archive: Archive, leaf: Leaf, number: int) -> str | None:
+    """Where a redirect leads; None for anything else."""
+    if leaf.type != "capture" or leaf.status is None or not 300 <= leaf.status < 400:
+        return None
+    from muniment.errors import FetchError
+    from muniment.ingest.http import parse_response
+    from muniment.ingest.urls import follow
+
+    location = parse_response(archive.records(number)[0].block).location
+    try:
+        return follow(leaf.uri or "", location or "")
+    except FetchError:
+        return location
 
 
 def _key(archive: Archive, what: str) -> str:
@@ -60,10 +80,12 @@ def _key(archive: Archive, what: str) -> str:
     from muniment.ingest.upload import file_uri
     from muniment.ingest.urls import article_key
 
-    return article_key(what if ":" in what else file_uri(what))
+    return article_key(what if _URI.match(what) else file_uri(what))
 
 
-def _event(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None) -> dict[str, object]:
+def _event(
+    snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None, location: str | None
+) -> dict[str, object]:
     return {
         "snapshot": number,
         "type": leaf.type,
@@ -76,10 +98,11 @@ def _event(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | No
         "published": snapshot.published if snapshot else None,
         "payload": f"sha256:{leaf.payload}" if leaf.payload else None,
         "reason": leaf.reason,
+        "location": location,
     }
 
 
-def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None) -> str:
+def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None, location: str | None) -> str:
     when = leaf.at[:19] + "Z"
     if version is not None and snapshot is not None:
         return f"#{number}  {when}  version {version}  {one_line(snapshot.title or '')}"
@@ -87,4 +110,6 @@ def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | Non
         return faint(f"#{number}  {when}  unchanged since #{leaf.of}")
     if leaf.type == "attempt":
         return f"#{number}  {when}  {click.style('failed', fg='red')}: {leaf.reason}"
+    if location is not None:
+        return f"#{number}  {when}  HTTP {leaf.status}, leads to {one_line(location)}"
     return faint(f"#{number}  {when}  HTTP {leaf.status}" if leaf.status else f"#{number}  {when}  no article")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from muniment.cli.common import common_options, echo, json_option, note, print_json
+from muniment.cli.common import PATH, common_options, echo, json_option, note, print_json
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default=".")
+@click.argument("folder", type=PATH, metavar="[DIR]", default=".")
 @click.option("--origin", metavar="NAME", help="The log's name, such as example.org/archive; made up if not given.")
 @json_option
 @common_options
@@ -22,7 +22,7 @@ def init(ctx: click.Context, folder: str, origin: str | None, as_json: bool, qui
 
     if folder == "." and ctx.obj:
         folder = ctx.obj
-    made = create(Path(folder), origin, datetime.now(UTC))
+    made = create(Path(folder).resolve(), origin, datetime.now(UTC))
     if as_json:
         print_json(
             {"archive": str(made.root), "origin": made.origin, "key": made.vkey, "private_key": str(made.key_path)}

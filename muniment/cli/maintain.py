@@ -7,15 +7,25 @@ from typing import Any
 
 import click
 
-from muniment.cli.common import common_options, counted, find_archive, note, open_archive, print_json
+from muniment.cli.common import (
+    common_options,
+    counted,
+    find_archive,
+    json_option,
+    note,
+    open_archive,
+    print_json,
+    wait_option,
+)
 
 
 @click.command()
 @click.option("--engine", type=click.Choice(["tantivy", "whoosh"]), help="The engine to use from now on.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@wait_option
+@json_option
 @common_options
 @click.pass_context
-def reindex(ctx: click.Context, engine: str | None, as_json: bool, quiet: bool) -> None:
+def reindex(ctx: click.Context, engine: str | None, wait: float, as_json: bool, quiet: bool) -> None:
     """Build the search index anew, beside the one in use, and put it in use in one step.
 
     Searches go on meanwhile. A build that was interrupted goes on where it stood when it is run again.
@@ -23,24 +33,25 @@ def reindex(ctx: click.Context, engine: str | None, as_json: bool, quiet: bool) 
     from muniment import pipeline
 
     archive = open_archive(ctx)
-    count = pipeline.reindex(archive, engine, _progress(archive.size, quiet or as_json))
+    count = pipeline.reindex(archive, engine, _progress(archive.size, quiet or as_json), wait=wait)
     _done({"indexed": count, "articles": archive.progress.articles}, as_json, quiet)
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@wait_option
+@json_option
 @common_options
 @click.pass_context
-def rebuild(ctx: click.Context, as_json: bool, quiet: bool) -> None:
+def rebuild(ctx: click.Context, wait: float, as_json: bool, quiet: bool) -> None:
     """Build catalog, tiles and index from the WARC files and the log alone.
 
     Every record is read and compared with its leaf; damage stops the rebuild and is named.
     """
     from muniment import pipeline
 
-    archive = pipeline.rebuild(find_archive(ctx))
+    archive = pipeline.rebuild(find_archive(ctx), wait=wait)
     ctx.call_on_close(archive.close)
-    count = pipeline.reindex(archive, None, _progress(archive.size, quiet or as_json))
+    count = pipeline.reindex(archive, None, _progress(archive.size, quiet or as_json), wait=wait)
     _done({"indexed": count, "articles": archive.progress.articles, "log_size": archive.size}, as_json, quiet)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.argument("number", type=NUMBER, metavar="N")
 @click.option("--raw", is_flag=True, help="The payload's bytes, as received (transfer coding removed).")
 @click.option("--record", is_flag=True, help="The WARC records, as stored.")
-@click.option("--open", "in_browser", is_flag=True, help="Open the payload in a browser.")
+@click.option("--open", "in_browser", is_flag=True, help="Open the cleaned text in a browser.")
 @json_option
 @common_options
 @click.pass_context

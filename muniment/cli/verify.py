@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.common import common_options, counted, echo, find_archive, json_option, note, print_json
+from muniment.cli.common import (
+    PATH,
+    common_options,
+    counted,
+    echo,
+    find_archive,
+    json_option,
+    note,
+    one_line,
+    print_json,
+)
 from muniment.cli.numbers import NUMBER
 from muniment.errors import IntegrityError, UsageError
 
@@ -19,8 +29,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("numbers", nargs=-1, type=NUMBER, metavar="[N...]")
 @click.option("--fast", is_flag=True, help="Compare the compressed bytes with the catalog only; nothing is inflated.")
-@click.option("--checkpoint", "checkpoints", multiple=True, type=click.Path(exists=True, dir_okay=False),
-              metavar="FILE", help="A checkpoint that was kept elsewhere; it has to be part of this log.")  # fmt: skip
+@click.option("--checkpoint", "checkpoints", multiple=True, type=PATH, metavar="FILE",
+              help="A checkpoint kept elsewhere (- for standard input); it has to be part of this log.")  # fmt: skip
 @click.option("--key", "keys", multiple=True, metavar="VKEY", help="Trust this public key, not archive.toml's.")
 @json_option
 @common_options
@@ -50,7 +60,7 @@ def verify(
     request = Request(
         fast=fast,
         numbers=_with_derivations(root, numbers),
-        checkpoints=[_read_note(path) for path in checkpoints],
+        checkpoints=dict(_read_note(path, config.origin) for path in checkpoints),
         keys=_parse_keys(keys),
         progress=_progress(quiet or as_json),
     )
@@ -79,11 +89,23 @@ def _with_derivations(root: Path, numbers: tuple[int, ...]) -> list[int]:
     return wanted
 
 
-def _read_note(path: str) -> str:
+def _read_note(path: str, origin: str) -> tuple[str, str]:
+    """A checkpoint that the caller brings, with its name. Raises UsageError where it is none, or another log's: who
+    signed it and whether it belongs to the log is for verify to find."""
+    from muniment.formats.checkpoint import parse_checkpoint
+    from muniment.formats.note import split_note
+
+    name = "standard input" if path == "-" else one_line(path)
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise UsageError(f"cannot read the checkpoint {path}: {e}") from e
+        note = (sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()).decode()
+        found = parse_checkpoint(split_note(note)[0]).origin
+    except OSError as e:
+        raise UsageError(f"cannot read the checkpoint {name}: {e.strerror}") from e
+    except ValueError as e:
+        raise UsageError(f"{name} is no checkpoint: bring what `muniment checkpoint` printed") from e
+    if found != origin:
+        raise UsageError(f"{name} is a checkpoint of {one_line(found)}, and this archive is {origin}")
+    return name, note
 
 
 def _parse_keys(keys: tuple[str, ...]) -> Any:

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from muniment.errors import UploadError, UsageError
 from muniment.model import Capture, Declared, Digest, sha256
 
+MAX_UPLOAD = 128 << 20  # bytes of a file
 MAX_LINE = 32 << 20  # bytes of a line of a list; inline text comes in one
 _SHOWN = 400  # characters of a target that is too long to be a path or an address
 _URL = re.compile(r"https?:", re.I)
@@ -77,8 +78,11 @@ def _expand_one(name: str, declared: Declared) -> Iterator[Target]:
     if _URL.match(name) and len(name) > MAX_URL:
         yield Target(shown, problem=f"an address has {MAX_URL:,} characters at most", reason="bad-url")
     elif _USER_INFO.match(name):
-        problem = "this address holds a user name or password before an @; give it without"
-        yield Target(printable(_without_password(name)[:_SHOWN]), problem=problem, reason="bad-url")
+        yield Target(
+            printable(_without_password(name)[:_SHOWN]),
+            problem="this address holds a user name or password before an @; give it without",
+            reason="bad-url",
+        )
     elif _URL.match(name):
         twice = declared.url is not None and declared.url != name
         problem = "an address to fetch, and another one declared: `url` is for uploads" if twice else None

@@ -337,7 +337,7 @@ def test_a_checkpoint_over_nothing_anchors_nothing_and_one_is_judged_whatever_el
 ) -> None:
     first, *_, last = scan_frames((small / "log/commits").read_bytes())
     config = read_config(small)
-    verification = Verification(small, config, Request(checkpoints=[first.note]))
+    verification = Verification(small, config, Request(checkpoints={"kept": first.note}))
     assert list(verification.run()) == []
     assert first.checkpoint.size == 0 and verification.tally.anchored_up_to is None
     root = tmp_path / "copy"
@@ -347,7 +347,7 @@ def test_a_checkpoint_over_nothing_anchors_nothing_and_one_is_judged_whatever_el
     (root / "log/entries").write_bytes(data)
     shutil.rmtree(root / "log/tile")
     other = last.note.replace(f"\n{last.checkpoint.size}\n", f"\n{last.checkpoint.size + 1}\n")
-    slugs = [f.finding for f in verify(root, checkpoints=[other])]
+    slugs = [f.finding for f in verify(root, checkpoints={"kept": other})]
     assert "root-mismatch" in slugs and "checkpoint" in slugs
 
 
@@ -356,7 +356,7 @@ def test_a_log_rewritten_with_the_right_key_is_found_by_a_checkpoint_kept_elsewh
     shutil.copy(kept / "archive.toml", rewritten / "archive.toml")
     fill(kept, 4)
     checkpoint = (kept / "log/checkpoint").read_text()
-    verification = Verification(kept, read_config(kept), Request(checkpoints=[checkpoint]))
+    verification = Verification(kept, read_config(kept), Request(checkpoints={"kept": checkpoint}))
     assert list(verification.run()) == []
     assert verification.tally.anchored_up_to == verification.tally.log_size - 1
     shutil.rmtree(rewritten / "log")
@@ -366,7 +366,7 @@ def test_a_log_rewritten_with_the_right_key_is_found_by_a_checkpoint_kept_elsewh
     shutil.rmtree(rewritten / "catalog.sqlite", ignore_errors=True)
     fill(rewritten, 4)
     assert verify(rewritten) == []
-    assert [f.finding for f in verify(rewritten, checkpoints=[checkpoint])] == ["rewritten"]
+    assert [f.finding for f in verify(rewritten, checkpoints={"kept": checkpoint})] == ["rewritten"]
 
 
 def test_a_key_that_the_caller_brings_is_the_one_that_counts(small: Path, new_archive) -> None:

@@ -15,7 +15,7 @@
 | escape sequences, controls, newlines in titles and file names | spaces, in what is shown and in what is declared |
 | a gzip bomb as a response body | stored as it came, empty text, problem `content-bomb` |
 | a connection cut in mid-body | failed (after retries) and kept as an attempt with what came |
-| a redirect loop | failed: too many redirects; each redirect is a capture |
+| a redirect loop | failed: `redirect-loop`; each redirect is a capture |
 | a URL with spaces, an international host | fetched: percent-encoded; the host in its ASCII form |
 | a URL over 8,192 characters, without a host, with control characters | failed, named |
 | a list: CR LF line ends, a byte order mark | read as usual |
@@ -247,14 +247,23 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Console,
         yield console, {str(row["target"]).removeprefix("http://site.example/"): row for row in done.rows()}
 
 
-@pytest.mark.parametrize("name", ["cut", "chunk", "loop", "ping", "away", "noise", "silent", "http://", "http://[bad/",
-                                  "http://…@[::1", "http://x.example:99999/"])  # fmt: skip
-def test_a_fetch_that_fails_is_named_with_a_reason(fetched: tuple[Console, dict[str, Row]], name: str) -> None:
-    row = fetched[1][name]
-    assert row["state"] == "failed"
-    error = str(row["error"])
-    assert 10 < len(error) < 300
-    assert "Error" not in error and "Errno" not in error
+FAILURES = {
+    "cut": "cut", "chunk": "protocol", "loop": "redirect-loop", "ping": "redirect-loop", "away": "bad-url",
+    "noise": "protocol", "silent": "cut", "http://": "bad-url", "http://[bad/": "bad-url", "http://…@[::1": "bad-url",
+    "http://x.example:99999/": "bad-url",
+}  # fmt: skip
+
+
+def test_a_fetch_that_fails_is_named_with_a_reason(fetched: tuple[Console, dict[str, Row]]) -> None:
+    console, rows = fetched
+    failed = {name: str(row["error"]) for name, row in rows.items() if row["state"] == "failed"}
+    assert console.archive is not None
+    entries = (console.archive / "log" / "entries").read_bytes()
+    reasons = [reason.decode() for reason in re.findall(rb'"reason":"([^"]+)"', entries)]
+    assert dict(zip(failed, reasons, strict=True)) == FAILURES
+    for error in failed.values():
+        assert 10 < len(error) < 300
+        assert "Error" not in error and "Errno" not in error
 
 
 def test_the_fetches_around_them_are_stored(fetched: tuple[Console, dict[str, Row]]) -> None:
@@ -281,10 +290,10 @@ def test_each_redirect_of_a_loop_and_the_bytes_of_a_cut_answer_are_evidence(
     fetched: tuple[Console, dict[str, Row]],
 ) -> None:
     console, _ = fetched
-    events = console("history", "http://site.example/loop", "--json").rows()
+    events = console("history", "http://site.example/loop", "--json", code=1).rows()
     assert len(events) >= 2
     assert events[-1]["type"] == "attempt"
-    cut = console("history", "http://site.example/cut", "--json").rows()[-1]
+    cut = console("history", "http://site.example/cut", "--json", code=1).rows()[-1]
     assert cut["type"] == "attempt"
     assert page("Cut")[:100] in console("show", cut["snapshot"], "--record").raw
 
@@ -428,9 +437,16 @@ def test_without_the_private_key_nothing_is_added_and_everything_is_read(
     expected = console("add", "a.html", code=2, **{"XDG_CONFIG_HOME": str(tmp_path / "none")}).err
     path = Path(expected.partition(" is not at ")[2].partition(": ")[0])
     path.parent.mkdir(parents=True)
-    for content in (Path(made["private_key"]).read_bytes(), b"", b"junk"):
+    for content, said in (
+        (Path(made["private_key"]).read_bytes(), "another archive's key"),
+        (b"", "holds no private key"),
+        (b"junk", "holds no private key"),
+        (b"-----BEGIN PRIVATE KEY-----\njunk\n-----END PRIVATE KEY-----\n", "holds no private key"),
+    ):
         path.write_bytes(content)
-        assert str(path) in console("add", "a.html", code=2, **{"XDG_CONFIG_HOME": str(tmp_path / "none")}).err
+        err = console("add", "a.html", code=2, **{"XDG_CONFIG_HOME": str(tmp_path / "none")}).err
+        assert err.startswith(f"muniment: {path} {'holds ' if 'another' in said else ''}{said}")
+        assert len(err.splitlines()) == 1 and "http" not in err
 
 
 def powerless() -> Callable[[], None] | None:

@@ -41,6 +41,12 @@ def test_init_refuses_an_origin_that_no_signed_note_can_carry(tmp_path: Path, or
     assert not (tmp_path / "new").exists()
 
 
+def test_init_names_the_folder_without_detours(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    made = Console(None, tmp_path / "here")("init", "../new", "--json").json()
+    assert made["archive"] == str(tmp_path / "new")
+
+
 def test_init_overwrites_nothing(console: Console, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note").write_text("mine")
@@ -242,10 +248,12 @@ def test_addresses_that_are_not_public_are_refused_unless_asked_for(console: Con
         (["a", "--published", "۲۰۲۱"], "--published"),
         (["a", "--published", "2999"], "--published: '2999' is no date"),
         (["a", "--language", "english"], "--language: 'english' is no code of a language"),
-        (["a", "--wait", "-1"], "--wait"),
-        (["a", "--wait", "nan"], "--wait"),
-        (["a", "--max-size", "0"], "--max-size"),
-        (["a", "--processes", "999"], "--processes"),
+        (["a", "--wait", "-1"], "'--wait': '-1' is no number of seconds: write 30 or 0.5"),
+        (["a", "--wait", "nan"], "'--wait': 'nan' is no number of seconds"),
+        (["a", "--max-size", "0"], "'--max-size': '0' is no size: write a number of bytes, or such as 500k"),
+        (["a", "--max-size", "1 kilo"], "'--max-size': '1 kilo' is no size"),
+        (["a", "--processes", "999"], "'--processes': '999' is no whole number from 1 to 64"),
+        (["a", "--processes", "x"], "'--processes': 'x' is no whole number from 1 to 64"),
         (["https://a.example/", "--resolve", "nonsense"], "nonsense"),
         (["list", "--resolve", "nonsense"], "nonsense"),
     ],
@@ -256,11 +264,25 @@ def test_a_wrong_call_is_refused_before_anything_is_added(console: Console, argu
     assert console("status", "--json").json()["log_size"] == 0
 
 
+@pytest.mark.parametrize(("size", "room"), [("9", 9), ("1k", 1000), ("1KB", 1000), ("1kiB", 1024), ("0.002MB", 2000)])
+def test_a_size_may_be_given_in_units(console: Console, size: str, room: int) -> None:
+    assert console("add", "-", "--max-size", size, "--json", stdin=b"x" * room).json()["state"] == "stored"
+    error = console("add", "-", "--max-size", size, "--json", stdin=b"x" * (room + 1), code=3).json()["error"]
+    assert f"the limit is {room} " in error
+
+
+def test_help_speaks_of_values_as_people_do(console: Console) -> None:
+    text = " ".join(console("add", "--help").out.split())
+    assert "RANGE" not in text and "Default: 64 MiB a response, 128 MiB a file" in text
+
+
 def test_two_adds_at_once_end_with_eleven_or_wait(console: Console, tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(page("A"))
     assert console.archive is not None
     with Archive(console.archive) as archive, archive.writer():
         assert "another" in console("add", "a.html", code=11).err
+        for command in (["add", "a.html"], ["reindex"], ["rebuild"]):
+            assert "--wait" in console(*command, "--wait", "0.05", code=11).err
         waiter = console.spawn("add", "a.html", "--wait", "60", "--json")
         assert waiter.stderr is not None
     out, err = waiter.communicate(timeout=60)

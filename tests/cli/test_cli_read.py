@@ -61,7 +61,7 @@ def test_show_takes_the_number_of_a_derivation_a_redirect_and_an_attempt(stock: 
     assert stock.console("show", derivation).lines[0] == "Dunmore"
     assert b"WARC-Type: conversion" in stock.console("show", derivation, "--record").raw
 
-    events = stock.console("history", site.moved_url, "--json").rows()
+    events = stock.console("history", site.moved_url, "--json", code=1).rows()
     redirect = next(row for row in events if row["status"] in (301, 302, 307, 308))
     done = stock.console("show", redirect["snapshot"])
     assert "no article (HTTP 30" in done.err
@@ -105,7 +105,24 @@ def test_history_takes_an_address_a_number_and_a_path(stock: Stock, site: Site) 
     assert by_url.err == "1 version\n"
     assert stock.console("history", stock.number(url)).out == by_url.out
     assert "Dunmore" in stock.console("history", "papers/one.html").out
-    assert stock.console("history", site.gone_url, "--json").rows()[-1]["type"] == "attempt"
+
+
+def test_history_of_failures_and_redirects_lists_them_and_finds_no_version(stock: Stock, site: Site) -> None:
+    assert stock.console("history", site.gone_url, "--json", code=1).rows()[-1]["type"] == "attempt"
+    gone = stock.console("history", site.gone_url, code=1)
+    assert re.search(r"^#\d+  \S+Z  failed: http-4\d\d$", gone.out, re.M)
+    assert gone.err == "no version yet\n"
+    moved = stock.console("history", site.moved_url, code=1)
+    target = re.search(r"^#\d+  \S+Z  HTTP 30\d, leads to (http://\S+)$", moved.out, re.M)
+    assert target is not None
+    assert stock.console("history", target[1]).err.endswith("version\n")
+    assert stock.console("history", site.moved_url, "--json", code=1).rows()[-1]["location"] == target[1]
+
+
+def test_history_of_a_file_with_a_colon_in_its_name(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "12:30 note.txt").write_text("A note of half past twelve, kept as it was.")
+    console("add", "12:30 note.txt")
+    assert console("history", "12:30 note.txt").err == "1 version\n"
 
 
 @pytest.mark.parametrize("what", ["https://nowhere.example/", "no/such/file", "http://[bad", "", "x:y", "http://a b/"])
@@ -160,10 +177,15 @@ def test_a_checkpoint_kept_elsewhere_anchors_the_log_and_shows_a_rewritten_one(
     assert checkpoint["note"] == kept.read_text()
     anchored = stock.console("verify", "--checkpoint", kept, "--json").rows()[-1]
     assert anchored["anchored_up_to"] is not None
-    console("verify", "--checkpoint", kept, code=10)  # another archive of the same origin: not the same log
-    kept.write_bytes(b"\xff\xfe junk")
-    stock.console("verify", "--checkpoint", kept, code=2)
-    stock.console("verify", "--checkpoint", "missing", code=2)
+    piped = stock.console("verify", "--checkpoint", "-", "--json", stdin=kept.read_bytes()).rows()[-1]
+    assert piped["anchored_up_to"] == anchored["anchored_up_to"]
+    found = console("verify", "--checkpoint", kept, code=10).out  # another archive of the same origin: not the same log
+    assert f"{kept}" in found
+    for junk in (b"\xff\xfe junk", b"", b"words\n", kept.read_bytes().replace(b"test.example", b"other.example")):
+        kept.write_bytes(junk)
+        assert str(kept) in stock.console("verify", "--checkpoint", kept, code=2).err
+    assert "standard input is no checkpoint" in stock.console("verify", "--checkpoint", "-", code=2).err
+    assert "cannot read the checkpoint missing" in stock.console("verify", "--checkpoint", "missing", code=2).err
 
 
 def test_verify_trusts_the_key_it_is_given(stock: Stock, console: Console) -> None:
@@ -213,6 +235,8 @@ def test_the_archive_is_the_option_else_the_variable_else_the_nearest_folder_upw
     assert named(Console(stocked, inside), "--archive", root) == str(root)
     assert named(Console(None, tmp_path), "--archive", "archive") == str(root)
     assert named(Console(None, inside), MUNIMENT_ARCHIVE="") == str(root)
+    after = Console(stocked, inside)("status", "--json", "--archive", root)
+    assert after.json()["archive"] == str(root)
 
 
 def test_no_archive_is_an_exit_code_of_its_own(tmp_path: Path) -> None:

@@ -283,3 +283,17 @@ def test_completion_offers_commands_and_options(tmp_path: Path) -> None:
             env=environment(None, _MUNIMENT_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(line.count(" "))),
         )  # fmt: skip
         assert expected in ran.stdout, (line, ran)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    "line", ["add lis", "add --from lis", "--archive lis", "init lis", "history lis", "verify --checkpoint lis"]
+)
+def test_completion_leaves_files_to_the_shell(tmp_path: Path, line: str, shell: str) -> None:
+    words = f"muniment {line}"
+    count = str(words.count(" ")) if shell != "fish" else "lis"
+    ran = subprocess.run(
+        COMMAND, capture_output=True, text=True, timeout=30, cwd=tmp_path,
+        env=environment(None, _MUNIMENT_COMPLETE=f"{shell}_complete", COMP_WORDS=words, COMP_CWORD=count),
+    )  # fmt: skip
+    assert "file" in ran.stdout, ran
