@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import click
 
@@ -137,12 +137,14 @@ def _max_size(options: dict[str, Any]) -> int:
 
 
 def _list_targets(targets: Iterable[Target], as_json: bool) -> int:
+    from muniment.adding import Added
+
     failed = 0
     for target in targets:
         failed += target.problem is not None
         if as_json:
-            state = "skipped" if target.problem is None else "failed"
-            print_json({"target": target.name, "state": state, "url": target.url, "error": target.problem})
+            state: Literal["skipped", "failed"] = "skipped" if target.problem is None else "failed"
+            _print_json(Added(target.name, state, url=target.url, error=target.problem))
         elif target.problem is None:
             echo(f"would add {one_line(target.name)}")
         else:
@@ -187,9 +189,30 @@ def _is_fetch(added: Added) -> bool:
 
 
 def _bar(targets: list[Target] | None, show: bool) -> Any:
-    if not show or targets is None or len(targets) < 2:
+    """What shows on a terminal how far the work is: a bar, or a count where nobody knows how long a list is."""
+    if not show or (targets is not None and len(targets) < 2):
         return nullcontext()
+    if targets is None:
+        return _Count()
     return click.progressbar(length=len(targets), file=sys.stderr, label="adding")
+
+
+class _Count:
+    """`adding 12`, on one line of stderr, gone at the end."""
+
+    def __init__(self) -> None:
+        self._done = 0
+
+    def __enter__(self) -> _Count:
+        self.update(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        click.echo("\r\033[K", nl=False, err=True)
+
+    def update(self, steps: int) -> None:
+        self._done += steps
+        click.echo(f"\r\033[Kadding {self._done:,}", nl=False, err=True)
 
 
 def _fetcher(policy: FetchPolicy) -> Callable[[], Fetcher]:
@@ -231,19 +254,7 @@ def _resolve(options: dict[str, Any]) -> dict[str, str]:
 
 def _print(added: Added, as_json: bool, bar: Any) -> None:
     if as_json:
-        print_json(
-            {
-                "target": added.target,
-                "state": added.state,
-                "snapshot": added.snapshot,
-                "url": added.url,
-                "title": added.title,
-                "published": added.published,
-                "source": added.source,
-                "problem": added.problem,
-                "error": added.error,
-            }
-        )
+        _print_json(added)
         return
     if bar is not None and sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
@@ -251,6 +262,11 @@ def _print(added: Added, as_json: bool, bar: Any) -> None:
         _print_failure(added.target, added.error or "")
     else:
         echo(_line(added))
+
+
+def _print_json(added: Added) -> None:
+    shown = ("target", "state", "snapshot", "url", "title", "published", "source", "problem", "error")
+    print_json({name: getattr(added, name) for name in shown})
 
 
 def _print_failure(name: str, error: str) -> None:

@@ -181,10 +181,13 @@ def test_a_list_may_come_on_standard_input(console: Console, tmp_path: Path) -> 
 def test_a_dry_run_lists_and_adds_nothing(console: Console, tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(page("A"))
     done = console("add", "--dry-run", "a.html", "https://a.example/", "missing", code=3)
+    assert console("status", "--json").json()["log_size"] == 0
     assert done.lines == ["would add a.html", "would add https://a.example/"]
     assert "missing" in done.err
-    assert [row["state"] for row in console("add", "--dry-run", "--json", "a.html").rows()] == ["skipped"]
-    assert console("status", "--json").json()["log_size"] == 0
+    rows = console("add", "--dry-run", "--json", "a.html", "missing", code=3).rows()
+    assert [row["state"] for row in rows] == ["skipped", "failed"]
+    (tmp_path / "list").write_text('{"text": "words"}')
+    assert all(row.keys() == console("add", "--from", "list", "--json").json().keys() for row in rows)
 
 
 def test_nothing_to_add_is_said(console: Console, tmp_path: Path) -> None:

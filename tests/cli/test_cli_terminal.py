@@ -98,6 +98,9 @@ def test_a_terminal_gets_colour_facets_and_a_progress_bar_and_a_pipe_none(consol
     out, err = on_terminal(console, "add", "in", stdout=False)
     assert not COLOUR.search(out)
     assert b"adding" in err
+    (tmp_path / "list").write_text("".join(f'{{"text": "Words number {number}."}}\n' for number in range(3)))
+    _, err = on_terminal(console, "add", "--from", "list")
+    assert b"adding 1\r" in err and b"adding 3\r" in err and b"3 stored" in err
     out, _ = on_terminal(console, "search", "harbour")
     assert COLOUR.search(out)
     assert b"year" in out
