@@ -86,8 +86,8 @@ def _sources(table: Mapping[str, Any]) -> dict[str, str]:
 
 def _keys(table: Mapping[str, Any]) -> tuple[str, ...]:
     keys = _typed(table, "keys", list)
-    if not all(isinstance(key, str) for key in keys):
-        raise ValueError("`keys` is not a list of texts")
+    if not keys or not all(isinstance(key, str) for key in keys):
+        raise ValueError("`keys` is not a list of public keys, as `muniment init` prints them")
     return tuple(keys)
 
 

@@ -93,6 +93,12 @@ def run(arguments: list[str]) -> int:
         return _fail(f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}", StorageError.exit_code)
     except Exception as e:  # noqa: BLE001 - the last resort: a traceback helps nobody who is not developing muniment
         return _fail_unexpectedly(e)
+    except BaseException as e:
+        if (
+            type(e).__name__ != "PanicException"
+        ):  # tantivy's, of a damaged index; no Exception, and nowhere to import it
+            raise
+        return _fail("the index is damaged: run `muniment reindex`", 4)
 
 
 def _fail(message: str, code: int) -> int:

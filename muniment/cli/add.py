@@ -79,7 +79,7 @@ def add(ctx: click.Context, /, **options: Any) -> None:
         if options["dry_run"]:
             code = _list_targets(targets, options["as_json"])
         else:
-            archive = open_archive(ctx)
+            archive = open_archive(ctx, wait=options["wait"])
             code = _add(archive, targets, _policy(archive, options, resolve), options)
     ctx.exit(code)
 

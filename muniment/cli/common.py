@@ -80,9 +80,9 @@ def find_archive(ctx: click.Context) -> Path:
     raise NoArchive(f"no archive in {here} or above: use --archive DIR, or make one with `muniment init DIR`")
 
 
-def open_archive(ctx: click.Context) -> Archive:
+def open_archive(ctx: click.Context, *, wait: float = 0.0) -> Archive:
     """The archive, opened for reading; closed when the command ends."""
-    archive = Archive(find_archive(ctx))
+    archive = Archive(find_archive(ctx), wait=wait)
     ctx.call_on_close(archive.close)
     return archive
 

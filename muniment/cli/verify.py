@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,10 @@ def verify(
     )
     verification = Verification(root, config, request)
     for finding in verification.run():
-        _print_finding(finding, as_json)
+        try:
+            _print_finding(finding, as_json)
+        except BrokenPipeError:  # nobody reads on: the exit code still has to be true
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     _print_tally(verification.tally, request, as_json, quiet)
     ctx.exit(IntegrityError.exit_code if verification.tally.findings else 0)
 
@@ -143,14 +147,14 @@ def _print_finding(finding: Finding, as_json: bool) -> None:
         part
         for part in (
             f"#{finding.snapshot}" if finding.snapshot is not None else "",
-            finding.file or "",
+            one_line(finding.file or ""),
             f"byte {finding.offset}" if finding.offset is not None else "",
         )
         if part
     )
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
-    echo(f"{click.style(finding.finding, fg='red')} {where}{': ' if where else ''}{finding.detail}")
+    echo(f"{click.style(finding.finding, fg='red')} {where}{': ' if where else ''}{one_line(finding.detail)}")
 
 
 def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> None:
