@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -221,14 +222,12 @@ class Archive:
         return [self._raw_record(number, *pair) for pair in zip(placements, digests, strict=True)]
 
     def _raw_record(self, number: int, placement: Placement, digest: str) -> bytes:
-        import hashlib
-
         from muniment.archive.segments import inflate, read_at
 
         try:
             with (self.root / placement.segment).open("rb") as file:
                 record = inflate(read_at(file, placement.offset, placement.length), placement.size)
-            if hashlib.sha256(record).hexdigest() != digest:
+            if _sha256(record) != digest:
                 raise ValueError("the record does not have the digest that its leaf states")
             return record
         except (OSError, ValueError) as e:
@@ -247,15 +246,15 @@ class Archive:
 
     def leaf(self, number: int) -> Leaf:
         """The leaf as it stands in the log."""
-        from muniment.archive.log import read_entries
         from muniment.formats.leaf import parse_leaf
 
         entry = self.catalog.entry(number)
         if entry is None:
             raise UsageError(f"#{number} is not in the log")
-        end = self.catalog.entry(number + 1) or self.progress.entries
         try:
-            return parse_leaf(next(read_entries(self.root / "log" / "entries", entry, end)))
+            with (self.root / "log" / "entries").open("rb") as file:
+                file.seek(entry)
+                return parse_leaf(file.read(int.from_bytes(file.read(2), "big")))
         except (OSError, ValueError) as e:
             raise IntegrityError(f"log/entries is damaged at leaf #{number}, byte {entry}: {e}") from e
 
@@ -284,6 +283,18 @@ class Archive:
     def counts(self) -> Mapping[str, int]:
         """How many leaves of each type the catalog holds."""
         return self.catalog.counts()
+
+
+def _sha256(content: bytes) -> str:
+    """In hex. hashlib loads OpenSSL, which takes longer than the ten texts that a search shows."""
+    if "hashlib" not in sys.modules:
+        try:
+            from _sha256 import sha256  # type: ignore[import-not-found]  # CPython has it, its stubs do not
+        except ImportError:  # another Python
+            from hashlib import sha256
+    else:
+        from hashlib import sha256
+    return str(sha256(content).hexdigest())
 
 
 def _is_whole(commits: Path, progress: Progress) -> bool:

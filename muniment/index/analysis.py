@@ -59,7 +59,7 @@ _LETTERS = {
 _MARKS = ("\u0300", "\u036f"), ("\u0591", "\u05c7"), ("\u0610", "\u061a"), ("\u064b", "\u065f"), ("\u06d6", "\u06ed")
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _SPACELESS += "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
-_MAY_BE_SPACELESS = re.compile("[\u0e00-\U0010ffff]")
+_MAY_BE_SPACELESS = re.compile("[^\x00-\u0dff]")  # as the set of what is above it takes 6 ms to compile
 # \w leaves out the vowel signs of Indic and other scripts, which are part of a word.
 _TOKEN = re.compile(
     r"(?<=\w)'s(?!\w)"  # a possessive: dropped
