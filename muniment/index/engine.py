@@ -65,7 +65,10 @@ class Facet(NamedTuple):
     count: int  # type: ignore[assignment]  # in place of tuple.count
 
 
-class Hits(Value):
+_make_facet = Facet._make  # half of the time that the class takes when it is called
+
+
+class Hits(NamedTuple):
     """How many documents match, some of them in order, and facets over all that match.
 
     A facet holds its most frequent values, equals by value; which of equals come last into a cut list is not told.
@@ -180,7 +183,7 @@ def check_facets(names: Sequence[str]) -> None:
 def as_facets(counts: list[tuple[int, str]]) -> tuple[Facet, ...]:
     """The facets of (minus the count, value), in order; the value "" is None, "none known"."""
     counts.sort()
-    return tuple([Facet(value or None, -negative) for negative, value in counts])
+    return tuple([_make_facet((value or None, -negative)) for negative, value in counts])
 
 
 def article_id(key: str) -> int:

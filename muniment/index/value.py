@@ -7,7 +7,7 @@ checkers treat them as dataclasses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 
@@ -19,7 +19,9 @@ class _ValueType(type):
         names = tuple(name for name in body.get("__annotations__", ()) if not name.startswith("_"))
         defaults = {name: body.pop(name) for name in names if name in body}
         body |= {"__slots__": names, "__match_args__": names, "_names": names, "_defaults": defaults}
-        return super().__new__(mcs, name, bases, body)
+        made = super().__new__(mcs, name, bases, body)
+        type.__setattr__(made, "_setters", tuple([getattr(made, name).__set__ for name in names]))
+        return made
 
 
 class Value(metaclass=_ValueType):
@@ -27,6 +29,7 @@ class Value(metaclass=_ValueType):
 
     _names: ClassVar[tuple[str, ...]]
     _defaults: ClassVar[Mapping[str, Any]]
+    _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
 
     def __init__(self, *values: Any, **named: Any) -> None:
         names = self._names
@@ -35,9 +38,8 @@ class Value(metaclass=_ValueType):
             if len(values) > len(names) or given.keys() != set(names):
                 raise TypeError(f"{type(self).__name__} takes {', '.join(names)}")
             values = tuple([given[name] for name in names])
-        put = object.__setattr__
-        for name, value in zip(names, values, strict=True):
-            put(self, name, value)
+        for put, value in zip(self._setters, values, strict=True):
+            put(self, value)
 
     def _values(self) -> tuple[Any, ...]:
         return tuple([getattr(self, name) for name in self._names])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import random
 
 import pytest
 
-from muniment.index import query
+from muniment.index import analysis, query
+from muniment.search import snippets
 from muniment.search.language import parse
 from muniment.search.snippets import snippet
 
@@ -121,3 +123,43 @@ def test_a_long_text_is_searched_to_its_end() -> None:
     assert marks(text, "massacres", "en") == ["massacre"]
     assert marks(text, "masacre~", "en") == ["massacre"]
     assert marks("x" * 5_000_000 + " massacre", "massacre", "en") == ["massacre"]
+
+
+def test_in_plain_text_every_match_is_among_the_places_that_are_looked_at() -> None:
+    chosen = random.Random(20261122)
+    words = [
+        "dam",
+        "dams",
+        "the",
+        "U.S.",
+        "u.s",
+        "in",
+        "for",
+        "Inner",
+        "dam's",
+        "reed_bed",
+        "C++",
+        "3.5",
+        "“dam”",
+        "un-dam",
+    ]
+    asked = ["dam", "the", "us", "in", "for", "inner", "reed", "bed", "c++", "3", "5", "un"]
+    matches = 0
+    for _ in range(400):
+        text = " ".join(chosen.choices(words, k=40)).replace("the", chosen.choice(("the", "the\n", "the,")))
+        pair = tuple(chosen.choices(asked, k=2))
+        for leaf in (query.Term("text", pair[0]), query.Phrase("text", pair), query.Phrase("text", pair, 1)):
+            places = {place for place, _ in snippets._places(text, [leaf], "en")}
+            assert snippets._plain(text) is not None
+            if isinstance(leaf, query.Phrase):
+                found = [word for word, _, _ in analysis.spans(text)]
+                starts = analysis.spans(text)
+                true = {starts[n][1] for n in range(len(found)) if found[n] == pair[0]
+                        and snippets._phrase_at(pair, leaf.slop, found, n)}  # fmt: skip
+            else:
+                true = {start for start, _ in snippets._marks(text, 0, len(text), [leaf], "en")}
+            missed = true - places  # but for a phrase that begins inside another
+            assert all(any(0 < place - seen < 30 for seen in places) for place in missed), (text, leaf, missed)
+            assert not missed or (isinstance(leaf, query.Phrase) and leaf.slop), (text, leaf, missed)
+            matches += len(true)
+    assert matches > 1000

@@ -184,7 +184,7 @@ class TantivyEngine:
         hits = found.hits[:limit]
         numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
         scores = [score for score, _ in hits] if sort == "relevance" else [0.0] * len(hits)
-        listed = tuple([Hit(int(number or 0), score) for number, score in zip(numbers, scores, strict=True)])
+        listed = tuple(map(Hit._make, zip(numbers, scores, strict=True)))
         return Hits(_total(found), listed, self._facets(compiled, facets, facet_limit))
 
     def _facets(self, compiled: tantivy.Query, names: Sequence[str], limit: int) -> dict[str, tuple[Facet, ...]]:
@@ -196,8 +196,11 @@ class TantivyEngine:
         answer = self._searcher.aggregate(compiled, request)
         found: dict[str, tuple[Facet, ...]] = {}
         for name in names:
-            as_text = facet_date if name in FACET_DATES else str
-            counts = [(-bucket["doc_count"], as_text(bucket["key"])) for bucket in answer[name]["buckets"]]
+            buckets = answer[name]["buckets"]
+            if name in FACET_DATES:
+                counts = [(-bucket["doc_count"], facet_date(int(bucket["key"]))) for bucket in buckets]
+            else:
+                counts = [(-bucket["doc_count"], bucket["key"]) for bucket in buckets]
             found[name] = as_facets(counts)
         return found
 
