@@ -225,13 +225,15 @@ class Catalog:
         for leaf, part, segment, *rest in rows:
             yield leaf, part, Placement(paths[segment], *rest)
 
-    def members(self) -> Iterator[tuple[int, str, int, int, int, bytes]]:
+    def segments(self) -> dict[int, str]:
+        """The paths of the segments by the numbers that `members` gives."""
+        return dict(self._db.execute("select id, path from segment"))
+
+    def members(self) -> Iterator[tuple[int, int, int, int, int, bytes]]:
         """(leaf, segment, offset, length, uncompressed length, SHA-256) of every gzip member, in the log's order."""
-        paths = dict(self._db.execute("select id, path from segment"))
-        rows = self._db.cursor().execute(
+        return self._db.cursor().execute(
             "select leaf, segment, offset, length, size, member from record order by leaf, part"
         )
-        return ((leaf, paths[segment], *rest) for leaf, segment, *rest in rows)
 
     def entry(self, number: int) -> int | None:
         """The offset of a leaf in `log/entries`."""

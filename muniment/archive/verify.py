@@ -13,6 +13,7 @@ every record with its leaf. Without a catalog that fits, the files are scanned f
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
 
 from muniment.archive.catalog import Catalog
 from muniment.archive.commit import Commit, find_frame, order_problem, parse_frame
@@ -37,7 +37,7 @@ from muniment.formats.note import VerifierKey, check_note
 from muniment.formats.tile import parse_entries
 from muniment.formats.tlog import EMPTY_ROOT, Edge, leaf_hash
 
-_SHOWN_PROGRESS = 128
+_SHOWN_PROGRESS, _OPEN_FILES = 128, 64
 # What comes of reading a catalog that somebody changed.
 _ODD_VALUES = (sqlite3.DatabaseError, ValueError, TypeError, KeyError, OSError, MemoryError, OverflowError)
 _OTHER_MEMBER = "the gzip member does not have the SHA-256 that the catalog states"
@@ -272,28 +272,25 @@ class Verification:
     def _check_members(self, catalog: Catalog) -> Iterator[Finding]:
         """The fast check: one read and one digest a record, in the order in which they lie."""
         chosen, sha256 = frozenset(self._request.numbers), hashlib.sha256
-        files: dict[str, BinaryIO] = {}
-        positions: dict[str, int] = {}
         cover = _Cover(self._segments)
         records = total = 0
+        reader, pread, paths = _Reader(self._root), os.pread, catalog.segments()
+        ends = dict.fromkeys(paths, 0)
         for number, segment, offset, length, size, member in catalog.members():
             if chosen and number not in chosen:
                 continue
-            if positions.get(segment) != offset:
-                if segment not in files:
-                    files[segment] = (self._root / segment).open("rb", buffering=1 << 18)
-                files[segment].seek(offset)
-                if not chosen:
-                    yield from cover.gap(segment, offset)
-            positions[segment] = cover.ends[segment] = offset + length
+            if ends[segment] != offset and not chosen:
+                cover.ends[paths[segment]] = ends[segment]
+                yield from cover.gap(paths[segment], offset)
+            ends[segment] = offset + length
             records, total = records + 1, total + size
-            if sha256(files[segment].read(length)).digest() != member:
-                yield Finding("digest-mismatch", _OTHER_MEMBER, number, segment, offset)
+            if sha256(pread(reader.descriptor(paths[segment]), length, offset)).digest() != member:
+                yield Finding("digest-mismatch", _OTHER_MEMBER, number, paths[segment], offset)
             if not records % _SHOWN_PROGRESS:
                 self._request.progress(number, self.tally.log_size)
-        for file in files.values():
-            file.close()
+        reader.close()
         if not chosen:
+            cover.ends = {paths[segment]: end for segment, end in ends.items()}
             yield from cover.rest()
         self.tally.records, self.tally.size = records, total
         self.tally.snapshots = len(catalog.snapshots(sorted(chosen))) if chosen else catalog.progress().snapshots
@@ -413,17 +410,24 @@ class _Cover:
 
 
 class _Reader:
-    """Reads members in the order in which they lie, and notices where one does not follow on the one before."""
+    """Reads members wherever they lie. One copy of the bytes fewer than through a buffered file."""
 
     def __init__(self, root: Path):
         self._root = root
-        self._files: dict[str, tuple[str, BinaryIO]] = {}
-        self._position: dict[str, int] = {}
+        self._descriptors: dict[str, int] = {}
+
+    def descriptor(self, segment: str) -> int:
+        found = self._descriptors.get(segment)
+        if found is None:
+            if len(self._descriptors) >= _OPEN_FILES:
+                self.close()
+            found = self._descriptors[segment] = os.open(self._root / segment, os.O_RDONLY | os.O_CLOEXEC)
+        return found
 
     def check(self, placement: Placement, digest: str | None = None) -> str | None:
         """What is wrong with a record, or None. With `digest` (hex, from the leaf) the record is inflated too."""
         try:
-            data = self._read(placement)
+            data = os.pread(self.descriptor(placement.segment), placement.length, placement.offset)
         except OSError as e:
             return f"cannot be read: {e.strerror}"
         other = bool(placement.member) and hashlib.sha256(data).digest() != placement.member
@@ -436,23 +440,10 @@ class _Reader:
             return str(e)
         return problem if found == digest else f"the record has the SHA-256 {found}, its leaf states {digest}"
 
-    def _read(self, placement: Placement) -> bytes:
-        stream = placement.segment.partition("/")[0]
-        name, file = self._files.get(stream, ("", None))
-        if name != placement.segment or file is None:
-            if file is not None:
-                file.close()
-            file = (self._root / placement.segment).open("rb", buffering=1 << 18)
-            self._files[stream] = (placement.segment, file)
-            self._position[stream] = 0
-        if self._position[stream] != placement.offset:
-            file.seek(placement.offset)
-        self._position[stream] = placement.offset + placement.length
-        return file.read(placement.length)
-
     def close(self) -> None:
-        for _, file in self._files.values():
-            file.close()
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+        self._descriptors.clear()
 
 
 def _grown(edge: Edge, hashes: Sequence[bytes]) -> Edge:
