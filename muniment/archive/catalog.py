@@ -294,6 +294,11 @@ class Catalog:
         row = self._db.execute("select key from leaf where number = ?", (number,)).fetchone()
         return None if row is None else row[0]
 
+    def article_count(self) -> int:
+        """How many articles there are, however many versions each has."""
+        (count,) = self._db.execute("select count(distinct key) from article").fetchone()
+        return int(count)
+
     def version_counts(self, keys: Sequence[str]) -> dict[str, int]:
         """How many versions (captures with an article) stand under each identity."""
         marks = ",".join("?" * len(keys))

@@ -32,7 +32,7 @@ from muniment.archive.segments import Placement, inflate
 from muniment.durable import Lock
 from muniment.errors import Locked, StorageError
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
-from muniment.formats.leaf import Leaf, parse_leaf
+from muniment.formats.leaf import Leaf, parse_leaf, records_of
 from muniment.formats.note import VerifierKey, check_note
 from muniment.formats.tile import parse_entries
 from muniment.formats.tlog import EMPTY_ROOT, Edge, leaf_hash
@@ -300,7 +300,7 @@ class Verification:
         cover = _Cover(self._segments)
         groups = groupby(rows, key=itemgetter(0))
         found, group = next(groups, (-1, iter(())))
-        for number, leaf in self._leaves():
+        for number, entry in self._entries():
             if not number % _SHOWN_PROGRESS:
                 self._request.progress(number, self.tally.log_size)
             placements: Mapping[int, Placement] = {}
@@ -309,8 +309,11 @@ class Verification:
                 found, group = next(groups, (-1, iter(())))
             if chosen and number not in chosen:
                 continue
-            self.tally.snapshots += leaf is not None and leaf.type in ("capture", "revisit")
-            yield from self._check_leaf_records(reader, number, leaf, placements)
+            digests: Sequence[str | None] = (None,) * len(placements)
+            with suppress(ValueError):  # a leaf that cannot be read: step 2 has named it
+                is_snapshot, digests = records_of(entry)
+                self.tally.snapshots += is_snapshot
+            yield from self._check_leaf_records(reader, number, digests, placements)
             if not chosen:
                 for placement in placements.values():
                     yield from cover.take(placement)
@@ -319,34 +322,34 @@ class Verification:
         reader.close()
 
     def _check_leaf_records(
-        self, reader: _Reader, number: int, leaf: Leaf | None, placements: Mapping[int, Placement]
+        self, reader: _Reader, number: int, digests: Sequence[str | None], placements: Mapping[int, Placement]
     ) -> Iterator[Finding]:
-        digests = leaf.records if leaf else (None,) * len(placements)
         for part, digest in enumerate(digests):
             placement = placements.get(part)
             if placement is None:
                 yield Finding("record-missing", f"record {part} of the leaf is in no file", snapshot=number)
                 continue
-            self._count(placement.size)
+            self.tally.records += 1
+            self.tally.size += placement.size
             problem = reader.check(placement, digest)
             if problem is not None:
                 yield _record_finding(problem, number, placement)
 
-    def _count(self, size: int) -> None:
-        self.tally.records += 1
-        self.tally.size += size
-
     def _leaves(self) -> Iterator[tuple[int, Leaf | None]]:
         """Every leaf with its number; None for one that cannot be read (step 2 has named it)."""
+        for number, entry in self._entries():
+            leaf = None
+            with suppress(ValueError):
+                leaf = parse_leaf(entry)
+            yield number, leaf
+
+    def _entries(self) -> Iterator[tuple[int, bytes]]:
+        """Every leaf as it stands in the log, with its number; empty where it is not there."""
         for before, commit in self._pairs():
             _, entries = self._leaves_between(before, commit)
             for number in range(before.checkpoint.size, commit.checkpoint.size):
                 at = number - before.checkpoint.size
-                leaf = None
-                if at < len(entries):
-                    with suppress(ValueError):
-                        leaf = parse_leaf(entries[at])
-                yield number, leaf
+                yield number, entries[at] if at < len(entries) else b""
 
     # ---- 4. what no commit covers
 

@@ -71,4 +71,4 @@ def _done(facts: dict[str, int], as_json: bool, quiet: bool) -> None:
         return
     if sys.stderr.isatty() and not quiet:
         click.echo("\r\033[K", nl=False, err=True)
-    note(f"the index holds {facts['indexed']:,} of {counted(facts['articles'], 'article')}", quiet=quiet)
+    note(f"the index holds {facts['indexed']:,} of {counted(facts['articles'], 'article version')}", quiet=quiet)

@@ -210,6 +210,8 @@ def _print_hit(hit: Found) -> None:
     versions = faint(f"  ({hit.versions} versions)") if hit.versions > 1 else ""
     head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
     echo(f"{faint(head)}  {strong(title)}{versions}")
+    if hit.damage is not None:
+        echo("    " + click.style(one_line(hit.damage), fg="red"))
     if hit.snippet is not None and hit.snippet.pieces:
         echo("    " + _marked(hit.snippet))
     if snapshot.url:
@@ -257,6 +259,7 @@ def _print_json(results: Results) -> None:
                 "tags": list(hit.snapshot.tags),
                 "snippet": hit.snippet.marked("<mark>", "</mark>", html.escape) if hit.snippet else None,
                 "versions": hit.versions,
+                **({"damage": hit.damage} if hit.damage else {}),
             }
             for hit in results.hits
         ],
@@ -305,4 +308,4 @@ def _print_summary(results: Results, options: dict[str, Any]) -> None:
 
 
 def _coverage(results: Results) -> str:
-    return f"the index holds {results.indexed:,} of {counted(results.articles, 'article')}"
+    return f"the index holds {results.indexed:,} of {counted(results.articles, 'article version')}"

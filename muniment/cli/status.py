@@ -26,7 +26,8 @@ def status(ctx: click.Context, as_json: bool, quiet: bool) -> None:
         "origin": archive.config.origin,
         "log_size": archive.size,
         "catalog_behind": archive.lag,
-        "articles": archive.progress.articles,
+        "articles": archive.catalog.article_count(),
+        "versions": archive.progress.articles,
         "snapshots": archive.progress.snapshots,
         "attempts": counts.get("attempt", 0),
         "leaves": dict(counts),
@@ -40,7 +41,8 @@ def status(ctx: click.Context, as_json: bool, quiet: bool) -> None:
         "archive": facts["archive"],
         "origin": facts["origin"],
         "log": counted(archive.size, "leaf", "leaves") + (f", {archive.lag} not catalogued yet" if archive.lag else ""),
-        "articles": f"{archive.progress.articles:,}, in {counted(archive.progress.snapshots, 'snapshot')}",
+        "articles": f"{facts['articles']:,}, in {counted(facts['versions'], 'version')}"
+        f" and {counted(facts['snapshots'], 'snapshot')}",
         "attempts": f"{facts['attempts']:,} that gave nothing",
         "size": ", ".join(f"{part} {_human(size)}" for part, size in facts["bytes"].items() if size),
         "index": _index_line(index),
@@ -52,7 +54,7 @@ def status(ctx: click.Context, as_json: bool, quiet: bool) -> None:
 def _index_line(index: dict[str, Any]) -> str:
     if index["problem"]:
         return click.style(str(index["problem"]), fg="red")
-    held = f"{index['engine']}, holds {index['indexed']:,} of {index['articles']:,} articles"
+    held = f"{index['engine']}, holds {index['indexed']:,} of {counted(index['articles'], 'article version')}"
     return held if index["indexed"] == index["articles"] else held + ": it catches up at the next search or add"
 
 

