@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,23 @@ def new_archive(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def root(new_archive: Callable[..., Path]) -> Path:
     return new_archive()
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Makes a small file system of a size such as "600k", where this user may mount one; returns its folder."""
+    disk = tmp_path / "disk"
+
+    def make(size: str) -> Path:
+        disk.mkdir()
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True)
+        if made.returncode:
+            pytest.skip("mounting a small file system takes rights that this user does not have")
+        return disk
+
+    yield make
+    if disk.is_mount():
+        subprocess.run(["umount", disk], check=True)
 
 
 def upload(name: str, content: bytes) -> Capture:

@@ -8,7 +8,6 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -189,18 +188,8 @@ def test_a_file_that_may_not_grow_stops_the_writer_and_loses_nothing(root: Path,
         assert archive.progress.snapshots == acknowledged
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A file system of 600 kB, where this user may mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk], capture_output=True).returncode:
-        pytest.skip("mounting a small file system takes rights that this user does not have")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
-
-
-def test_a_full_disk_stops_the_writer_at_any_step_and_loses_nothing(small_disk: Path, root: Path) -> None:
+def test_a_full_disk_stops_the_writer_at_any_step_and_loses_nothing(mount: Callable[[str], Path], root: Path) -> None:
+    small_disk = mount("600k")
     for spare in (0, 1000, 2500, 4000, 6000, 9000):
         copy = small_disk / "archive"
         shutil.copytree(root, copy)

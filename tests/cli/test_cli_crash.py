@@ -9,10 +9,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from cli_console import Console, page
 
 KILLS = 8
@@ -43,18 +42,10 @@ def test_a_killed_add_keeps_every_item_that_it_called_stored(root: Path, tmp_pat
         assert console("verify", "--json").rows()[-1]["findings"] == 0
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB, where this user may mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True).returncode:
-        pytest.skip("mounting a small file system takes rights that this user does not have")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
-
-
-def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(small_disk: Path, root: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(
+    mount: Callable[[str], Path], root: Path, tmp_path: Path
+) -> None:
+    small_disk = mount("2m")
     archive = small_disk / "archive"
     shutil.copytree(root, archive)
     console = Console(archive, tmp_path)
