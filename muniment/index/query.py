@@ -133,7 +133,7 @@ def conjunction(parts: Iterable[Query]) -> Query:
 
 def disjunction(parts: Iterable[Query]) -> Query:
     """The parts joined by Or, without a needless level."""
-    flat = tuple(parts)
+    flat = tuple(dict.fromkeys(parts))
     if not flat:
         return Nothing()
     return flat[0] if len(flat) == 1 else Or(flat)

@@ -18,6 +18,7 @@ from muniment.index.value import Value
 WIDTH = 200
 MAX_PLACES = 300  # of one leaf
 MAX_TRIES = 5
+MAX_LEAVES = 50  # of a query: more words are not marked
 _MARGIN = 60
 # What the analyzer takes out of a word, or may find between an affix and its word.
 _BETWEEN = "[.\u200c\u00ad\u0640\u064b-\u0652\u0300-\u036f \n]{0,5}"
@@ -58,7 +59,8 @@ def snippet(
 
     The passage with the most different matches, the first of equals; where nothing matches, the opening.
     """
-    leaves = [leaf for leaf in query.positive_leaves(tree) if field in query.fields_of(leaf)]
+    looked_for = dict.fromkeys(leaf for leaf in query.positive_leaves(tree) if field in query.fields_of(leaf))
+    leaves = list(looked_for)[:MAX_LEAVES]
     for start, end in _passages(text, leaves, language, width):
         marks = _marks(text, start, end, leaves, language)
         if marks:
