@@ -56,7 +56,8 @@ def wait_option(command: F) -> F:
 
 
 def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value:
+    """Warnings as lines of muniment's, and with -v what is done too."""
+    if value or ctx.command.name != "search":  # which hardly warns, and is spared the 5 ms of the import
         import logging
 
         class OneLine(logging.Formatter):
@@ -66,7 +67,8 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) 
         to_stderr = logging.StreamHandler()
         to_stderr.setFormatter(OneLine())
         logging.getLogger().addHandler(to_stderr)
-        logging.getLogger("muniment").setLevel(logging.INFO)  # of other people's libraries, warnings are enough
+        if value:
+            logging.getLogger("muniment").setLevel(logging.INFO)  # of other people's libraries, warnings are enough
 
 
 def find_archive(ctx: click.Context) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 from lxml.etree import XPath, _Element
 
-_MAX_ANSWERS, _MAX_KEY = 20_000, 300  # a few hundred are usual; a hostile page may have one for each of its elements
+_MAX_ANSWERS, _MAX_KEY = 2_000, 300  # a few hundred come back; the others are ids that stand on one page alone
 _LITERAL = re.compile("'[^']*'|\"[^\"]*\"")
 _LOCAL = re.compile(
     r"\.//\*(?:\[(?:\s|''|[()|,=]|@[\w-]+|self::\w+|\b(?:or|and|not|contains|translate|starts-with|re:test)\b)+\]\s*)+"
