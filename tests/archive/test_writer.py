@@ -233,7 +233,7 @@ def test_a_missing_or_foreign_private_key_is_named(root: Path, new_archive) -> N
         with pytest.raises(UsageError, match="another archive's key"):
             archive.writer()
         path.write_bytes(b"junk")
-        with pytest.raises(UsageError, match="cannot read the private key"):
+        with pytest.raises(UsageError, match="holds no private key"):
             archive.writer()
         path.write_bytes(pem)
         archive.writer().close()
