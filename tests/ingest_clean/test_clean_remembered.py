@@ -12,7 +12,7 @@ from lxml import html
 from lxml.etree import SubElement, XPath, _Element
 
 from bench.pages import make_article, render_page
-from muniment.ingest.clean.remembered import _MAX_ANSWERS, _MAX_KEY, Remembered, remember
+from muniment.ingest.clean.remembered import _MAX_ANSWERS, _MAX_KEY, _MAX_ONCE, Remembered, remember
 
 EXSLT = {"re": "http://exslt.org/regular-expressions"}
 LOCAL = (
@@ -82,8 +82,11 @@ def test_what_a_hostile_page_makes_it_remember_is_bounded() -> None:
     for i in range(_MAX_ANSWERS + 10):
         SubElement(tree, "p", {"class": str(i)})
     SubElement(tree, "p", {"class": "x" * (_MAX_KEY + 1)})
+    for i in range(_MAX_ANSWERS + 10):  # and each of them again at once
+        SubElement(tree, "div", {"class": f"twice {i}"})
+        SubElement(tree, "div", {"class": f"twice {i}"})
     assert remembered(tree) == remembered(tree) == [tree[0]]
-    assert len(remembered._answers) <= _MAX_ANSWERS
+    assert len(remembered._answers) <= _MAX_ANSWERS and len(remembered._once) <= _MAX_ONCE
     assert all(len(value) <= _MAX_KEY for _, items in remembered._answers for _, value in items)
 
 

@@ -15,7 +15,11 @@ from typing import Any
 
 from lxml.etree import XPath, _Element
 
-_MAX_ANSWERS, _MAX_KEY = 2_000, 300  # a few hundred come back; the others are ids that stand on one page alone
+_MAX_ANSWERS, _MAX_ONCE, _MAX_KEY = (
+    2_000,
+    500,
+    300,
+)  # a few hundred combinations come back; the others stand on one page
 _LITERAL = re.compile("'[^']*'|\"[^\"]*\"")
 _LOCAL = re.compile(
     r"\.//\*(?:\[(?:\s|''|[()|,=]|@[\w-]+|self::\w+|\b(?:or|and|not|contains|translate|starts-with|re:test)\b)+\]\s*)+"
@@ -34,7 +38,8 @@ class Remembered:
         self._tags = re.findall(r"self::(\w+)", first[1]) if first else ["*"]
         self._attributes = frozenset(re.findall(r"@([\w-]+)", bare))
         self._asks = XPath("self::*" + path.removeprefix(".//*"), namespaces=_EXSLT)
-        self._answers: dict[_Key, bool] = {}
+        self._answers: dict[_Key, bool] = {}  # to what was met twice
+        self._once: dict[_Key, bool] = {}
 
     def __call__(self, tree: _Element) -> list[_Element]:
         """The elements below `tree` that the expression selects, in the order of the document."""
@@ -51,11 +56,16 @@ class Remembered:
         return selected
 
     def _ask(self, element: _Element, key: _Key) -> bool:
-        answer = bool(self._asks(element))
+        answer = self._once.pop(key, None)
+        if answer is None:
+            answer = bool(self._asks(element))
+            kept, limit = self._once, _MAX_ONCE
+        else:
+            kept, limit = self._answers, _MAX_ANSWERS
         if sum(len(value) for _, value in key[1]) <= _MAX_KEY:
-            if len(self._answers) >= _MAX_ANSWERS:
-                self._answers.clear()
-            self._answers[key] = answer
+            if len(kept) >= limit:
+                kept.clear()
+            kept[key] = answer
         return answer
 
 
