@@ -39,7 +39,7 @@ from muniment.formats.tlog import EMPTY_ROOT, Edge, leaf_hash
 
 _SHOWN_PROGRESS, _OPEN_FILES = 128, 64
 # What comes of reading a catalog that somebody changed.
-_ODD_VALUES = (sqlite3.DatabaseError, ValueError, TypeError, KeyError, OSError, MemoryError, OverflowError)
+_ODD_VALUES = (sqlite3.DatabaseError, ValueError, TypeError, KeyError, MemoryError, OverflowError)
 _OTHER_MEMBER = "the gzip member does not have the SHA-256 that the catalog states"
 _INTERRUPTED = "an interrupted add leaves such, and the next one sets them aside"
 
@@ -284,7 +284,12 @@ class Verification:
                 yield from cover.gap(paths[segment], offset)
             ends[segment] = offset + length
             records, total = records + 1, total + size
-            if sha256(pread(reader.descriptor(paths[segment]), length, offset)).digest() != member:
+            try:
+                other = sha256(pread(reader.descriptor(paths[segment]), length, offset)).digest() != member
+            except OSError as e:  # of the disk, and no fault of the catalog's
+                yield Finding("digest-mismatch", f"cannot be read: {e.strerror}", number, paths[segment], offset)
+                continue
+            if other:
                 yield Finding("digest-mismatch", _OTHER_MEMBER, number, paths[segment], offset)
             if not records % _SHOWN_PROGRESS:
                 self._request.progress(number, self.tally.log_size)

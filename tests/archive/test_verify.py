@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
 import hashlib
 import os
@@ -313,6 +314,25 @@ def test_a_catalog_of_odd_values_ends_no_verify(small: Path, tmp_path: Path) -> 
         db.close()
         for fast in (False, True):
             assert verify(root, fast=fast), (change, fast)
+
+
+def test_a_record_that_the_disk_does_not_give_is_named_and_not_blamed_on_the_catalog(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Archive(small) as archive:
+        bad = archive.catalog.placements(1)[0]
+    read = os.pread
+
+    def failing(descriptor: int, length: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino == (small / bad.segment).stat().st_ino and offset == bad.offset:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(descriptor, length, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    for fast in (False, True):
+        (found,) = verify(small, fast=fast)
+        assert (found.snapshot, found.file, found.offset) == (1, bad.segment, bad.offset)
+        assert "Input/output error" in found.detail
 
 
 def test_a_damaged_catalog_hides_no_damaged_record(small: Path, tmp_path: Path) -> None:
