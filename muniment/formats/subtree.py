@@ -19,9 +19,7 @@ def check_subtree(start: int, end: int, size: int) -> None:
         raise ValueError(f"[{start}, {end}) is no subtree of a tree of {size} leaves")
 
 
-def check_subtree_inclusion(
-    leaf: bytes, index: int, start: int, end: int, path: Sequence[bytes], root: bytes
-) -> None:
+def check_subtree_inclusion(leaf: bytes, index: int, start: int, end: int, path: Sequence[bytes], root: bytes) -> None:
     """Raises ValueError where the path does not lead from leaf #index to the root of the subtree."""
     check_subtree(start, end, end)
     check_inclusion(leaf, index - start, end - start, path, root)
