@@ -4,6 +4,7 @@ What is written through it is either whole after a crash or recognisably not the
 
 - `AppendFile` grows at its end; `sync()` returns once the bytes are on the disk.
 - `replace()` gives a small file new content in one step: readers see the old or the new, never a part.
+- `new_file()` and `new_folder()` appear under their name whole, once all is written, or not at all.
 - `Lock` is held by one process and freed by the kernel when that process dies.
 
 After a failed write or sync nothing is known of the file's tail; callers stop, and reopen through recovery.
@@ -18,7 +19,10 @@ import fcntl
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from muniment.errors import Locked, StorageError
 
@@ -107,6 +111,48 @@ def replace(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True)
     except OSError as e:
         temporary.unlink(missing_ok=True)
         raise storage_error("write", path, e) from e
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written, which takes its name, and the place of what had it, when the block ends without an error;
+    else nothing of it stays."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            _sync_descriptor(file.fileno())
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as e:
+        raise storage_error("write", path, e) from e
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to be filled, which takes its name, and the place of what had it, when the block ends without an error;
+    else nothing of it stays. What is in it is safe only as far as the caller synced it."""
+    import shutil
+
+    temporary, old = (path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
+    try:
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        sync_directory(path.parent)
+        if old.exists():
+            shutil.rmtree(old)
+    except OSError as e:
+        raise storage_error("write", path, e) from e
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sync_directory(path: Path) -> None:

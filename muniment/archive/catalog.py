@@ -294,6 +294,27 @@ class Catalog:
         row = self._db.execute("select key from leaf where number = ?", (number,)).fetchone()
         return None if row is None else row[0]
 
+    def numbers(self, *types: str) -> list[int]:
+        """The numbers of all leaves of these types, in order."""
+        marks = ",".join("?" * len(types))
+        rows = self._db.execute(f"select number from leaf where type in ({marks}) order by number", types)
+        return [number for (number,) in rows]
+
+    def newest_before(self, uri: str, number: int) -> int | None:
+        """The newest snapshot of a URI before a leaf."""
+        row = self._db.execute(
+            "select max(number) from leaf where uri = ? and type in ('capture', 'revisit') and number < ?",
+            (uri, number),
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def version(self, snapshot: Snapshot) -> int | None:
+        """Which version of its article a snapshot is, counted from 1; None where it is no version of one."""
+        (count,) = self._db.execute(
+            "select count(*) from article where key = ? and snapshot <= ?", (snapshot.key, snapshot.number)
+        ).fetchone()
+        return None if snapshot.derivation is None else int(count)
+
     def article_count(self) -> int:
         """How many articles there are, however many versions each has."""
         (count,) = self._db.execute("select count(distinct key) from article").fetchone()

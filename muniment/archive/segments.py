@@ -7,7 +7,7 @@ Two streams, `warc/` (what was captured) and `derived/` (what was made of it), e
 from __future__ import annotations
 
 import zlib as _stdlib_zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,7 @@ MAX_RECORD = 1 << 30
 STREAMS = ("warc", "derived")
 _GZIP = 31  # window bits: deflate in a gzip frame
 _SMALL = 1 << 18  # deflate makes at most 1,032 bytes of one
+_PIECE = 1 << 20
 _MAGIC = b"\x1f\x8b\x08"
 
 
@@ -102,6 +103,31 @@ def _inflate_small(member: bytes, size: int) -> bytes:
     if len(record) != size:
         raise ValueError(f"the record has {len(record)} bytes where {size} were written")
     return record
+
+
+def digest_member(chunks: Iterable[bytes], size: int) -> tuple[bytes, str]:
+    """The SHA-256 of a gzip member given in pieces, and that of the record in it, in hex; never more than a megabyte of
+    either is held. Raises ValueError: damaged, cut short, followed by more, or not `size` bytes."""
+    import hashlib
+
+    member, record, length = hashlib.sha256(), hashlib.sha256(), 0
+    inflater = _zlib.decompressobj(_GZIP)
+    try:
+        for chunk in chunks:
+            member.update(chunk)
+            while piece := inflater.decompress(chunk, _PIECE):
+                record.update(piece)
+                length += len(piece)
+                if length > size:
+                    raise ValueError(f"the record has more bytes than the {size} that were written")
+                chunk = inflater.unconsumed_tail
+    except (_zlib.error, _stdlib_zlib.error) as e:
+        raise ValueError(f"the gzip member is damaged ({e})") from e
+    if not inflater.eof or length != size:
+        raise ValueError(f"the gzip member is cut short: {length} of {size} bytes")
+    if inflater.unused_data:
+        raise ValueError("bytes follow the gzip member")
+    return member.digest(), record.hexdigest()
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:

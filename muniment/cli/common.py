@@ -133,29 +133,6 @@ def printable(text: str, kept: str = "") -> str:
     return "".join(c if c.isprintable() or c in kept else "" if category(c) == "Cf" else " " for c in text)
 
 
-def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
-    """A snapshot as `--json` shows it."""
-    return {
-        "snapshot": snapshot.number,
-        "type": snapshot.type,
-        "uri": snapshot.uri,
-        "url": snapshot.url,
-        "captured": iso(snapshot),
-        "title": snapshot.title,
-        "source": snapshot.source,
-        "published": snapshot.published,
-        "published_precision": snapshot.precision,
-        "language": snapshot.language,
-        "authors": list(snapshot.authors),
-        "tags": list(snapshot.tags),
-        "status": snapshot.status,
-        "media_type": snapshot.media_type,
-        "payload": snapshot.payload,
-        "derivation": snapshot.derivation,
-        "problem": snapshot.problem,
-    }
-
-
 def iso(snapshot: Snapshot) -> str:
     """The time of capture in UTC, to the second."""
     return snapshot.captured_at.strftime("%Y-%m-%dT%H:%M:%SZ")

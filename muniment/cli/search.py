@@ -274,6 +274,8 @@ def _print_json(results: Results) -> None:
 def _print_csv(hits: Sequence[Found]) -> None:
     import csv
 
+    from muniment.formats.spreadsheet import safe_cell
+
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(
         ["snapshot", "title", "url", "source", "published", "captured", "language", "authors", "tags", "score"]
@@ -281,12 +283,7 @@ def _print_csv(hits: Sequence[Found]) -> None:
     for hit in hits:
         s = hit.snapshot
         values = [s.title, s.url, s.source, s.published, iso(s), s.language, "; ".join(s.authors), "; ".join(s.tags)]
-        rows.writerow([s.number, *(_no_formula(value or "") for value in values), round(hit.score, 4)])
-
-
-def _no_formula(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula: the text is a stranger's."""
-    return "'" + value if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+        rows.writerow([s.number, *(safe_cell(value or "") for value in values), round(hit.score, 4)])
 
 
 def _print_summary(results: Results, options: dict[str, Any]) -> None:

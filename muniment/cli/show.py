@@ -18,7 +18,6 @@ from muniment.cli.common import (
     open_archive,
     print_json,
     safe_text,
-    snapshot_json,
     strong,
 )
 from muniment.cli.numbers import NUMBER
@@ -111,21 +110,11 @@ def _open_in_browser(archive: Archive, snapshot: Snapshot) -> None:
 
 
 def _metadata(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
-    from muniment.archive.records import describe_article
+    from muniment.export.describe import describe_snapshot
+    from muniment.export.members import Members
 
-    article = archive.article(snapshot)
-    leaf = archive.leaf(snapshot.number)
-    placements = archive.catalog.placements(snapshot.number)
-    described = describe_article(article, snapshot.source, snapshot.tags) if article else None
-    return {
-        **snapshot_json(snapshot),
-        "of": leaf.of,
-        "records": [
-            {"sha256": digest, "file": p.segment, "offset": p.offset, "length": p.length, "size": p.size}
-            for digest, p in zip(leaf.records, placements, strict=False)
-        ],
-        "article": {**described, "text": article.text} if described and article else None,
-    }
+    with Members(archive) as members:
+        return describe_snapshot(archive, members, snapshot)
 
 
 def _print_article(archive: Archive, snapshot: Snapshot, quiet: bool) -> None:

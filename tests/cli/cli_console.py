@@ -14,7 +14,8 @@ from demo.site import Site
 
 COMMAND = [sys.executable, "-m", "muniment"]
 COMMANDS = (
-    "init", "add", "search", "show", "history", "verify", "status", "checkpoint", "reindex", "rebuild", "completion",
+    "init", "add", "search", "show", "history", "verify", "export", "status", "checkpoint", "reindex", "rebuild",
+    "completion",
 )  # fmt: skip
 
 

@@ -1,0 +1,84 @@
+"""One export: what it takes, what it has met, and what every format says of where it comes from."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from muniment import __version__
+from muniment.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
+    from muniment.export.members import Members
+    from muniment.export.selection import Selection
+    from muniment.formats.checkpoint import Checkpoint
+
+SOFTWARE = f"muniment/{__version__}"
+
+
+@dataclass
+class Job:
+    """What one export works on. `damaged` is filled on the way: why a leaf, by number, was left out.
+
+    `extras` are further proof files, name and content, for the formats that carry such.
+    """
+
+    archive: Archive
+    members: Members
+    selection: Selection
+    now: datetime
+    extras: Iterable[tuple[str, bytes]] = ()
+    progress: Callable[[float], None] = lambda share: None
+    damaged: dict[int, str] = field(default_factory=dict)
+    records: int = 0
+    exported: int = 0
+
+    def __post_init__(self) -> None:
+        from muniment.archive.recovery import read_sound
+
+        committed = read_sound(self.archive.root, self.archive.config)
+        self.checkpoint: Checkpoint = committed.checkpoint
+        self.note: str = committed.last.note
+
+    @property
+    def created(self) -> str:
+        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @property
+    def root_hash(self) -> str:
+        return base64.b64encode(self.checkpoint.root).decode()
+
+    @property
+    def description(self) -> str:
+        return (
+            f"Exported by {SOFTWARE} from the archive {self.archive.config.origin}: {self.selection.label}. The log"
+            f" then held {self.checkpoint.size} leaves under the root {self.root_hash}."
+        )
+
+    def each(self, numbers: Sequence[int], do: Callable[[int], bool]) -> None:
+        """`do` for each number; it says whether the number was exported. Damage is noted, and the rest go on."""
+        for done, number in enumerate(numbers):
+            try:
+                self.exported += do(number)
+            except IntegrityError as e:
+                self.damaged.setdefault(number, str(e))
+            self.progress((done + 1) / len(numbers))
+
+    def proof_files(self) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """(name, content in pieces) of what ties the export to the log."""
+        yield "checkpoint", [self.note.encode()]
+        yield "vkey", [f"{vkey}\n".encode() for vkey in self.archive.config.vkeys]
+        yield "leaves.txt", self._leaves()
+        for name, content in self.extras:
+            yield name, [content]
+
+    def _leaves(self) -> Iterator[bytes]:
+        """A line a leaf: its number, a space, and its bytes, which hold no line end."""
+        from muniment.formats.leaf import format_leaf
+
+        for number in sorted({*self.selection.captures, *self.selection.derived} - self.damaged.keys()):
+            yield b"%d %s\n" % (number, format_leaf(self.archive.leaf(number)))
