@@ -19,7 +19,13 @@ $(BIN)/.installed: setup.cfg pyproject.toml
 demo: $(BIN)/.installed
 	@$(BIN)/python demo/run.py
 
-test: $(BIN)/.installed
+# Judges of what is exported, in an environment of their own: some are under the GPL, and none is a dependency.
+.pywb/.installed: Makefile $(BIN)/.installed
+	$(BIN)/python -m venv .pywb
+	.pywb/bin/python -m pip install --quiet --disable-pip-version-check pywb==2.10.0 wacz==0.6.0 bagit==1.9.0 'setuptools<81'
+	@touch $@
+
+test: $(BIN)/.installed .pywb/.installed
 	$(BIN)/python -m pytest
 
 bench: $(BIN)/.installed
@@ -32,4 +38,4 @@ lint: $(BIN)/.installed
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) .demo .bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .pywb .demo .bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

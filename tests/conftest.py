@@ -13,6 +13,26 @@ import pytest
 from muniment.archive.archive import Archive, create
 from muniment.model import Article, Capture, sha256
 
+# Addresses and the keys that replay software looks them up by (SURT).
+KEYS = {
+    "http://example.org": "org,example)/",
+    "https://www.example.org/A%20b?y=2&x=1#part": "org,example)/a%20b?x=1&y=2",
+    "http://www2.Example.org:80/": "org,example)/",
+    "https://example.org:8443/?": "org,example:8443)/",
+    "http://user:word@example.org/": "org,example)/",
+    "http://127.0.0.1:8080/x": "1,0,0,127:8080)/x",
+    "http://example.org/a//b/../c/": "org,example)/a/c",
+    "http://example.org/a/..": "org,example)/",
+    "http://example.org/%D9%85%D8%AA": "org,example)/%d9%85%d8%aa",
+    "http://example.org/?q=%2526&a=": "org,example)/?&a=&q=",
+    "http://example.org/a?b=1&b": "org,example)/a?b&b=1",
+    "http://example.org/a(b);c=1?d;e": "org,example)/a(b);c=1?d;e",
+    "https://xn--bcher-kva.example/": "example,xn--bcher-kva)/",
+    "file:///home/Ann/a%20b.txt": "file:/home/ann/a%20b.txt",
+    "file:///": "file:/",
+    "ni:///sha-256;AbC_-": "ni:/sha-256;abc_-",
+    "urn:x-muniment:a%20b": "urn:x-muniment:a%20b",
+}
 NOW = datetime(2026, 11, 22, 8, 0, 0, 123456, tzinfo=UTC)
 
 

@@ -117,7 +117,7 @@ def _select(
     from muniment.export.selection import select, select_all
 
     if query is not None:
-        return select(archive, members, _found(archive, query, versions), f"search {query!r}")
+        return select(archive, members, _found(archive, query, versions), f"search: {query}")
     if numbers:
         return select(archive, members, numbers)
     return select_all(archive)
@@ -173,6 +173,7 @@ def _write(job: Job, form: str, target: Path, *, to_stdout: bool, derived: bool)
             write_bag(job, folder)
     elif to_stdout:
         _write_file(job, form, sys.stdout.buffer, "stdout.warc.gz", derived)
+        sys.stdout.buffer.flush()
     else:
         with new_file(target) as file:
             _write_file(job, form, file, target.name, derived)
