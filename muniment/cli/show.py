@@ -110,11 +110,11 @@ def _open_in_browser(archive: Archive, snapshot: Snapshot) -> None:
 
 
 def _metadata(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
-    from muniment.export.describe import describe_snapshot
+    from muniment.export.describe import describe
     from muniment.export.members import Members
 
     with Members(archive) as members:
-        return describe_snapshot(archive, members, snapshot)
+        return describe(archive, members, snapshot.number)
 
 
 def _print_article(archive: Archive, snapshot: Snapshot, quiet: bool) -> None:

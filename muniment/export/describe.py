@@ -8,74 +8,53 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
     from muniment.export.members import Members
-    from muniment.snapshot import Snapshot
 
 
-def describe_attempt(archive: Archive, members: Members, number: int) -> dict[str, Any]:
-    """A failed attempt, with the fields of a snapshot."""
-    leaf, _ = members.leaf(number)
+def describe(archive: Archive, members: Members, number: int) -> dict[str, Any]:
+    """A capture or a revisit with its article and the text, or a failed attempt. Raises IntegrityError where what is
+    told of the capture, or the article, is damaged."""
+    from muniment.archive.records import describe_article
+
+    snapshot = next(iter(archive.catalog.snapshots([number])), None)
+    article = archive.article(snapshot) if snapshot is not None else None
+    leaf, placements = members.leaf(number)
     return {
-        **dict.fromkeys(_SNAPSHOT),
+        **summarize(archive, members, number),
+        "facts": members.facts(number),
+        "records": [
+            {"sha256": digest, "file": p.segment, "offset": p.offset, "length": p.length, "size": p.size}
+            for digest, p in zip(leaf.records, placements, strict=True)
+        ],
+        "article": snapshot
+        and article
+        and {**describe_article(article, snapshot.source, snapshot.tags), "text": article.text},
+    }
+
+
+def summarize(archive: Archive, members: Members, number: int) -> dict[str, Any]:
+    """The same without what stands in the records."""
+    leaf, _ = members.leaf(number)
+    snapshot = next(iter(archive.catalog.snapshots([number])), None)
+    return {
         "snapshot": number,
         "type": leaf.type,
         "uri": leaf.uri,
+        "url": snapshot and snapshot.url,
         "captured": f"{leaf.at[:19]}Z",
-        "authors": [],
-        "tags": [],
+        "title": snapshot and snapshot.title,
+        "source": snapshot and snapshot.source,
+        "published": snapshot and snapshot.published,
+        "published_precision": snapshot and snapshot.precision,
+        "language": snapshot and snapshot.language,
+        "authors": list(snapshot.authors) if snapshot else [],
+        "tags": list(snapshot.tags) if snapshot else [],
         "status": leaf.status,
+        "media_type": leaf.media,
+        "payload": leaf.payload and f"sha256:{leaf.payload}",
+        "derivation": snapshot and snapshot.derivation,
+        "problem": snapshot and snapshot.problem,
         "key": archive.catalog.key_of(number),
-        "version": None,
-        "of": None,
-        "reason": leaf.reason,
-        "facts": members.facts(number),
-        "records": _records(members, number),
-        "article": None,
-    }
-
-
-def describe_snapshot(archive: Archive, members: Members, snapshot: Snapshot) -> dict[str, Any]:
-    """A capture or a revisit, with its article and the text. Raises IntegrityError where either is damaged."""
-    from muniment.archive.records import describe_article
-
-    article = archive.article(snapshot)
-    leaf, _ = members.leaf(snapshot.number)
-    return {
-        "snapshot": snapshot.number,
-        "type": snapshot.type,
-        "uri": snapshot.uri,
-        "url": snapshot.url,
-        "captured": snapshot.captured_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "title": snapshot.title,
-        "source": snapshot.source,
-        "published": snapshot.published,
-        "published_precision": snapshot.precision,
-        "language": snapshot.language,
-        "authors": list(snapshot.authors),
-        "tags": list(snapshot.tags),
-        "status": snapshot.status,
-        "media_type": snapshot.media_type,
-        "payload": snapshot.payload,
-        "derivation": snapshot.derivation,
-        "problem": snapshot.problem,
-        "key": snapshot.key,
-        "version": archive.catalog.version(snapshot),
+        "version": snapshot and archive.catalog.version(snapshot),
         "of": leaf.of,
-        "reason": None,
-        "facts": members.facts(snapshot.number),
-        "records": _records(members, snapshot.number),
-        "article": article and {**describe_article(article, snapshot.source, snapshot.tags), "text": article.text},
+        "reason": leaf.reason,
     }
-
-
-_SNAPSHOT = (
-    "snapshot", "type", "uri", "url", "captured", "title", "source", "published", "published_precision", "language",
-    "authors", "tags", "status", "media_type", "payload", "derivation", "problem",
-)  # fmt: skip
-
-
-def _records(members: Members, number: int) -> list[dict[str, Any]]:
-    leaf, placements = members.leaf(number)
-    return [
-        {"sha256": digest, "file": p.segment, "offset": p.offset, "length": p.length, "size": p.size}
-        for digest, p in zip(leaf.records, placements, strict=True)
-    ]

@@ -26,6 +26,7 @@ class Members:
     def __init__(self, archive: Archive):
         self._archive = archive
         self._files: dict[str, int] = {}
+        self._last: tuple[int, Leaf, list[Placement]] | None = None
 
     def __enter__(self) -> Members:
         return self
@@ -40,9 +41,12 @@ class Members:
 
     def leaf(self, number: int) -> tuple[Leaf, list[Placement]]:
         """A leaf and where its records lie. Raises IntegrityError where the catalog says other things than the log."""
+        if self._last is not None and self._last[0] == number:  # asked for several times in a row
+            return self._last[1:]
         leaf, placements = self._archive.leaf(number), self._archive.catalog.placements(number)
         if len(leaf.records) != len(placements) or not placements:
             raise IntegrityError(f"the catalog does not know the records of #{number}: run `muniment rebuild`")
+        self._last = number, leaf, placements
         return leaf, placements
 
     def check(self, number: int) -> tuple[Leaf, list[Placement]]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from muniment.export.describe import describe_attempt, describe_snapshot
+from muniment.export.describe import describe, summarize
 from muniment.export.job import Job
 from muniment.formats.spreadsheet import safe_cell
 
@@ -22,7 +22,7 @@ def write_jsonl(job: Job, write: Callable[[bytes], object]) -> None:
     """An object a line, UTF-8."""
 
     def write_line(number: int) -> bool:
-        line = json.dumps(_described(job, number), ensure_ascii=False)
+        line = json.dumps(describe(job.archive, job.members, number), ensure_ascii=False)
         write(line.encode("utf-8", "replace") + b"\n")
         return True
 
@@ -41,19 +41,12 @@ def write_csv(job: Job, write: Callable[[bytes], object]) -> None:
         write(line.getvalue().encode("utf-8", "replace"))
 
     def write_snapshot(number: int) -> bool:
-        described = _described(job, number)
+        described = summarize(job.archive, job.members, number)
         write_row(tuple(_cell(described[name]) for name in COLUMNS))
         return True
 
     write_row(COLUMNS)
     job.each(job.selection.snapshots, write_snapshot)
-
-
-def _described(job: Job, number: int) -> dict[str, Any]:
-    snapshot = next(iter(job.archive.catalog.snapshots([number])), None)
-    if snapshot is None:
-        return describe_attempt(job.archive, job.members, number)
-    return describe_snapshot(job.archive, job.members, snapshot)
 
 
 def _cell(value: Any) -> str:

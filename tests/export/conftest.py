@@ -5,22 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from exporting import fill
+from exporting import Filled, fill
 
 from muniment.archive.archive import create
 from tests.conftest import NOW
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Filled(NamedTuple):
-    """An archive that tests read and do not change, and the numbers of its snapshots by name."""
-
-    root: Path
-    named: dict[str, int]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from muniment.archive.archive import Archive
 from muniment.model import Article, Attempt, Capture
@@ -15,6 +16,13 @@ from tests.conftest import NOW, download, upload
 COMMAND = [sys.executable, "-m", "muniment"]
 MOVED, STORY = "http://news.example/moved", "http://news.example/story?b=2&a=1"
 NOTE = "ni:///sha-256;47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+
+
+class Filled(NamedTuple):
+    """An archive that tests read and do not change, and the numbers of its snapshots by name."""
+
+    root: Path
+    named: dict[str, int]
 
 
 def fill(root: Path) -> dict[str, int]:

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Filled
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from exporting import MOVED, NOTE, STORY, run
+from exporting import MOVED, NOTE, STORY, Filled, run
 
 from muniment.archive.archive import Archive
 from muniment.export.sorting import SortedLines

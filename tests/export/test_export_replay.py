@@ -10,8 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import Filled
-from exporting import MOVED, NOTE, STORY, run
+from exporting import MOVED, NOTE, STORY, Filled, run
 
 from tests.conftest import KEYS
 

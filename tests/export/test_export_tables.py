@@ -8,8 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from conftest import Filled
-from exporting import MOVED, STORY, run
+from exporting import MOVED, STORY, Filled, run
 
 from muniment.export.tables import COLUMNS
 
