@@ -19,9 +19,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from exporting import MOVED, NOTE, STORY, Filled, run
 
 from muniment.archive.archive import Archive
+from muniment.export.bagit import write_bag
+from muniment.export.job import Job
+from muniment.export.members import Members
+from muniment.export.selection import select
 from muniment.export.sorting import SortedLines
+from muniment.export.wacz import write_wacz
 from muniment.formats.leaf import format_leaf
 from muniment.formats.surt import surt
+from tests.conftest import NOW
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +215,17 @@ def test_a_bag_takes_the_place_of_a_bag_by_force(filled: Filled, tmp_path: Path)
     assert [path.name for path in (bag / "data" / "texts").iterdir()] == [f"{filled.named['note']}.txt"]
     assert not (bag / "left over").exists()
     assert list(tmp_path.iterdir()) == [bag]
+
+
+def test_further_proof_files_are_listed_and_come_along(filled: Filled, tmp_path: Path) -> None:
+    extras = [("12.tlog-proof", b"c2sp.org/tlog-proof@v1\n")]
+    with Archive(filled.root) as archive, Members(archive) as members:
+        selection = select(archive, members, [filled.named["alone"]])
+        with (tmp_path / "a.wacz").open("wb") as file:
+            write_wacz(Job(archive, members, selection, NOW, extras), file)
+        write_bag(Job(archive, members, selection, NOW, extras), tmp_path / "bag")
+    with zipfile.ZipFile(tmp_path / "a.wacz") as opened:
+        assert opened.read("muniment/12.tlog-proof") == extras[0][1]
+        assert b'"muniment/12.tlog-proof"' in opened.read("datapackage.json")
+    assert (tmp_path / "bag" / "muniment" / "12.tlog-proof").read_bytes() == extras[0][1]
+    assert "muniment/12.tlog-proof" in (tmp_path / "bag" / "tagmanifest-sha256.txt").read_text()
