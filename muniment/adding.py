@@ -246,8 +246,9 @@ class Batch:
 
         if url is None:
             return None
+        host, known = source_of(url), self._writer.catalog.source_name
         names = self._archive.config.sources
-        return names.get(host_of(url)) or names.get(source_of(url)) or source_of(url)
+        return known(host_of(url)) or known(host) or names.get(host_of(url)) or names.get(host) or host
 
     def commit(self) -> Iterator[Added]:
         """Commit what was stored, then yield it: only now may anyone call it stored."""

@@ -50,12 +50,13 @@ class AppendFile:
     def __init__(self, path: Path):
         self.path = path
         try:
+            fresh = [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             existed = path.exists()
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             if not existed:
-                sync_directory(path.parent)
-                sync_directory(path.parent.parent)
+                for folder in (path.parent, *(made.parent for made in fresh)):
+                    sync_directory(folder)
         except OSError as e:
             raise storage_error("open", path, e) from e
         self.size = os.fstat(self._descriptor).st_size
@@ -153,6 +154,23 @@ def new_folder(path: Path) -> Iterator[Path]:
         if old.exists() and not path.exists():
             old.rename(path)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def overwrite(path: Path, offset: int, content: bytes) -> None:
+    """Put these bytes in place of others, and return once they are on the disk. A crash may leave a part of them: the
+    caller writes them again then."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            view = memoryview(content)
+            while view:
+                written = os.pwrite(descriptor, view, offset)
+                view, offset = view[written:], offset + written
+            _sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as e:
+        raise storage_error("write", path, e) from e
 
 
 def sync_directory(path: Path) -> None:

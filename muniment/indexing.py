@@ -54,7 +54,26 @@ class Indexer:
                 group, size = [], 0
                 progress(self._reached)
         self._take(group, size, end)
+        self._take_changed(start, end)
         progress(end)
+
+    def _take_changed(self, start: int, end: int) -> None:
+        """What was tagged, named or collected since is taken in anew; what was withdrawn leaves."""
+        gone: list[int] = []
+        group: list[Document] = []
+        for number, newest, alone in self._archive.catalog.touched(start, end):
+            if self._archive.catalog.has_article(number):
+                if (document := self._document(number, newest=bool(newest), alone=bool(alone))) is not None:
+                    group.append(document)
+            else:
+                gone.append(number)
+            if len(group) >= GROUP:
+                self.engine.add(group)
+                group = []
+        if group:
+            self.engine.add(group)
+        if gone:
+            self.engine.remove(gone)
 
     def _take(self, group: list[Document], size: int, reached: int) -> None:
         self.engine.add(group)
@@ -114,6 +133,7 @@ def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Do
         hosts=_hosts(snapshot.url),
         language=snapshot.language,
         tags=snapshot.tags,
+        collections=snapshot.collections,
         published=snapshot.published,
     )
 

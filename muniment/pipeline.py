@@ -4,6 +4,7 @@
     index_new   brings the index up to the log                                  (indexing.py)
     find        query text -> typed tree -> the engine -> hits with their snapshots and snippets
     reindex     the index anew from the archive; rebuild, the catalog and tiles too
+    curating.py tags, notes, names of sources, collections, withdrawals: each a leaf, then the index follows
 
 Each room (ingest, archive, index, search) knows none of the others; they are joined here and in the two modules named.
 """

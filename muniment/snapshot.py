@@ -16,7 +16,8 @@ class Snapshot:
 
     `url` is the declared or fetched address (None for an upload that declares none); `key` the identity under
     which versions of one article stand together. The article's fields are None or empty where nothing was derived
-    (a redirect, an image). `derivation` is the number of the newest derivation's leaf.
+    (a redirect, an image). `derivation` is the number of the newest derivation's leaf, `withdrawn` that of
+    the leaf by which the bytes were removed.
     """
 
     number: int
@@ -37,3 +38,5 @@ class Snapshot:
     authors: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     problem: str | None = None
+    collections: tuple[str, ...] = ()
+    withdrawn: int | None = None

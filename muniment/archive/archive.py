@@ -12,16 +12,17 @@ import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from muniment.archive.catalog import Catalog, Progress
 from muniment.errors import IntegrityError, Locked, NoArchive, StorageError, UsageError
+from muniment.formats.tile import WIDTH, format_tail_path, format_tile_path
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from muniment.archive.config import Config
-    from muniment.archive.keys import Signer
+    from muniment.archive.keys import Ask, Signer
     from muniment.archive.segments import Placement
     from muniment.archive.writer import Writer
     from muniment.formats.leaf import Leaf
@@ -34,11 +35,13 @@ class Created(NamedTuple):
 
     root: Path
     origin: str
-    vkey: str
+    vkeys: str
     key_path: Path
 
 
-def create(root: Path, origin: str | None, now: datetime) -> Created:
+def create(
+    root: Path, origin: str | None, now: datetime, *, passphrase: str | None = None, post_quantum: bool = False
+) -> Created:
     """Make an archive and its key pair in an empty or new folder."""
     import re
     import secrets
@@ -62,7 +65,7 @@ def create(root: Path, origin: str | None, now: datetime) -> Created:
         origin = f"localhost/{name}-{secrets.token_hex(4)}"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        signer = keys.create_signer(origin)
+        signer = keys.create_signer(origin, passphrase=passphrase, post_quantum=post_quantum)
         (root / "log").mkdir()
     except OSError as e:
         raise StorageError(f"cannot make an archive in {root}: {e.strerror}") from e
@@ -73,11 +76,10 @@ def create(root: Path, origin: str | None, now: datetime) -> Created:
     commits.append(format_frame(0, {}, note))
     commits.sync()
     commits.close()
-    AppendFile(root / "log" / "entries").close()
     replace(root / "log" / "checkpoint", note.encode())
     created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    replace(root / config.FILE, config.format_config(origin, signer.vkey, created))
-    return Created(root, origin, signer.vkey, keys.key_path(signer.vkey))
+    replace(root / config.FILE, config.format_config(origin, signer.vkeys, created))
+    return Created(root, origin, signer.vkeys, keys.key_path(signer.vkeys))
 
 
 def rebuild(root: Path, *, wait: float = 0.0) -> None:
@@ -105,6 +107,7 @@ class Archive:
     def __init__(self, root: Path, *, wait: float = 0.0):
         self.root = root
         self._wait = wait
+        self.ask_passphrase: Ask | None = None
         self.lag = self._lagging_articles = 0
         if not (root / "archive.toml").is_file():
             raise NoArchive(f"no archive in {root}: make one with `muniment init {root}`")
@@ -169,17 +172,17 @@ class Archive:
     def _measure_lag(self, catalog: Catalog) -> None:
         """Count what is committed and not catalogued, so that a search can say what it does not see."""
         from muniment.archive import recovery
-        from muniment.archive.log import read_entries
-        from muniment.formats.leaf import parse_leaf
+        from muniment.archive.log import read_leaves
+        from muniment.formats.leaf import is_type
 
         since = catalog.progress()
         committed = recovery.read_sound(self.root, self.config, catalog)
         self.lag = committed.checkpoint.size - since.size
         try:
-            entries = read_entries(self.root / "log" / "entries", since.entries, committed.entries)
-            self._lagging_articles = sum(parse_leaf(entry).type == "derivation" for entry in entries)
+            entries = read_leaves(self.root / "log", since.size, committed.checkpoint.size)
+            self._lagging_articles = sum(is_type(entry.leaf, "derivation") for entry in entries)
         except (OSError, ValueError) as e:
-            raise IntegrityError(f"log/entries is damaged after byte {since.entries}: {e}") from e
+            raise IntegrityError(f"log/tile/entries is damaged after leaf #{since.size}: {e}") from e
 
     # ---- reading
 
@@ -198,7 +201,12 @@ class Archive:
         from muniment.archive.keys import load_signer
         from muniment.archive.writer import Writer
 
-        return Writer(self.root, self.config, signer or load_signer(self.config.vkeys[-1]), wait=wait)
+        if self.config.next_key:
+            from muniment.archive.rotation import settle
+
+            self.config = settle(self.root, self.config)
+        signer = signer or load_signer(self.config.vkeys[-1], self.ask_passphrase)
+        return Writer(self.root, self.config, signer, wait=wait)
 
     def refresh(self) -> None:
         """See what was committed since the archive was opened."""
@@ -219,15 +227,20 @@ class Archive:
         placements = self.catalog.placements(number)
         if len(digests) != len(placements):
             raise IntegrityError(f"the catalog does not know the records of #{number}: run `muniment rebuild`")
-        return [self._raw_record(number, *pair) for pair in zip(placements, digests, strict=True)]
+        return [
+            self._raw_record(number, part, placement, digest)
+            for part, (placement, digest) in enumerate(zip(placements, digests, strict=True))
+        ]
 
-    def _raw_record(self, number: int, placement: Placement, digest: str) -> bytes:
+    def _raw_record(self, number: int, part: int, placement: Placement, digest: str) -> bytes:
+        """A record as it was logged, or the tombstone in its place."""
         from muniment.archive.segments import inflate, read_at
 
         try:
             with (self.root / placement.segment).open("rb") as file:
                 record = inflate(read_at(file, placement.offset, placement.length), placement.size)
-            if _sha256(record) != digest:
+            found = _sha256(record)
+            if found != digest and found != self.catalog.tombstone(number, part):
                 raise ValueError("the record does not have the digest that its leaf states")
             return record
         except (OSError, ValueError) as e:
@@ -248,15 +261,37 @@ class Archive:
         """The leaf as it stands in the log."""
         from muniment.formats.leaf import parse_leaf
 
-        entry = self.catalog.entry(number)
-        if entry is None:
+        try:
+            return parse_leaf(self.entry(number))
+        except ValueError as e:
+            raise IntegrityError(f"log/tile/entries is damaged at leaf #{number}: {e}") from e
+
+    def entry(self, number: int) -> bytes:
+        """The very bytes of a leaf. Raises UsageError for a number that is not in the log, IntegrityError."""
+        offset = self.catalog.entry(number)
+        if offset is None:
             raise UsageError(f"#{number} is not in the log")
         try:
-            with (self.root / "log" / "entries").open("rb") as file:
-                file.seek(entry)
-                return parse_leaf(file.read(int.from_bytes(file.read(2), "big")))
-        except (OSError, ValueError) as e:
-            raise IntegrityError(f"log/entries is damaged at leaf #{number}, byte {entry}: {e}") from e
+            with self._open_bundle(number // WIDTH) as file:
+                file.seek(offset)
+                length = int.from_bytes(file.read(2), "big")
+                entry = file.read(length)
+        except OSError as e:
+            raise IntegrityError(f"log/tile/entries cannot be read at leaf #{number}: {e.strerror}") from e
+        if not length or len(entry) != length:
+            raise IntegrityError(f"log/tile/entries is damaged at leaf #{number}, byte {offset} of its bundle")
+        return entry
+
+    def _open_bundle(self, index: int) -> BinaryIO:
+        """A writer may give the bundle its published name meanwhile, hence the second look."""
+        try:
+            return (self.root / "log" / format_tile_path("entries", index)).open("rb")
+        except FileNotFoundError:
+            pass
+        try:
+            return (self.root / "log" / format_tail_path(index)).open("rb")
+        except FileNotFoundError:
+            return (self.root / "log" / format_tile_path("entries", index)).open("rb")
 
     def text(self, snapshot: Snapshot) -> str:
         """The cleaned text of a snapshot; empty where nothing was derived."""
@@ -265,7 +300,7 @@ class Archive:
         from muniment.formats.warc import parse_record
 
         number = snapshot.derivation
-        raw = self._raw_record(number, self.catalog.placements(number)[0], self.leaf(number).records[0])
+        raw = self._raw_record(number, 0, self.catalog.placements(number)[0], self.leaf(number).records[0])
         try:
             return parse_record(raw).block.decode("utf-8", "replace")
         except ValueError as e:

@@ -22,9 +22,9 @@ from muniment.snapshot import Digest, Snapshot
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
-create table progress (id integer primary key check (id = 1), size integer, entries integer, commits integer,
+create table progress (id integer primary key check (id = 1), size integer, tail integer, commits integer,
     frame blob, articles integer, snapshots integer, root blob);
 insert into progress values (1, 0, 0, 0, x'', 0, 0, x'');
 create table segment (id integer primary key, path text unique, length integer);
@@ -34,13 +34,23 @@ create table leaf (number integer primary key, type text, id text, at text, entr
     of integer, payload text, media text, status integer, reason text, url text);
 create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
 create index leaf_key on leaf (key) where key is not null;
+create index leaf_of on leaf (of) where type = 'derivation';
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
-    published text, precision text, language text, authors text, tags text, problem text);
+    published text, precision text, language text, authors text, tags text, problem text, collections text, host text);
 create index article_key on article (key, snapshot);
 create index article_derivation on article (derivation);
+create index article_host on article (host);
+create table act (number integer primary key, type text, of integer, at text, content text);
+create index act_of on act (of);
+create table label (kind text, key text, name text, held integer, primary key (kind, key, name)) without rowid;
+create table source (host text primary key, name text) without rowid;
+create table touched (number integer, snapshot integer, primary key (number, snapshot)) without rowid;
+create table tombstone (leaf integer, part integer, digest text, act integer, primary key (leaf, part)) without rowid;
+create table stamp (name text primary key, number integer, size integer, digest text, at text) without rowid;
 """
 _SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, l.status, l.url, a.derivation, a.title,
-    a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem
+    a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
+    (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
 
 
@@ -63,10 +73,11 @@ def problem_of(error: sqlite3.Error) -> MunimentError:
 
 
 class Progress(NamedTuple):
-    """How far in the log the catalog is: leaves, bytes of `log/entries` and `log/commits`, the last frame's digest."""
+    """How far in the log the catalog is: leaves, bytes of the bundle that is not full and of `log/commits`, the last
+    frame's digest."""
 
     size: int = 0
-    entries: int = 0
+    tail: int = 0
     commits: int = 0
     frame: bytes = b""
     articles: int = 0
@@ -85,9 +96,9 @@ class Held(NamedTuple):
 
 
 class LoggedLeaf(NamedTuple):
-    """A leaf with its number, its offset in `log/entries`, where its records lie, and what they say.
+    """A leaf with its number, its offset in its entry bundle, where its records lie, and what they say.
 
-    `facts` are the lines of a capture's metadata record, `article` the JSON of a derivation's.
+    `facts` are the lines of a capture's metadata record, `content` the JSON of a derivation's or an act's.
     """
 
     number: int
@@ -95,7 +106,7 @@ class LoggedLeaf(NamedTuple):
     leaf: Leaf
     placements: Sequence[Placement]
     facts: Mapping[str, str] | None = None
-    article: Mapping[str, Any] | None = None
+    content: Mapping[str, Any] | None = None
 
 
 class Catalog:
@@ -123,14 +134,24 @@ class Catalog:
             raise sqlite3.DatabaseError(f"catalog version {version}, not {VERSION}")
         if writable:
             self._db.execute("pragma synchronous = normal")
+            self._db.execute("pragma secure_delete = on")  # what was withdrawn is to be gone
 
     def close(self) -> None:
         self._db.close()
 
     # ---- writing
 
-    def add(self, leaves: Iterable[LoggedLeaf], lengths: Mapping[str, int], progress: Progress) -> None:
-        """Take in the leaves of one or more commits, and the progress that they make, in one transaction."""
+    def add(
+        self,
+        leaves: Iterable[LoggedLeaf],
+        lengths: Mapping[str, int],
+        progress: Progress,
+        buried: Iterable[tuple[int, int, Placement]] = (),
+    ) -> None:
+        """Take in the leaves of one or more commits, and the progress that they make, in one transaction.
+
+        `buried` is where tombstones lie by now, by leaf and part.
+        """
         self._db.execute("begin immediate")
         try:
             for path, length in lengths.items():
@@ -140,12 +161,16 @@ class Catalog:
             for logged in leaves:
                 self._add_leaf(logged)
                 snapshots += logged.leaf.type in ("capture", "revisit")
-                if logged.article is not None:
-                    articles += self._add_article(logged.number, logged.leaf, logged.article)
+                articles += self._take_in(logged)
+            for leaf, part, p in buried:
+                self._db.execute(
+                    "update record set length = ?, size = ?, member = ? where leaf = ? and part = ?",
+                    (p.length, p.size, p.member, leaf, part),
+                )
             self._db.execute(
-                "update progress set size = ?, entries = ?, commits = ?, frame = ?, root = ?,"
+                "update progress set size = ?, tail = ?, commits = ?, frame = ?, root = ?,"
                 " articles = articles + ?, snapshots = snapshots + ?",
-                (progress.size, progress.entries, progress.commits, progress.frame, progress.root, articles, snapshots),
+                (progress.size, progress.tail, progress.commits, progress.frame, progress.root, articles, snapshots),
             )
             self._db.execute("commit")
         except BaseException:
@@ -153,6 +178,21 @@ class Catalog:
                 self._db.execute("rollback")
             self._segments.clear()
             raise
+
+    def _take_in(self, logged: LoggedLeaf) -> int:
+        """What a leaf means besides being there. Returns how many articles it adds."""
+        from muniment.archive import acts
+
+        leaf, content = logged.leaf, logged.content
+        if leaf.type == "derivation":
+            return acts.take_article(self._db, logged.number, leaf, content) if content is not None else 0
+        if leaf.type == "stamp":
+            acts.take_stamp(self._db, logged.number, leaf)
+        elif leaf.type == "withdrawal":
+            return acts.take_withdrawal(self._db, logged.number, leaf, content or {})
+        elif content is not None:
+            acts.take_act(self._db, logged.number, leaf, content)
+        return 0
 
     def _segment_id(self, path: str) -> int:
         if path not in self._segments:
@@ -175,25 +215,10 @@ class Catalog:
             ],
         )
 
-    def _add_article(self, number: int, leaf: Leaf, article: Mapping[str, Any]) -> int:
-        """A derivation of a capture; a later one takes the place of an earlier. Returns how many articles that adds."""
-        known = self._db.execute("select 1 from article where snapshot = ?", (leaf.of,)).fetchone()
-        (key,) = self._db.execute("select key from leaf where number = ?", (leaf.of,)).fetchone()
-        published = article.get("published") or {}
-        self._db.execute(
-            "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
-             published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
-             json.dumps(article.get("tags", [])), article.get("problem")),
-        )  # fmt: skip
-        return 0 if known else 1
-
     # ---- reading
 
     def progress(self) -> Progress:
-        row = self._db.execute(
-            "select size, entries, commits, frame, articles, snapshots, root from progress"
-        ).fetchone()
+        row = self._db.execute("select size, tail, commits, frame, articles, snapshots, root from progress").fetchone()
         return Progress(*row)
 
     def state(self) -> tuple[Progress, dict[str, int]]:
@@ -236,7 +261,7 @@ class Catalog:
         )
 
     def entry(self, number: int) -> int | None:
-        """The offset of a leaf in `log/entries`."""
+        """The offset of a leaf in its entry bundle."""
         row = self._db.execute("select entry from leaf where number = ?", (number,)).fetchone()
         return None if row is None else row[0]
 
@@ -255,7 +280,7 @@ class Catalog:
         return [_snapshot(row) for row in self._db.execute(_SNAPSHOT + where, tuple(numbers))]
 
     def newest_at(self, uri: str) -> Held | None:
-        """The capture that holds the bytes of the newest snapshot at a URI."""
+        """The capture that holds the bytes of the newest snapshot at a URI; None where they were withdrawn."""
         return self._held("select type, number, of from leaf where uri = ? and type in ('capture', 'revisit')", uri)
 
     def newest_of(self, key: str) -> Held | None:
@@ -267,8 +292,12 @@ class Catalog:
         if row is None:
             return None
         number = row[2] if row[0] == "revisit" else row[1]
-        found = self._db.execute("select number, id, at, uri, payload from leaf where number = ?", (number,))
-        return Held(*found.fetchone())
+        found = self._db.execute(
+            "select number, id, at, uri, payload from leaf"
+            " where number = ?1 and not exists (select 1 from tombstone where leaf = ?1)",
+            (number,),
+        ).fetchone()
+        return None if found is None else Held(*found)
 
     def id_of(self, number: int) -> str | None:
         """The UUID of a leaf, which its first record's WARC-Record-ID holds too."""
@@ -344,6 +373,94 @@ class Catalog:
         for derivation, number, newest, alone, before in rows:
             yield derivation, number, bool(newest), bool(alone), before
 
+    def touched(self, start: int, end: int) -> Iterator[tuple[int, bool, bool]]:
+        """The snapshots that acts between these leaves changed, apart from their texts: (number of the snapshot,
+        whether it is the newest version of its article, whether the only one). Those without one leave the index.
+        """
+        return self._db.cursor().execute(
+            "select distinct t.snapshot,"
+            " not exists (select 1 from article n where n.key = a.key and n.snapshot > a.snapshot),"
+            " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot)"
+            " from touched t left join article a on a.snapshot = t.snapshot where t.number >= ? and t.number < ?",
+            (start, end),
+        )
+
+    # ---- what people said of it, and what was removed
+
+    def kind_of(self, number: int) -> tuple[str, int | None] | None:
+        """The type of a leaf, and the number that it refers to."""
+        found: tuple[str, int | None] | None = self._db.execute(
+            "select type, of from leaf where number = ?", (number,)
+        ).fetchone()
+        return found
+
+    def numbers_of(self, kind: str) -> list[int]:
+        """The numbers of all leaves of a type."""
+        return [row[0] for row in self._db.execute("select number from leaf where type = ? order by number", (kind,))]
+
+    def has_article(self, number: int) -> bool:
+        """Whether an article stands for this snapshot."""
+        return self._db.execute("select 1 from article where snapshot = ?", (number,)).fetchone() is not None
+
+    def made_of(self, number: int) -> list[int]:
+        """Every derivation of a capture, the superseded ones too."""
+        rows = self._db.execute(
+            "select number from leaf where of = ? and type = 'derivation' order by number", (number,)
+        )
+        return [row[0] for row in rows]
+
+    def acts(self, number: int | None = None, kind: str | None = None) -> list[tuple[int, str, int | None, str, Any]]:
+        """What was said, oldest first: (number, type, of, at, content); of one snapshot, or of one type."""
+        rows = self._db.execute(
+            "select number, type, of, at, content from act where (?1 is null or of = ?1) and (?2 is null or type = ?2)"
+            " order by number",
+            (number, kind),
+        )
+        return [(*row[:4], json.loads(row[4])) for row in rows]
+
+    def tombstone(self, number: int, part: int) -> str | None:
+        """The SHA-256 (hex) of what stands in place of a record that was withdrawn."""
+        row = self._db.execute("select digest from tombstone where leaf = ? and part = ?", (number, part)).fetchone()
+        return None if row is None else row[0]
+
+    def withdrawn_by(self, number: int) -> int | None:
+        """The number of the leaf by which this one's first record was withdrawn."""
+        row = self._db.execute("select act from tombstone where leaf = ? and part = 0", (number,)).fetchone()
+        return None if row is None else row[0]
+
+    def same_payload(self, number: int) -> list[int]:
+        """Other captures that hold the very bytes of this one and were not withdrawn."""
+        rows = self._db.execute(
+            "select o.number from leaf l join leaf o on o.payload = l.payload and o.number != l.number"
+            " where l.number = ? and o.type = 'capture' and o.number not in (select leaf from tombstone)",
+            (number,),
+        )
+        return [row[0] for row in rows]
+
+    def source_name(self, host: str) -> str | None:
+        """What the source of this host was named."""
+        row = self._db.execute("select name from source where host = ?", (host,)).fetchone()
+        return None if row is None else row[0]
+
+    def source_names(self) -> dict[str, str]:
+        return dict(self._db.execute("select host, name from source order by host"))
+
+    def collections(self) -> dict[str, int]:
+        """How many articles each collection holds."""
+        rows = self._db.execute(
+            "select name, count(*) from label where kind = 'collection' and held group by name order by name"
+        )
+        return dict(rows)
+
+    def stamps(self) -> list[tuple[str, int, int, str, str]]:
+        """The files in `log/stamps/`: (name, number of the leaf, leaves of the checkpoint, SHA-256 in hex, at)."""
+        return list(self._db.execute("select name, number, size, digest, at from stamp order by size, name"))
+
+    def oldest_since(self, number: int) -> str | None:
+        """When the first thing from this leaf on was captured or said; stamps do not count."""
+        (at,) = self._db.execute("select min(at) from leaf where number >= ? and type != 'stamp'", (number,)).fetchone()
+        return None if at is None else str(at)
+
     def counts(self) -> dict[str, int]:
         """How many leaves of each type the log holds."""
         return dict(self._db.execute("select type, count(*) from leaf group by type order by type"))
@@ -351,9 +468,10 @@ class Catalog:
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:
     number, kind, uri, key, at, payload, media, status, url, derivation, title, source, *rest = row
-    published, precision, language, authors, tags, problem = rest
+    published, precision, language, authors, tags, problem, collections, withdrawn = rest
     captured_at, names, labels = datetime.fromisoformat(at), json.loads(authors or "[]"), json.loads(tags or "[]")
     return Snapshot(
         number, kind, uri, key, captured_at, Digest(f"sha256:{payload}"), media, status, url, derivation, title, source,
-        published, precision, language, tuple(names), tuple(labels), problem,
+        published, precision, language, tuple(names), tuple(labels), problem, tuple(json.loads(collections or "[]")),
+        withdrawn,
     )  # fmt: skip

@@ -7,21 +7,20 @@ verify trusts are only as good as the reading that made them.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from muniment.archive.catalog import Catalog, LoggedLeaf, Progress, is_damage
-from muniment.archive.log import Log, read_entries
+from muniment.archive.log import Log, read_leaves, remove_tiles
 from muniment.archive.records import read_facts
 from muniment.archive.recovery import Committed
 from muniment.archive.scan import stream_of
 from muniment.archive.segments import Member, Placement, scan_members
 from muniment.errors import IntegrityError
-from muniment.formats.leaf import Leaf, parse_leaf
+from muniment.formats.leaf import Leaf, is_type, parse_leaf
 from muniment.formats.warc import parse_record
 
 GROUP = 1000
@@ -66,9 +65,9 @@ def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
             group += islice(leaves, frame.checkpoint.size - progress.size - len(group))
             if len(group) >= GROUP or frame is committed.new[-1]:
                 reached = Progress(
-                    frame.checkpoint.size, frame.entries, frame.end, frame.digest, root=frame.checkpoint.root
+                    frame.checkpoint.size, frame.tail, frame.end, frame.digest, root=frame.checkpoint.root
                 )
-                catalog.add(group, lengths, reached)
+                catalog.add(group, lengths, reached, bury_all(root, group))
                 progress, group, lengths = reached, [], {}
         cursors.finish()
     finally:
@@ -76,33 +75,60 @@ def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
     return progress.size
 
 
+def bury_all(root: Path, leaves: Iterable[LoggedLeaf]) -> list[tuple[int, int, Placement]]:
+    """Do what the withdrawals among these leaves say, or see that it is done. Returns where the tombstones lie."""
+    from muniment.archive.withdrawal import bury
+
+    withdrawals = [logged for logged in leaves if logged.leaf.type == "withdrawal"]
+    return [row for logged in withdrawals for row in bury(root, logged.leaf, logged.content or {})]
+
+
+def _tombstones(root: Path, progress: Progress, committed: Committed) -> dict[tuple[int, int], str]:
+    """The digests of what may stand in place of records, by leaf and part."""
+    found: dict[tuple[int, int], str] = {}
+    for _, entry in read_leaves(root / "log", progress.size, committed.checkpoint.size):
+        if is_type(entry, "withdrawal"):
+            for name, digest in (parse_leaf(entry).tombstones or {}).items():
+                leaf, _, part = name.partition(".")
+                found[int(leaf), int(part)] = digest
+    return found
+
+
 def _read_leaves(root: Path, cursors: _Cursors, progress: Progress, committed: Committed) -> Iterator[LoggedLeaf]:
-    number, entry = progress.size, progress.entries
+    number = progress.size
     try:
-        for raw in read_entries(root / "log" / "entries", progress.entries, committed.entries):
-            yield _read_leaf(cursors, number, entry, parse_leaf(raw))
-            number, entry = number + 1, entry + 2 + len(raw)
+        tombstones = _tombstones(root, progress, committed)
+        for offset, raw in read_leaves(root / "log", number, committed.checkpoint.size):
+            yield _read_leaf(cursors, number, offset, parse_leaf(raw), tombstones)
+            number += 1
     except (OSError, ValueError) as e:
-        raise IntegrityError(f"log/entries is damaged near leaf #{number}, byte {entry}: {e}") from e
+        raise IntegrityError(f"log/tile/entries is damaged near leaf #{number}: {e}") from e
 
 
-def _read_leaf(cursors: _Cursors, number: int, entry: int, leaf: Leaf) -> LoggedLeaf:
+def _read_leaf(
+    cursors: _Cursors, number: int, entry: int, leaf: Leaf, tombstones: Mapping[tuple[int, int], str]
+) -> LoggedLeaf:
     stream = stream_of(leaf)
     if leaf.type == "segment":
         cursors.next_segment(stream)
     placements, stored = [], []
-    for digest in leaf.records:
+    for part, digest in enumerate(leaf.records):
         segment, member = cursors.next_member(stream)
-        if member.problem or hashlib.sha256(member.record).hexdigest() != digest:
+        found = "" if member.problem else hashlib.sha256(member.record).hexdigest()
+        withdrawn = tombstones.get((number, part))
+        # A withdrawn record may still be there, or be overwritten in part: burying it is done anew.
+        if found not in (digest, withdrawn) and not (withdrawn and member.problem):
             problem = member.problem or "the record does not have the digest that its leaf states"
             raise IntegrityError(
                 f"{segment} is damaged at byte {member.offset} (snapshot #{number}): {problem};"
                 " run `muniment verify` and restore the file from a copy"
             )
         placements.append(Placement(segment, member.offset, member.length, len(member.record), member.digest))
-        stored.append(parse_record(member.record))
-    facts, article = read_facts(leaf, stored)
-    return LoggedLeaf(number, entry, leaf, placements, facts, article)
+        stored.append(parse_record(member.record) if found == digest else None)
+    facts, content = (None, None)
+    if None not in stored[-1:]:
+        facts, content = read_facts(leaf, [record for record in stored if record is not None])
+    return LoggedLeaf(number, entry, leaf, placements, facts, content)
 
 
 class _Cursors:
@@ -180,7 +206,8 @@ def rebuild(root: Path, committed: Committed) -> None:
         catalog.close()
     remove_catalog(root)
     built.rename(root / "catalog.sqlite")
-    shutil.rmtree(root / "log" / "tile", ignore_errors=True)
-    log = Log(root / "log", committed.checkpoint, committed.entries)
+    remove_tiles(root / "log")
+    log = Log(root / "log", committed.checkpoint)
+    log.publish_earlier(commit.checkpoint.size for commit in committed.new)
     log.publish(committed.new[-1].note)
     log.close()

@@ -3,14 +3,15 @@
 A frame is a big-endian uint32 length, a payload of that length, and the payload's SHA-256:
 
     muniment-commit/1
-    entries 20480
+    tail 20480
     segment warc/2026/00000.warc.gz 73400320
     segment derived/2026/00000.warc.gz 9437184
     <blank line>
     <the signed checkpoint>
 
-`entries` is the length of `log/entries` in bytes, each `segment` line the length of a WARC file that this commit
-made longer. The lengths are what a commit promises: every byte below them is on the disk.
+`tail` is the length in bytes of the entry bundle that is not full (0 where there is none), each `segment` line the
+length of a WARC file that this commit made longer. The lengths are what a commit promises: every byte below them is on
+the disk, and every bundle before the tail is whole.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.note import split_note
-from muniment.formats.tile import MAX_ENTRY
+from muniment.formats.tile import MAX_ENTRY, WIDTH
 
 MAGIC = "muniment-commit/1"
 MAX_PAYLOAD = 1 << 20
@@ -35,7 +36,7 @@ _SEGMENT_PATH = re.compile(r"(warc|derived)/\d{4}/\d{5}\.warc\.gz\Z")
 class Commit:
     """One frame. `end` is the offset in `log/commits` of the byte after it."""
 
-    entries: int
+    tail: int
     segments: Mapping[str, int]
     checkpoint: Checkpoint
     note: str
@@ -43,8 +44,8 @@ class Commit:
     digest: bytes = b""
 
 
-def format_frame(entries: int, segments: Mapping[str, int], note: str) -> bytes:
-    lines = [MAGIC, f"entries {entries}", *(f"segment {path} {length}" for path, length in segments.items())]
+def format_frame(tail: int, segments: Mapping[str, int], note: str) -> bytes:
+    lines = [MAGIC, f"tail {tail}", *(f"segment {path} {length}" for path, length in segments.items())]
     payload = ("\n".join(lines) + "\n\n" + note).encode()
     return struct.pack(">I", len(payload)) + payload + hashlib.sha256(payload).digest()
 
@@ -71,8 +72,8 @@ def parse_frame(data: bytes, start: int, base: int = 0) -> Commit | None:
 
 def _parse_payload(payload: str, end: int, digest: bytes) -> Commit:
     head, _, note = payload.partition("\n\n")
-    magic, entries, *lines = head.split("\n")
-    if magic != MAGIC or not entries.startswith("entries "):
+    magic, tail, *lines = head.split("\n")
+    if magic != MAGIC or not tail.startswith("tail "):
         raise ValueError("not a commit")
     segments: dict[str, int] = {}
     for line in lines:
@@ -81,7 +82,7 @@ def _parse_payload(payload: str, end: int, digest: bytes) -> Commit:
             raise ValueError(f"not a segment line: {line!r}")
         segments[path] = _number(length)
     text, _signatures = split_note(note)
-    return Commit(_number(entries.removeprefix("entries ")), segments, parse_checkpoint(text), note, end, digest)
+    return Commit(_number(tail.removeprefix("tail ")), segments, parse_checkpoint(text), note, end, digest)
 
 
 def _number(text: str) -> int:
@@ -102,7 +103,7 @@ def scan_frames(data: bytes, base: int = 0) -> Iterator[Commit]:
 
 def find_frame(data: bytes, start: int) -> int | None:
     """The offset of the first whole frame at or after `start`: a frame behind a bad one means damage, not a crash."""
-    magic = MAGIC.encode() + b"\nentries "
+    magic = MAGIC.encode() + b"\ntail "
     while (found := data.find(magic, start)) >= 0:
         if found >= 4 and parse_frame(data, found - 4):
             return found - 4
@@ -112,7 +113,7 @@ def find_frame(data: bytes, start: int) -> int | None:
 
 def last_frame(data: bytes) -> int:
     """Where the last whole frame of these bytes begins; their end where there is none."""
-    magic, start = MAGIC.encode() + b"\nentries ", len(data)
+    magic, start = MAGIC.encode() + b"\ntail ", len(data)
     while (start := data.rfind(magic, 0, start)) >= 4:
         frame = parse_frame(data, start - 4)
         if frame is not None and frame.end == len(data):
@@ -122,10 +123,13 @@ def last_frame(data: bytes) -> int:
 
 def order_problem(before: Commit | None, commit: Commit) -> str | None:
     """Why this commit cannot follow that one (None: it is the first), whatever its signature says."""
-    size, entries = (before.checkpoint.size, before.entries) if before else (0, 0)
-    leaves = commit.checkpoint.size - size
-    if leaves < 0 or commit.entries < entries:
+    size, tail = (before.checkpoint.size, before.tail) if before else (0, 0)
+    leaves, held = commit.checkpoint.size - size, commit.checkpoint.size % WIDTH
+    same_bundle = size // WIDTH == commit.checkpoint.size // WIDTH
+    if leaves < 0 or (same_bundle and commit.tail < tail):
         return "the commit is shorter than the one before it"
-    if leaves > MAX_LEAVES or not 2 * leaves <= commit.entries - entries <= (2 + MAX_ENTRY) * leaves:
-        return f"the commit cannot hold {leaves} leaves in {commit.entries - entries} bytes"
+    if leaves > MAX_LEAVES:
+        return f"the commit cannot hold {leaves} leaves"
+    if not 2 * held <= commit.tail <= (2 + MAX_ENTRY) * held:
+        return f"the commit cannot hold {held} leaves in a bundle of {commit.tail} bytes"
     return None

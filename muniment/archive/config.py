@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from muniment.errors import NoArchive, UsageError
-from muniment.formats.note import VerifierKey, parse_vkey
+from muniment.formats.note import ED25519, MLDSA44_COSIGNATURE, VerifierKey, parse_vkey
 
 FORMAT = 1
 FILE = "archive.toml"
@@ -18,12 +18,8 @@ _TEMPLATE = """\
 format = {format}
 origin = "{origin}"
 created = "{created}"
-# Public keys that may sign this log; the private key lies outside the archive.
+# Public keys that signed this log, oldest first; the last is in force. Its private key lies outside the archive.
 keys = ["{vkey}"]
-
-# How sources are called, by host name:
-[sources]
-# "example.org" = "Example Times"
 
 # What is fetched, and how. The values here are the defaults.
 [fetch]
@@ -37,15 +33,39 @@ keys = ["{vkey}"]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What `archive.toml` says; whoever fetches checks what stands in `fetch`."""
+    """What `archive.toml` says; whoever fetches or stamps checks what stands in `fetch` and `stamp`.
+
+    Each of `vkeys` is the verifier key of an Ed25519 key, with that of an ML-DSA-44 key behind a space where there are
+    two. `next_key` is one that a rotation is about to bring in.
+    """
 
     origin: str
     vkeys: tuple[str, ...]
+    next_key: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     fetch: Mapping[str, Any] = field(default_factory=dict)
+    stamp: Mapping[str, Any] = field(default_factory=dict)
+
+    def key_sets(self) -> list[list[VerifierKey]]:
+        """The keys, oldest first; those of one element sign together."""
+        return [parse_keys(vkeys) for vkeys in self.vkeys]
 
     def keys(self) -> list[VerifierKey]:
-        return [parse_vkey(vkey) for vkey in self.vkeys]
+        """Every key that may have signed."""
+        coming = parse_keys(self.next_key) if self.next_key else []
+        return [key for keys in self.key_sets() for key in keys] + coming
+
+    def in_force(self) -> list[VerifierKey]:
+        """The Ed25519 keys of which one has to have signed the newest checkpoint."""
+        return [parse_keys(vkeys)[0] for vkeys in (self.vkeys[-1], self.next_key) if vkeys]
+
+
+def parse_keys(vkeys: str) -> list[VerifierKey]:
+    """An Ed25519 key, and perhaps an ML-DSA-44 key. ValueError where it is anything else."""
+    keys = [parse_vkey(vkey) for vkey in vkeys.split(" ")]
+    if [key.algorithm for key in keys] not in ([ED25519], [ED25519, MLDSA44_COSIGNATURE]):
+        raise ValueError(f"not an Ed25519 key, nor one with an ML-DSA-44 key behind it: {vkeys!r}")
+    return keys
 
 
 def format_config(origin: str, vkey: str, created: str) -> bytes:
@@ -69,6 +89,8 @@ def read_config(root: Path) -> Config:
             vkeys=_keys(table),
             sources=_sources(table),
             fetch=_typed(table, "fetch", dict, {}),
+            stamp=_typed(table, "stamp", dict, {}),
+            next_key=_typed(table, "next_key", str, "") or None,
         )
         config.keys()
     except ValueError as e:
@@ -96,3 +118,20 @@ def _typed(table: Mapping[str, Any], name: str, kind: type, default: Any = None)
     if not isinstance(value, kind):
         raise ValueError(f"`{name}` is missing or not a {'table' if kind is dict else kind.__name__}")
     return value
+
+
+def change_keys(root: Path, vkeys: Sequence[str], next_key: str | None) -> None:
+    """Write other keys into `archive.toml`; all else in it stays as people wrote it."""
+    import tomlkit
+
+    from muniment.durable import replace
+
+    path = root / FILE
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    keys = tomlkit.array()
+    keys.extend(vkeys)
+    document["keys"] = keys.multiline(len(vkeys) > 1)
+    document.pop("next_key", None)
+    if next_key:
+        document["next_key"] = next_key
+    replace(path, tomlkit.dumps(document).encode())

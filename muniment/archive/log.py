@@ -1,25 +1,32 @@
-"""The log on disk: `log/entries` (the leaves) and what is computed from it, `log/tile/` and `log/checkpoint`.
+"""The log on disk: the leaves in entry bundles, and what is computed from them, hash tiles and `log/checkpoint`.
+
+The leaves' only copy is `log/tile/entries/`, as C2SP tlog-tiles has it: a file for each 256 of them. The bundle that is
+not full yet grows in `<N>.p/tail`, and takes its published name when it is full; whether that renaming came about says
+nothing, so a bundle is looked for under both names.
 
 The tree is never held whole: its right edge and the partial tile of each level are enough to append, and they are
-read from the tiles, a few kilobytes for a log of any length. Tiles are a cache: where they are missing, or do not
-give the root that the newest commit signed, they are computed anew from the entries.
+read from the tiles, a few kilobytes for a log of any length. Hash tiles are a cache: where they are missing, or do not
+give the root that the newest commit signed, they are computed anew from the leaves.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from muniment.durable import AppendFile, replace
-from muniment.errors import IntegrityError
+from muniment.errors import IntegrityError, StorageError
 from muniment.formats.checkpoint import Checkpoint
 from muniment.formats.tile import (
     HEIGHT,
     WIDTH,
+    TileBuilder,
     edge_of,
     format_entry,
+    format_tail_path,
     format_tile_path,
     parse_entries,
     partial_widths,
@@ -31,127 +38,174 @@ CHECKED_TILES = 64
 _NESTED, _TILE = re.compile("x[0-9]{3}"), re.compile(r"[0-9]{3}(?:\.p)?")
 
 
-def read_entries(path: Path, start: int, end: int) -> Iterator[bytes]:
-    """The leaves between two offsets of `log/entries`, a megabyte at a time. ValueError where the last is cut short."""
-    with path.open("rb") as file:
-        file.seek(start)
-        rest, remaining = b"", end - start
-        while remaining:
-            chunk = file.read(min(1 << 20, remaining))
-            if not chunk:
-                raise ValueError(f"{path}: {remaining} committed bytes are missing")
-            remaining -= len(chunk)
-            data = rest + chunk
-            whole = data if not remaining else data[: _last_boundary(data)]
-            yield from parse_entries(whole)
-            rest = data[len(whole) :]
+class Entry(NamedTuple):
+    """A leaf as it stands in its bundle, `offset` bytes from the bundle's beginning (where its length stands)."""
+
+    offset: int
+    leaf: bytes
 
 
-def _last_boundary(data: bytes) -> int:
-    position = 0
-    while position + 2 <= len(data):
-        following = position + 2 + int.from_bytes(data[position : position + 2], "big")
-        if following > len(data):
-            break
-        position = following
-    return position
+def bundle_path(folder: Path, index: int) -> Path:
+    """Where a bundle lies: under its published name, or where it grows."""
+    published = folder / format_tile_path("entries", index)
+    return published if published.exists() else folder / format_tail_path(index)
+
+
+def read_bundle(folder: Path, index: int) -> bytes:
+    """The bytes of a bundle. A writer may give it its other name meanwhile, hence the second look."""
+    try:
+        return bundle_path(folder, index).read_bytes()
+    except FileNotFoundError:
+        return bundle_path(folder, index).read_bytes()
+
+
+def entries_of(bundle: bytes) -> Iterator[Entry]:
+    """The leaves of a bundle, the first 256 of them. Raises ValueError where one is cut short."""
+    offset = 0
+    for leaf, _ in zip(parse_entries(bundle), range(WIDTH), strict=False):
+        yield Entry(offset, leaf)
+        offset += 2 + len(leaf)
+
+
+def read_leaves(folder: Path, first: int, end: int) -> Iterator[Entry]:
+    """The leaves from #first up to #end. Raises ValueError where one of them is missing or cut short."""
+    number = first - first % WIDTH
+    while number < end:
+        for entry in entries_of(_read(folder, number // WIDTH)):
+            if first <= number < end:
+                yield entry
+            number += 1
+        if number < end and number % WIDTH:
+            raise ValueError(f"{bundle_path(folder, number // WIDTH).name}: leaf #{number} is missing")
+
+
+def _read(folder: Path, index: int) -> bytes:
+    try:
+        bundle = read_bundle(folder, index)
+    except FileNotFoundError as e:
+        raise ValueError(f"the bundle of leaf #{index * WIDTH} is missing") from e
+    if not bundle:
+        raise ValueError(f"the bundle of leaf #{index * WIDTH} is empty")
+    return bundle
+
+
+def relative(folder: Path, path: Path) -> str:
+    """The name of a file of the log as findings tell it."""
+    return "log/" + path.relative_to(folder).as_posix()
 
 
 class Log:
     """The writable log. `append` queues leaves, `sync` makes them safe, `publish` writes tiles and checkpoint."""
 
-    def __init__(self, folder: Path, checkpoint: Checkpoint, entries_length: int):
+    def __init__(self, folder: Path, checkpoint: Checkpoint):
         self.folder = folder
-        self._file = AppendFile(folder / "entries")
-        self._edge = Edge()
-        self._partial: list[list[bytes]] = []
+        self._tree = TileBuilder()
         self._full: list[tuple[int, int, list[bytes]]] = []
-        self._bundle: list[bytes] = []
-        self._full_bundles: list[tuple[int, list[bytes]]] = []
-        self._queued: list[bytes] = []
-        self._load(checkpoint, entries_length)
+        self._queued: list[bytes] = []  # of the bundle that grows
+        self._filled: list[tuple[int, list[bytes]]] = []  # bundles that are full, and what each gained
+        self._renamed: list[int] = []
+        self._tail: AppendFile | None = None
+        self._index = checkpoint.size // WIDTH
+        self._length = 0
+        self._load(checkpoint)
 
     @property
     def size(self) -> int:
-        return self._edge.size
+        return self._tree.edge.size
 
     @property
-    def length(self) -> int:
-        """Bytes of `log/entries`."""
-        return self._file.size
+    def tail(self) -> int:
+        """Bytes of the bundle that is not full, with what is queued; where the next leaf will stand."""
+        return self._length
 
     def root(self) -> bytes:
-        return self._edge.root()
+        return self._tree.edge.root()
 
     def append(self, leaf: bytes) -> int:
         """Queue a leaf; returns its number."""
-        number = self._edge.size
-        self._queued.append(format_entry(leaf))
-        self._count(leaf)
+        number = self.size
+        entry = format_entry(leaf)
+        self._queued.append(entry)
+        self._length += len(entry)
+        self._full += self._tree.append(leaf_hash(leaf))
+        if self.size % WIDTH == 0:
+            self._filled.append((number // WIDTH, self._queued))
+            self._queued, self._length = [], 0
         return number
 
     def sync(self) -> None:
         """Return once every queued leaf is on the disk."""
-        self._file.append(b"".join(self._queued))
-        self._queued.clear()
-        self._file.sync()
+        for index, entries in self._filled:
+            self._write(index, entries)
+            self._renamed.append(index)
+        self._filled.clear()
+        if self._queued:
+            self._write(self.size // WIDTH, self._queued)
+            self._queued.clear()
+
+    def _write(self, index: int, entries: list[bytes]) -> None:
+        path = self.folder / format_tail_path(index)
+        if self._tail is not None and self._tail.path != path:
+            self._tail.close()
+            self._tail = None
+        self._tail = self._tail or AppendFile(path)
+        self._tail.append(b"".join(entries))
+        self._tail.sync()
 
     def publish(self, note: str) -> None:
-        """Write the tiles that changed, then the checkpoint. All of it can be rebuilt, so nothing is synced."""
+        """Write the tiles that changed, then the checkpoint. All of it can be computed anew, so nothing is synced."""
+        for index in self._renamed:
+            publish_bundle(self.folder, index)
+        self._renamed.clear()
         self._write_full_tiles()
-        for level, hashes in enumerate(self._partial):
-            if hashes:
-                index = (self.size >> (HEIGHT * level)) // WIDTH
-                self._write_tile(level, index, b"".join(hashes), len(hashes))
-        if self._bundle:
-            bundle = b"".join(map(format_entry, self._bundle))
-            self._write_tile("entries", self.size // WIDTH, bundle, len(self._bundle))
+        self._write_partial_tiles()
         replace(self.folder / "checkpoint", note.encode(), sync=False)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _count(self, leaf: bytes) -> None:
-        for height, node in enumerate(self._edge.append(leaf_hash(leaf))):
-            level, below = divmod(height, HEIGHT)
-            if below:
-                continue
-            if level == len(self._partial):
-                self._partial.append([])
-            self._partial[level].append(node)
-            if len(self._partial[level]) == WIDTH:
-                index = (self.size >> (HEIGHT * level)) // WIDTH - 1
-                self._full.append((level, index, self._partial[level]))
-                self._partial[level] = []
-        self._bundle.append(leaf)
-        if len(self._bundle) == WIDTH:
-            self._full_bundles.append((self.size // WIDTH - 1, self._bundle))
-            self._bundle = []
 
     def _write_full_tiles(self) -> None:
         for level, index, hashes in self._full:
             self._write_tile(level, index, b"".join(hashes), WIDTH)
-        for index, entries in self._full_bundles:
-            self._write_tile("entries", index, b"".join(map(format_entry, entries)), WIDTH)
         self._full.clear()
-        self._full_bundles.clear()
+
+    def _write_partial_tiles(self) -> None:
+        for level, index, hashes in self._tree.partial():
+            self._write_tile(level, index, b"".join(hashes), len(hashes))
+        if width := self.size % WIDTH:
+            bundle = (self.folder / format_tail_path(self.size // WIDTH)).read_bytes()
+            self._write_tile("entries", self.size // WIDTH, bundle, width)
+
+    def publish_earlier(self, sizes: Iterable[int]) -> None:
+        """The partial tiles of earlier checkpoints, as far as they are parts of tiles that are not full yet."""
+        bundle = read_bundle(self.folder, self.size // WIDTH) if self.size % WIDTH else b""
+        ends = [entry.offset for entry in entries_of(bundle)]
+        for size in sizes:
+            for level, index, hashes in self._tree.partial():
+                if (size >> (HEIGHT * level)) // WIDTH == index and (width := (size >> (HEIGHT * level)) % WIDTH):
+                    self._write_tile(level, index, b"".join(hashes[:width]), width)
+            if size // WIDTH == self.size // WIDTH and 0 < (width := size % WIDTH) < len(ends):
+                self._write_tile("entries", size // WIDTH, bundle[: ends[width]], width)
+
+    def close(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
 
     def _write_tile(self, level: int | str, index: int, content: bytes, width: int) -> None:
+        """Partial tiles stay until the full one is there, for whoever holds one of their checkpoints."""
         path = self.folder / format_tile_path(level, index, width)
         replace(path, content, sync=False)
         if width == WIDTH:
-            shutil.rmtree(path.with_name(path.name + ".p"), ignore_errors=True)
-            return
-        for older in path.parent.iterdir():  # only the newest partial tile is of use
-            if older != path:
-                older.unlink(missing_ok=True)
+            _remove_partial(path)
 
-    def _load(self, checkpoint: Checkpoint, length: int) -> None:
+    def _load(self, checkpoint: Checkpoint) -> None:
         try:
             self._load_tiles(checkpoint)
-            self._check_entries(checkpoint, length)
+            self._check_leaves(checkpoint)
         except (OSError, ValueError):
-            self._recompute(checkpoint, length)
+            self._recompute(checkpoint)
+        last = checkpoint.size // WIDTH
+        if checkpoint.size % WIDTH:
+            self._length = len(read_bundle(self.folder, last))
+        unpublished = range(max(0, last - CHECKED_TILES), last)
+        self._renamed += [index for index in unpublished if (self.folder / format_tail_path(index)).exists()]
 
     def _load_tiles(self, checkpoint: Checkpoint) -> None:
         partial: list[list[bytes]] = []
@@ -165,59 +219,86 @@ class Log:
         edge = edge_of(checkpoint.size, partial)
         if edge.root() != checkpoint.root:
             raise ValueError("the tiles do not give the root of the newest checkpoint")
-        self._edge, self._partial = edge, partial
+        self._tree = TileBuilder(edge, partial)
 
-    def _check_entries(self, checkpoint: Checkpoint, length: int) -> None:
+    def _check_leaves(self, checkpoint: Checkpoint) -> None:
         """Compare the newest leaves (the whole log, where it is short) with the tiles. ValueError: they differ.
 
         A damaged leaf must be noticed before anything is built upon it; `verify` reads the older ones.
         """
-        first_tile = max(0, checkpoint.size // WIDTH - CHECKED_TILES)
-        position = length
-        widths = [WIDTH] * (checkpoint.size // WIDTH - first_tile) + [checkpoint.size % WIDTH]
-        bundles = [
-            (self.folder / format_tile_path("entries", first_tile + i, width), width)
-            for i, width in enumerate(widths)
-            if width
-        ]
-        position = length - sum(path.stat().st_size for path, _ in bundles)
-        leaves = read_entries(self.folder / "entries", position, length)
-        bundle: list[bytes] = []
-        for i, (_, width) in enumerate(bundles):
-            hashes = split_hashes((self.folder / format_tile_path(0, first_tile + i, width)).read_bytes())
-            bundle = [leaf for leaf, _ in zip(leaves, range(width), strict=False)]
-            if [leaf_hash(leaf) for leaf in bundle] != hashes:
-                raise ValueError("the entries do not hash to the tiles")
-        self._bundle = bundle if checkpoint.size % WIDTH else []
+        last = checkpoint.size // WIDTH
+        for index in range(max(0, last - CHECKED_TILES), last + 1):
+            width = min(WIDTH, checkpoint.size - index * WIDTH)
+            if not width:
+                continue
+            hashes = split_hashes((self.folder / format_tile_path(0, index, width)).read_bytes())
+            if [leaf_hash(entry.leaf) for entry in entries_of(_read(self.folder, index))] != hashes:
+                raise ValueError("the leaves do not hash to the tiles")
 
-    def _recompute(self, checkpoint: Checkpoint, length: int) -> None:
+    def _recompute(self, checkpoint: Checkpoint) -> None:
         """Two passes: the tiles name the damaged leaf, so they stay as they are until the root is known to be right."""
         edge = Edge()
         try:
-            for leaf in read_entries(self.folder / "entries", 0, length):
-                edge.append(leaf_hash(leaf))
+            for entry in read_leaves(self.folder, 0, checkpoint.size):
+                edge.append(leaf_hash(entry.leaf))
         except (OSError, ValueError) as e:
+            where = first_damaged_leaf(self.folder, checkpoint.size)
             raise IntegrityError(
-                f"log/entries is damaged: {e}; run `muniment verify` and restore it from a copy"
+                f"log/tile/entries is damaged{where}: {e}; run `muniment verify` and restore it from a copy"
             ) from e
         if (edge.size, edge.root()) != (checkpoint.size, checkpoint.root):
-            where = first_damaged_leaf(self.folder, length)
+            where = first_damaged_leaf(self.folder, checkpoint.size)
             raise IntegrityError(
-                f"log/entries is damaged{where}: its leaves do not hash to the signed checkpoint of {checkpoint.size}"
-                " leaves; run `muniment verify` and restore it from a copy"
+                f"log/tile/entries is damaged{where}: its leaves do not hash to the signed checkpoint of"
+                f" {checkpoint.size} leaves; run `muniment verify` and restore it from a copy"
             )
-        self._edge, self._partial, self._bundle = Edge(), [], []
-        for leaf in read_entries(self.folder / "entries", 0, length):
-            self._count(leaf)
-            if len(self._full_bundles) == CHECKED_TILES:
+        self._tree = TileBuilder()
+        for entry in read_leaves(self.folder, 0, checkpoint.size):
+            self._full += self._tree.append(leaf_hash(entry.leaf))
+            if len(self._full) >= CHECKED_TILES:
                 self._write_full_tiles()
+        with suppress(StorageError):  # on a full disk, the next commit or rebuild writes them
+            self._write_full_tiles()
+            self._write_partial_tiles()
+        oldest = max(0, checkpoint.size // WIDTH - CHECKED_TILES)
+        self._renamed = [index for index in range(oldest) if (self.folder / format_tail_path(index)).exists()]
+
+
+def publish_bundle(folder: Path, index: int) -> None:
+    """Give a full bundle its published name; its partial copies are of no use any more."""
+    published, tail = folder / format_tile_path("entries", index), folder / format_tail_path(index)
+    if tail.exists():
+        tail.rename(published)
+    _remove_partial(published)
+
+
+def _remove_partial(full: Path) -> None:
+    """The partial tiles of a full one. The leaves' only copy, which may grow beside them, is no tile and stays."""
+    folder = full.with_name(full.name + ".p")
+    names = [entry for entry in _entries(folder) if entry.name.isdecimal()]
+    for entry in names:
+        entry.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def remove_tiles(folder: Path) -> None:
+    """All that can be computed from the leaves, which stay."""
+    import shutil
+
+    for level in _entries(folder / "tile"):
+        if level.name.isdecimal():
+            shutil.rmtree(level, ignore_errors=True)
+    for path in list((folder / "tile" / "entries").glob("**/*.p/*")):
+        if path.name.isdecimal():
+            path.unlink(missing_ok=True)
 
 
 def leaves_in_tiles(folder: Path) -> int:
     """How many leaves the tiles were written for, by their names: they are written once a commit stands."""
     place, index = folder / "tile" / "0", 0
     while True:
-        names = sorted(_names(place))
+        names = sorted(entry.name for entry in _entries(place))
         nested = [name for name in names if _NESTED.fullmatch(name)]
         if nested:
             place, index = place / nested[-1], index * 1000 + int(nested[-1][1:])
@@ -228,31 +309,46 @@ def leaves_in_tiles(folder: Path) -> int:
         index = index * 1000 + int(tiles[-1][:3])
         if not tiles[-1].endswith(".p"):
             return (index + 1) * WIDTH
-        widths = [int(name) for name in _names(place / tiles[-1]) if name.isdecimal() and len(name) < 4]
+        widths = [int(entry.name) for entry in _entries(place / tiles[-1]) if _is_width(entry.name)]
         return index * WIDTH + max(widths, default=0)
 
 
-def _names(folder: Path) -> list[str]:
+def _is_width(name: str) -> bool:
+    return name.isdecimal() and len(name) < 4
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        return [entry.name for entry in folder.iterdir()]
+        return list(folder.iterdir())
     except OSError:
         return []
 
 
-def first_damaged_leaf(folder: Path, length: int) -> str:
+def bundles_from(folder: Path, index: int) -> Iterator[Path]:
+    """The bundles from this one on, as far as they follow on one another."""
+    while (path := bundle_path(folder, index)).exists():
+        yield path
+        index += 1
+
+
+def first_damaged_leaf(folder: Path, size: int) -> str:
     """The words that say at which leaf and byte the entries leave the hash tiles, empty where the tiles do not tell."""
-    position, number = 0, 0
-    try:
-        for leaf in read_entries(folder / "entries", 0, length):
-            if number % WIDTH == 0:
-                tile = tile_hashes(folder, number, number + WIDTH)
-            if number % WIDTH >= len(tile):
-                break
-            if tile[number % WIDTH] != leaf_hash(leaf):
-                return f" at leaf #{number}, byte {position}"
-            number, position = number + 1, position + 2 + len(leaf)
-    except ValueError:
-        return f" near leaf #{number}, byte {position}"
+    for index in range((size + WIDTH - 1) // WIDTH):
+        number, position = index * WIDTH, 0
+        name = relative(folder, bundle_path(folder, index))
+        tile = tile_hashes(folder, number, min(size, number + WIDTH))
+        try:
+            for entry in entries_of(_read(folder, index)):
+                if number - index * WIDTH >= len(tile):
+                    break
+                position = entry.offset
+                if tile[number % WIDTH] != leaf_hash(entry.leaf):
+                    return f" at leaf #{number}, byte {position} of {name}"
+                number, position = number + 1, position + 2 + len(entry.leaf)
+        except (OSError, ValueError):
+            return f" near leaf #{number}, byte {position} of {name}"
+        if number < min(size, (index + 1) * WIDTH):
+            return f" near leaf #{number}, byte {position} of {name}" if len(tile) else ""
     return ""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from muniment import __version__
-from muniment.formats.leaf import Leaf
+from muniment.formats.leaf import Leaf, LeafType
 from muniment.formats.warc import (
     REVISIT_PROFILE,
     Record,
@@ -37,7 +37,7 @@ class Group:
     leaf: Leaf
     records: Sequence[Record]
     facts: Mapping[str, str] | None = None
-    article: Mapping[str, Any] | None = None
+    content: Mapping[str, Any] | None = None
 
 
 def segment_group(stream: str, filename: str, origin: str, at: str, new_id: NewId) -> Group:
@@ -155,8 +155,22 @@ def derivation_group(
     block = json.dumps(described, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
     concurrent = [*refers, ("WARC-Concurrent-To", format_record_id(identity))]
     metadata = build_record("metadata", new_id(), at, block, "application/json", concurrent)
-    leaf = Leaf("derivation", identity, at, (conversion.digest, metadata.digest), uri=uri, of=of)
-    return Group(leaf, [conversion, metadata], article=described)
+    leaf = Leaf("derivation", identity, at, (conversion.digest, metadata.digest), of=of)
+    return Group(leaf, [conversion, metadata], content=described)
+
+
+def act_group(
+    kind: LeafType, content: Mapping[str, Any], at: str, new_id: NewId, of: int | None, subject: tuple[str, str] | None
+) -> Group:
+    """What somebody said or did (a tag, a note, a withdrawal): JSON in a metadata record. `subject` are the URI and the
+    UUID of the capture that it is about, numbered `of`."""
+    identity = new_id()
+    fields = []
+    if subject is not None:
+        fields = [("WARC-Target-URI", subject[0]), ("WARC-Refers-To", format_record_id(subject[1]))]
+    block = json.dumps(content, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+    record = build_record("metadata", identity, at, block, "application/json", fields)
+    return Group(Leaf(kind, identity, at, (record.digest,), of=of), [record], content=content)
 
 
 def describe_article(article: Article, source: str | None, tags: Sequence[str]) -> dict[str, Any]:
@@ -201,12 +215,12 @@ def read_article(conversion: StoredRecord, metadata: StoredRecord) -> Article:
 
 
 def read_facts(leaf: Leaf, records: Sequence[StoredRecord]) -> tuple[dict[str, str] | None, dict[str, Any] | None]:
-    """What the catalog needs of a stored leaf's records: (facts of its capture or attempt, JSON of its article)."""
-    if leaf.type == "derivation":
-        return None, json.loads(records[1].block)
-    if leaf.type == "segment":
-        return None, None
-    facts: dict[str, str] = {}
-    for name, value in parse_fields(records[-1].block):
-        facts.setdefault(name, value)
-    return facts, None
+    """What the catalog needs of a stored leaf's records: (facts of a capture or attempt, JSON of anything else)."""
+    if leaf.type in ("capture", "revisit", "attempt"):
+        facts: dict[str, str] = {}
+        for name, value in parse_fields(records[-1].block):
+            facts.setdefault(name, value)
+        return facts, None
+    if records[-1:] and records[-1].headers.get("Content-Type") == "application/json":
+        return None, json.loads(records[-1].block)
+    return None, None

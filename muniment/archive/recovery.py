@@ -14,12 +14,13 @@ from pathlib import Path
 from muniment.archive.catalog import Catalog, Progress
 from muniment.archive.commit import MAX_PAYLOAD, Commit, find_frame, last_frame, order_problem, scan_frames
 from muniment.archive.config import Config
-from muniment.archive.log import leaves_in_tiles
+from muniment.archive.log import bundle_path, bundles_from, leaves_in_tiles, relative
 from muniment.archive.segments import STREAMS
 from muniment.durable import cut, set_aside
 from muniment.errors import IntegrityError
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.note import VerifierKey, check_note
+from muniment.formats.tile import WIDTH
 
 MAX_SCANNED = 4 << 20  # bytes of log/commits, some 13,000 commits
 _ADVICE = "run `muniment verify` to see what it touches, and restore the file from a copy"
@@ -27,10 +28,11 @@ _ADVICE = "run `muniment verify` to see what it touches, and restore the file fr
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The state that the commits promise: checkpoint, lengths in bytes, the last frame, and those past the catalog."""
+    """The state that the commits promise: checkpoint, lengths in bytes (`tail` of the bundle that is not full), the
+    last frame, and those past the catalog."""
 
     checkpoint: Checkpoint
-    entries: int
+    tail: int
     commits: int
     segments: Mapping[str, int]
     last: Commit
@@ -50,7 +52,7 @@ def read_sound(root: Path, config: Config, catalog: Catalog | None = None) -> Co
         published.append(("log/tile", leaves_in_tiles(root / "log")))
     committed = _read_committed(root, config.origin, catalog)
     try:
-        check_note(committed.last.note, keys)
+        check_note(committed.last.note, config.in_force())
     except ValueError as e:
         raise IntegrityError(f"log/commits: the commit that ends at byte {committed.commits}: {e}; {_ADVICE}") from e
     for name, size in published:
@@ -93,7 +95,7 @@ def _read_committed(root: Path, origin: str, catalog: Catalog | None) -> Committ
     last = frames[-1]
     new = [frame for frame in frames if frame.end > since.commits]
     return Committed(
-        Checkpoint(origin, last.checkpoint.size, last.checkpoint.root), last.entries, end, segments, last, new
+        Checkpoint(origin, last.checkpoint.size, last.checkpoint.root), last.tail, end, segments, last, new
     )
 
 
@@ -121,8 +123,8 @@ def _shrinks(segments: Mapping[str, int], frame: Commit) -> str | None:
 
 def _check_catalog(since: Progress, frame: Commit, lengths: Mapping[str, int], segments: Mapping[str, int]) -> None:
     """The catalog says where records lie and where the log ends, so it has to say what was signed."""
-    said = (since.size, since.root, since.entries, dict(lengths))
-    if said != (frame.checkpoint.size, frame.checkpoint.root, frame.entries, dict(segments)):
+    said = (since.size, since.root, since.tail, dict(lengths))
+    if said != (frame.checkpoint.size, frame.checkpoint.root, frame.tail, dict(segments)):
         raise IntegrityError(
             f"catalog.sqlite does not fit the commit that ends at byte {frame.end} of log/commits: run `muniment"
             " rebuild`"
@@ -139,7 +141,7 @@ def published_size(root: Path, keys: Sequence[VerifierKey]) -> int:
 
 def _check_lengths(root: Path, committed: Committed) -> None:
     """Raises IntegrityError where a file is shorter than a commit promised."""
-    expected = {f"{path}": length for path, length in committed.segments.items()} | {"log/entries": committed.entries}
+    expected = dict(committed.segments) | _newest_bundle(root, committed)
     for name, length in expected.items():
         path = root / name
         found = path.stat().st_size if path.exists() else 0
@@ -147,15 +149,27 @@ def _check_lengths(root: Path, committed: Committed) -> None:
             raise IntegrityError(f"{name} is damaged: it holds {found} bytes and {length} are committed; {_ADVICE}")
 
 
+def _newest_bundle(root: Path, committed: Committed) -> dict[str, int]:
+    """The name and committed length of the bundle that is not full, if there is one."""
+    if not committed.tail:
+        return {}
+    log = root / "log"
+    return {relative(log, bundle_path(log, committed.checkpoint.size // WIDTH)): committed.tail}
+
+
 def cut_tails(root: Path, committed: Committed) -> list[str]:
     """Move what no commit covers to `quarantine/`. Returns the names of the files that were cut."""
-    lengths = {**committed.segments, "log/entries": committed.entries, "log/commits": committed.commits}
+    lengths = {**committed.segments, **_newest_bundle(root, committed), "log/commits": committed.commits}
     quarantine, touched = root / "quarantine", []
     for name, length in lengths.items():
         path = root / name
         if path.exists() and path.stat().st_size > length:
             cut(path, length, quarantine)
             touched.append(name)
+    log, size = root / "log", committed.checkpoint.size
+    for path in list(bundles_from(log, (size + WIDTH - 1) // WIDTH)):
+        set_aside(path, quarantine)
+        touched.append(relative(log, path))
     for path in segment_files(root):
         name = path.relative_to(root).as_posix()
         if name not in lengths:

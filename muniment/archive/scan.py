@@ -14,27 +14,39 @@ _Row = tuple[int, int, Placement]
 
 def stream_of(leaf: Leaf) -> str:
     """The stream that holds a leaf's records."""
-    return leaf.stream or ("derived" if leaf.type == "derivation" else "warc")
+    return leaf.stream or ("warc" if leaf.type in ("capture", "revisit", "attempt") else "derived")
 
 
 def locate_records(
-    root: Path, segments: Mapping[str, int], leaves: Iterable[tuple[int, Leaf | None]]
+    root: Path,
+    segments: Mapping[str, int],
+    leaves: Iterable[tuple[int, Leaf | None]],
+    tombstones: Mapping[tuple[int, int], bytes],
 ) -> Iterator[_Row]:
     """(leaf, part, placement) of every record found, in the order of the log.
 
     Members are matched with the digests that the leaves state, in order. A member that matches none stands for the
     record that is due next, so that the check names that one; records passed over are left out, and are missing.
+    `tombstones` are what may stand in place of a record, by leaf and part.
     """
     due: dict[str, list[tuple[int, int, str]]] = {stream: [] for stream in STREAMS}
     for number, leaf in leaves:
         if leaf is not None:
             due[stream_of(leaf)] += [(number, part, digest) for part, digest in enumerate(leaf.records)]
-    rows = [row for stream in STREAMS for row in _match(root, stream, segments, due[stream])]
+    rows = [row for stream in STREAMS for row in _match(root, stream, segments, due[stream], tombstones)]
     return iter(sorted(rows, key=lambda row: row[:2]))
 
 
-def _match(root: Path, stream: str, segments: Mapping[str, int], due: list[tuple[int, int, str]]) -> Iterator[_Row]:
+def _match(
+    root: Path,
+    stream: str,
+    segments: Mapping[str, int],
+    due: list[tuple[int, int, str]],
+    tombstones: Mapping[tuple[int, int], bytes],
+) -> Iterator[_Row]:
     order = {digest: i for i, (_, _, digest) in enumerate(due)}
+    if tombstones:
+        order |= {tombstones[row[:2]].hex(): i for i, row in enumerate(due) if row[:2] in tombstones}
     at = 0
     for placement, digest in _members(root, stream, segments):
         found = order.get(digest, -1)

@@ -11,25 +11,27 @@ After any failed write nothing in memory is trusted: the writer is broken, and t
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sqlite3
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from muniment.archive import catch_up, records, recovery
+from muniment.archive import catch_up, records, recovery, withdrawal
 from muniment.archive.catalog import Held, LoggedLeaf, Progress
 from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config
 from muniment.archive.keys import Signer
 from muniment.archive.log import Log
 from muniment.archive.segments import ROLL_AT, Placement, SegmentWriter
-from muniment.durable import AppendFile, Lock
-from muniment.errors import StorageError, UploadError
-from muniment.formats.leaf import format_leaf
+from muniment.durable import AppendFile, Lock, replace
+from muniment.errors import StorageError, UploadError, UsageError
+from muniment.formats.leaf import Leaf, LeafType, format_leaf
 from muniment.formats.tile import MAX_ENTRY
 from muniment.formats.warc import format_date
 from muniment.model import Article, Attempt, Capture
@@ -55,11 +57,13 @@ class Writer:
         config: Config,
         signer: Signer,
         *,
+        handing_over: Signer | None = None,
         wait: float = 0.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         roll_at: int = ROLL_AT,
     ):
         self._root, self._signer, self._clock, self._roll_at = root, signer, clock, roll_at
+        self._handing_over = handing_over
         self._segments: dict[str, SegmentWriter] = {}
         self._dirty: dict[str, SegmentWriter] = {}
         self._pending: list[LoggedLeaf] = []
@@ -81,9 +85,8 @@ class Writer:
             self.recovered = recovery.cut_tails(self._root, committed)
             if self.recovered:
                 _log.info("an unfinished write was set aside in quarantine/: %s", ", ".join(self.recovered))
-            self._log = opened.enter_context(closing(Log(self._root / "log", committed.checkpoint, committed.entries)))
+            self._log = opened.enter_context(closing(Log(self._root / "log", committed.checkpoint)))
             self._commits = opened.enter_context(closing(AppendFile(self._root / "log" / "commits")))
-            self._entries = committed.entries
             self._lengths = dict(committed.segments)
             catch_up.catch_up(self._root, self.catalog, committed)
             opened.pop_all()
@@ -140,6 +143,49 @@ class Writer:
         at = format_date(self._clock())
         return self._append("derived", records.derivation_group(article, of, uri, at, source, tags, identity, _new_id))
 
+    def add_act(self, kind: LeafType, content: Mapping[str, Any], of: int | None = None) -> int:
+        """Append what somebody said of the snapshot `of`, or of nothing in particular; returns the leaf's number."""
+        subject = None
+        if of is not None:
+            held = self.catalog.snapshots([of])
+            if not held:
+                raise UsageError(f"#{of} is no snapshot")
+            subject = held[0].uri, self.catalog.id_of(of) or ""
+        at = format_date(self._clock())
+        return self._append("derived", records.act_group(kind, content, at, _new_id, of, subject))
+
+    def add_key(self, vkeys: str, *, reason: str | None = None, since: int | None = None) -> int:
+        """Append that another key signs from here on."""
+        leaf = Leaf("key", _new_id(), format_date(self._clock()), key=vkeys, reason=reason, size=since)
+        return self._append("derived", records.Group(leaf, ()))
+
+    def add_stamp(self, size: int, files: Mapping[str, bytes]) -> int:
+        """Keep what a third party returned for the checkpoint of `size` leaves, and append the digests to the log.
+
+        `files` are named `<size>.<name>.<kind>`; they are on the disk before the leaf is, and set aside by the next
+        writer where that leaf was never committed.
+        """
+        self._refuse_if_broken()
+        folder = self._root / "log" / "stamps"
+        for name, content in files.items():
+            replace(folder / name, content)
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        leaf = Leaf("stamp", _new_id(), format_date(self._clock()), size=size, files=digests)
+        return self._append("derived", records.Group(leaf, ()))
+
+    def withdraw(self, number: int, reason: str, *, entirely: bool = False) -> int:
+        """Commit that the payload of a capture and all that was made of it are removed, then remove them.
+
+        Its leaf and digests stay, and a tombstone in place of each record; `entirely` removes request and metadata
+        too. A kill after the commit leaves the removal to the next open. Raises UsageError.
+        """
+        self.commit()
+        at = format_date(self._clock())
+        group = withdrawal.plan(self._root, self.catalog, number, reason, at, _new_id, entirely=entirely)
+        leaf = self._append("derived", group)
+        self.commit()
+        return leaf
+
     def _append(self, stream: str, group: records.Group) -> int:
         self._refuse_if_broken()
         if len(self._pending) >= MAX_LEAVES - 1:  # and perhaps a segment's
@@ -148,18 +194,20 @@ class Writer:
         if len(entry) > MAX_ENTRY:
             raise UploadError("too-long", f"the address or the reason is too long for the log: {len(entry)} bytes")
         try:
-            writer = self._segment(stream)
-            placements = [writer.append(record) for record in group.records]
+            placements = []
+            if group.records:
+                writer = self._segment(stream)
+                placements = [writer.append(record) for record in group.records]
             return self._queue(group, entry, placements)
         except BaseException as e:
             self._broken = str(e)
             raise
 
     def _queue(self, group: records.Group, entry: bytes, placements: list[Placement]) -> int:
+        offset = self._log.tail
         number = self._log.append(entry)
-        logged = LoggedLeaf(number, self._entries, group.leaf, placements, group.facts, group.article)
+        logged = LoggedLeaf(number, offset, group.leaf, placements, group.facts, group.content)
         self._pending.append(logged)
-        self._entries += 2 + len(entry)
         return number
 
     def _segment(self, stream: str) -> SegmentWriter:
@@ -199,9 +247,9 @@ class Writer:
             for segment in self._dirty.values():
                 segment.file.sync()
             self._log.sync()
-            note = self._signer.sign_checkpoint(self._log.size, self._log.root())
+            note = self._signer.sign_checkpoint(self._log.size, self._log.root(), handing_over=self._handing_over)
             lengths = {path: segment.file.size for path, segment in self._dirty.items()}
-            frame = format_frame(self._log.length, lengths, note)
+            frame = format_frame(self._log.tail, lengths, note)
             self._commits.append(frame)
             self._commits.sync()
         except BaseException as e:
@@ -213,6 +261,7 @@ class Writer:
         self._publish(note, frame, pending, lengths)
 
     def _forget(self) -> None:
+        self._handing_over = None
         for path in list(self._dirty):
             segment = self._dirty.pop(path)
             if self._segments.get(path.partition("/")[0]) is not segment:
@@ -223,10 +272,10 @@ class Writer:
 
     def _publish(self, note: str, frame: bytes, pending: list[LoggedLeaf], lengths: dict[str, int]) -> None:
         """Step 5. A failure here loses nothing: the next open catches up, so the writer only stops being used."""
-        progress = Progress(self._log.size, self._log.length, self._commits.size, frame[-32:], root=self._log.root())
+        progress = Progress(self._log.size, self._log.tail, self._commits.size, frame[-32:], root=self._log.root())
         try:
             self._log.publish(note)
-            self.catalog.add(pending, lengths, progress)
+            self.catalog.add(pending, lengths, progress, catch_up.bury_all(self._root, pending))
         except (StorageError, sqlite3.Error) as e:
             self._broken = str(e)
             _log.warning("committed, but the catalog could not be brought up to date: %s", e)

@@ -14,7 +14,7 @@ import click
 
 from muniment.archive.archive import Archive
 from muniment.cli.numbers import Seconds
-from muniment.errors import NoArchive
+from muniment.errors import NoArchive, UsageError
 
 if TYPE_CHECKING:
     from muniment.model import Snapshot
@@ -85,8 +85,19 @@ def find_archive(ctx: click.Context) -> Path:
 def open_archive(ctx: click.Context, *, wait: float = 0.0) -> Archive:
     """The archive, opened for reading; closed when the command ends."""
     archive = Archive(find_archive(ctx), wait=wait)
+    archive.ask_passphrase = ask_passphrase
     ctx.call_on_close(archive.close)
     return archive
+
+
+def ask_passphrase(prompt: str) -> str:
+    """What a person at the terminal types, unseen. Raises UsageError where there is none."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"the private key is encrypted: set MUNIMENT_PASSPHRASE_FILE to a file with its passphrase ({prompt})"
+        )
+    found: str = click.prompt(prompt, hide_input=True, err=True)
+    return found
 
 
 def print_json(value: Any) -> None:

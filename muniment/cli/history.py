@@ -56,7 +56,8 @@ def history(ctx: click.Context, what: str, as_json: bool, quiet: bool) -> None:
 
 def _location(archive: Archive, leaf: Leaf, number: int) -> str | None:
     """Where a redirect leads; None for anything else."""
-    if leaf.type != "capture" or leaf.status is None or not 300 <= leaf.status < 400:
+    withdrawn = archive.catalog.withdrawn_by(number) is not None
+    if leaf.type != "capture" or withdrawn or leaf.status is None or not 300 <= leaf.status < 400:
         return None
     from muniment.errors import FetchError
     from muniment.ingest.http import parse_response
@@ -99,6 +100,7 @@ def _event(
         "payload": f"sha256:{leaf.payload}" if leaf.payload else None,
         "reason": leaf.reason,
         "location": location,
+        "withdrawn": snapshot.withdrawn if snapshot else None,
     }
 
 
@@ -110,6 +112,8 @@ def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | Non
         return faint(f"#{number}  {when}  unchanged since #{leaf.of}")
     if leaf.type == "attempt":
         return f"#{number}  {when}  {click.style('failed', fg='red')}: {leaf.reason}"
+    if snapshot is not None and snapshot.withdrawn is not None:
+        return faint(f"#{number}  {when}  withdrawn by #{snapshot.withdrawn}")
     if location is not None:
         return f"#{number}  {when}  HTTP {leaf.status}, leads to {one_line(location)}"
     return faint(f"#{number}  {when}  HTTP {leaf.status}" if leaf.status else f"#{number}  {when}  no article")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ from muniment.cli.common import (
     strong,
 )
 from muniment.cli.numbers import NUMBER
-from muniment.errors import IntegrityError
+from muniment.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
@@ -50,7 +50,13 @@ def show(
     if leaf.type in ("attempt", "segment") and not raw and not in_browser:
         _print_leaf(leaf, number, as_json)
         return
+    if leaf.type not in ("capture", "revisit", "derivation") and not raw and not in_browser:
+        _print_act(archive, leaf, number, as_json)
+        return
     snapshot = archive.snapshot(number)
+    if snapshot.withdrawn is not None and not as_json:
+        _print_withdrawn(archive, snapshot)
+        return
     if raw:
         sys.stdout.buffer.write(_payload(archive, snapshot))
     elif in_browser:
@@ -71,6 +77,27 @@ def _print_leaf(leaf: Leaf, number: int, as_json: bool) -> None:
         if value is not None:
             echo(f"{faint(f'{name:<10}')} {one_line(str(value))}")
     note(f"#{number} is {'a failed attempt' if leaf.type == 'attempt' else 'no article'}; --record shows its records")
+
+
+def _print_act(archive: Archive, leaf: Leaf, number: int, as_json: bool) -> None:
+    """What somebody said or did, and when."""
+    said: dict[str, Any] = next((content for known, _, _, _, content in archive.catalog.acts(leaf.of) if known == number), {})
+    facts = {"type": leaf.type, "at": leaf.at, "of": leaf.of, **said, "size": leaf.size, "key": leaf.key}
+    facts |= {"files": sorted(leaf.files) if leaf.files else None, "reason": facts.get("reason") or leaf.reason}
+    if as_json:
+        print_json({"snapshot": number, **facts})
+        return
+    for name, value in facts.items():
+        if value not in (None, [], ()):
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            echo(f"{faint(f'{name:<10}')} {one_line(text)}")
+
+
+def _print_withdrawn(archive: Archive, snapshot: Snapshot) -> None:
+    """Why there is nothing to be shown. Raises UsageError, so that a program that asked for bytes gets none."""
+    act = next((act for act in archive.catalog.acts(snapshot.number) if act[0] == snapshot.withdrawn), None)
+    when, why = (act[3][:10], one_line(act[4].get("reason", ""))) if act else ("", "")
+    raise UsageError(f"#{snapshot.number} was withdrawn on {when} by #{snapshot.withdrawn}: {why}")
 
 
 def _payload(archive: Archive, snapshot: Snapshot) -> bytes:
@@ -120,7 +147,7 @@ def _metadata(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
 def _print_article(archive: Archive, snapshot: Snapshot, quiet: bool) -> None:
     article = archive.article(snapshot)
     if not quiet:
-        _print_head(snapshot, article)
+        _print_head(archive, snapshot, article)
     if article is not None and article.text:
         echo(safe_text(article.text))
     elif article is not None:
@@ -135,7 +162,7 @@ def _described(snapshot: Snapshot) -> str:
     return f"no article (HTTP {snapshot.status})" if snapshot.status else "no article"
 
 
-def _print_head(snapshot: Snapshot, article: Article | None) -> None:
+def _print_head(archive: Archive, snapshot: Snapshot, article: Article | None) -> None:
     if snapshot.title:
         echo(strong(one_line(snapshot.title)))
     published = snapshot.published or "unknown"
@@ -150,9 +177,13 @@ def _print_head(snapshot: Snapshot, article: Article | None) -> None:
         "authors": ", ".join(snapshot.authors),
         "language": snapshot.language or "",
         "tags": ", ".join(snapshot.tags),
+        "in": ", ".join(snapshot.collections),
         "payload": snapshot.payload,
     }
     for name, value in lines.items():
         if value:
             echo(f"{faint(f'{name:<10}')} {one_line(value)}")
+    for number, kind, _, at, content in archive.catalog.acts(snapshot.number):
+        if kind == "note":
+            echo(f"{faint('note      ')} {one_line(content.get('text') or 'withdrawn')} (#{number}, {at[:10]})")
     echo()

@@ -140,6 +140,7 @@ def _print_finding(finding: Finding, as_json: bool) -> None:
                 "file": finding.file,
                 "offset": finding.offset,
                 "detail": finding.detail,
+                "expected": finding.expected,
             }
         )
         return
@@ -154,7 +155,8 @@ def _print_finding(finding: Finding, as_json: bool) -> None:
     )
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
-    echo(f"{click.style(finding.finding, fg='red')} {where}{': ' if where else ''}{one_line(finding.detail)}")
+    wanted = f" (expected {finding.expected})" if finding.expected else ""
+    echo(f"{click.style(finding.finding, fg='red')} {where}{': ' if where else ''}{one_line(finding.detail)}{wanted}")
 
 
 def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> None:
@@ -168,6 +170,9 @@ def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> 
                 "bytes": tally.size,
                 "findings": tally.findings,
                 "anchored_up_to": tally.anchored_up_to,
+                "anchors": [anchor._asdict() for anchor in tally.anchors],
+                "withdrawn": sorted(tally.withdrawn),
+                "notices": tally.notices,
                 "log_size": tally.log_size,
                 "root": base64.b64encode(tally.root).decode(),
             }
@@ -182,4 +187,8 @@ def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> 
     )
     found = counted(tally.findings, "finding") if tally.findings else "no findings"
     looked = f"{counted(tally.snapshots, 'snapshot')}, {counted(tally.records, 'record')}, {tally.size:,} bytes"
+    for notice in tally.notices:
+        note(f"note: {notice}", quiet=quiet)
+    for number, leaf in sorted(tally.withdrawn.items()):
+        note(f"note: #{number} was withdrawn by #{leaf}", quiet=quiet)
     note(f"{found}: {looked}{' (fast)' if request.fast else ''}; log of {tally.log_size:,}, {anchored}", quiet=quiet)

@@ -10,9 +10,11 @@ its path ends in `.p/<width>`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from muniment.formats.tlog import Edge, perfect_root
+if TYPE_CHECKING:  # a search reads paths and leaves, and is spared hashlib
+    from muniment.formats.tlog import Edge
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -27,6 +29,11 @@ def format_tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
         path = f"x{index % 1000:03d}/{path}"
         index //= 1000
     return f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def format_tail_path(index: int) -> str:
+    """Where the leaves of a bundle that is not full yet grow, beside its partial tiles; no name of C2SP's."""
+    return format_tile_path("entries", index) + ".p/tail"
 
 
 def format_entry(entry: bytes) -> bytes:
@@ -63,8 +70,49 @@ def partial_widths(size: int) -> list[int]:
     return widths
 
 
+class TileBuilder:
+    """A growing tree by its right edge, and the hashes of the tile of each level that is not full yet."""
+
+    __slots__ = ("edge", "levels")
+
+    def __init__(self, edge: Edge | None = None, levels: Sequence[Sequence[bytes]] = ()):
+        from muniment.formats.tlog import Edge
+
+        self.edge = edge or Edge()
+        self.levels = [list(hashes) for hashes in levels]
+
+    def copy(self) -> TileBuilder:
+        from muniment.formats.tlog import Edge
+
+        return TileBuilder(Edge(self.edge.size, self.edge.nodes), self.levels)
+
+    def append(self, leaf_hash: bytes) -> list[tuple[int, int, list[bytes]]]:
+        """Add a leaf's hash. Returns the tiles that it fills: (level, index, hashes)."""
+        full = []
+        for height, node in enumerate(self.edge.append(leaf_hash)):
+            level, below = divmod(height, HEIGHT)
+            if below:
+                continue
+            if level == len(self.levels):
+                self.levels.append([])
+            hashes = self.levels[level]
+            hashes.append(node)
+            if len(hashes) == WIDTH:
+                full.append((level, (self.edge.size >> (HEIGHT * level)) // WIDTH - 1, hashes))
+                self.levels[level] = []
+        return full
+
+    def partial(self) -> Iterator[tuple[int, int, list[bytes]]]:
+        """The tiles that are not full: (level, index, hashes)."""
+        for level, hashes in enumerate(self.levels):
+            if hashes:
+                yield level, (self.edge.size >> (HEIGHT * level)) // WIDTH, hashes
+
+
 def edge_of(size: int, partial: list[list[bytes]]) -> Edge:
     """The right edge of a tree, from the hashes of the partial tile of each level (level 0 first)."""
+    from muniment.formats.tlog import Edge, perfect_root
+
     nodes: list[bytes] = []
     for hashes in reversed(partial):
         start = 0

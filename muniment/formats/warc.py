@@ -80,12 +80,17 @@ def build_record(
         ("Content-Type", content_type),
         ("Content-Length", str(len(block))),
     ]
-    head = "WARC/1.1\r\n" + "".join(f"{name}: {one_line(value)}\r\n" for name, value in lines) + "\r\n"
-    encoded = head.encode()
+    encoded = format_head(lines)
     whole = hashlib.sha256(encoded)
     whole.update(block)
     whole.update(b"\r\n\r\n")
     return Record(encoded, block, whole.hexdigest())
+
+
+def format_head(fields: Iterable[tuple[str, str]]) -> bytes:
+    """The version line, the header fields and the blank line."""
+    lines = "".join(f"{name}: {one_line(value)}\r\n" for name, value in fields)
+    return f"WARC/1.1\r\n{lines}\r\n".encode()
 
 
 def parse_record(raw: bytes) -> StoredRecord:

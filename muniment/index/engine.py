@@ -47,6 +47,7 @@ class Document(Value):
     hosts: tuple[str, ...] = ()
     language: str | None = None
     tags: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
     published: str | None = None
     alone: bool = False
 
@@ -99,6 +100,9 @@ class Engine(Protocol):
 
     def add(self, documents: Iterable[Document]) -> None:
         """Adds documents; one with the number of an earlier one replaces it. Raises Locked."""
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Takes the documents of these numbers out; those that it does not hold are passed over. Raises Locked."""
 
     def commit(self, log_size: int, log: str = "") -> None:
         """Makes everything since the last commit durable and visible, with how far in which log it is. Raises Locked.
@@ -229,6 +233,7 @@ def field_values(document: Document) -> dict[str, list[str]]:
         "host": [analysis.fold_value(host) for host in document.hosts] or [""],
         "language": [language],
         "tag": [analysis.fold_value(tag) for tag in document.tags] or [""],
+        "collection": [analysis.fold_value(name) for name in document.collections] or [""],
         "latest": ["yes" if document.latest else "no"],
         "alone": ["yes" if document.alone else "no"],
         "facet_source": [document.source or ""],

@@ -9,7 +9,7 @@ Fields and what a `Term` in them means:
                             a Phrase, of one word too, asks for the folded words exactly as written
     author                  words, without stems
     words                   the title or the text: where a bare word is looked for
-    source, host, language, tag
+    source, host, language, tag, collection
                             whole values, folded by `analysis.fold_value`; "" is "none known"
     latest, alone           "yes" or "no": whether it is the article's newest version, and its only one
     first_day, last_day     the interval in which the article was published, as integers YYYYMMDD: "2021" is 20210101
@@ -28,7 +28,7 @@ from muniment.index.value import Value
 
 WORD_FIELDS = ("title", "text", "author")
 STEMMED_FIELDS = ("title", "text")
-VALUE_FIELDS = ("source", "host", "language", "tag", "latest", "alone")
+VALUE_FIELDS = ("source", "host", "language", "tag", "collection", "latest", "alone")
 NUMBER_FIELDS = ("first_day", "last_day", "captured", "number", "article")
 ANY_WORDS = "words"
 TITLE_BOOST = 2.0

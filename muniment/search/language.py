@@ -6,7 +6,8 @@
     col*r wom?n                any run of characters, any one; `?` at the end of a word may also stand for nothing
     tehran~ tehran~2           one or two letters wrong
     title: text: author:       words there; also `title:(a OR b)`, `title:"a b"`
-    source: language: tag:     whole values, in quotes where they hold a space; `source:*` any that is known, `author:*`
+    source: language: tag: collection:   whole values, in quotes where they hold a space; `source:*` any that is
+                               known, `author:*`
     site:example.org           that host and the hosts below it
     published: captured:       2021, 2021-05, 2021-05-30, today, yesterday, "last week"; `published:*` dated at all
     [2019 TO 2020] {a TO b}    ranges with and without their ends; 2019..2021 is short for published:[2019 TO 2021]
@@ -31,7 +32,8 @@ from muniment.index import query
 from muniment.search import dates, words
 from muniment.search.words import Refusal, Typed
 
-VALUES = {"source": "source", "language": "language", "lang": "language", "tag": "tag", "site": "host"}
+VALUES = {"source": "source", "language": "language", "lang": "language", "tag": "tag", "collection": "collection",
+          "site": "host"}  # fmt: skip
 DATES = ("published", "date", "captured", "before", "after")
 FIELDS = (*query.WORD_FIELDS, *VALUES, *DATES)
 MAX_LENGTH = 5_000

@@ -170,7 +170,7 @@ def test_a_declared_date_of_the_call_is_checked_once() -> None:
 
 
 def test_a_folder_is_walked_in_order_without_hidden_files_links_to_folders_and_archives(tmp_path: Path) -> None:
-    for name in ("b/2.txt", "b/1.txt", "a.txt", ".git/config", "c/.hidden", "kept/archive.toml", "kept/log/entries"):
+    for name in ("b/2.txt", "b/1.txt", "a.txt", ".git/config", "c/.hidden", "kept/archive.toml", "kept/log/commits"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     (tmp_path / "b" / "loop").symlink_to(tmp_path)

@@ -62,7 +62,7 @@ def test_an_undamaged_archive_has_no_findings(small: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["log/entries", "log/commits", "warc/2026/00000.warc.gz", "derived/2026/00000.warc.gz"]
+    "name", ["log/tile/entries/000.p/tail", "log/commits", "warc/2026/00000.warc.gz", "derived/2026/00000.warc.gz"]
 )
 def test_every_flipped_byte_is_found_in_its_file(small: Path, tmp_path: Path, name: str) -> None:
     root = tmp_path / "copy"
@@ -125,7 +125,7 @@ def test_bytes_and_files_that_no_commit_covers_are_reported(small: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "name", ["log/entries", "log/commits", "warc/2026/00000.warc.gz", "derived/2026/00000.warc.gz"]
+    "name", ["log/tile/entries/000.p/tail", "log/commits", "warc/2026/00000.warc.gz", "derived/2026/00000.warc.gz"]
 )
 def test_a_cut_file_is_found_and_refused_for_writing(small: Path, tmp_path: Path, name: str) -> None:
     root = tmp_path / "copy"
@@ -139,7 +139,7 @@ def test_a_cut_file_is_found_and_refused_for_writing(small: Path, tmp_path: Path
         assert (root / name).read_bytes() == data[:length], "damage is not repaired away"
 
 
-@pytest.mark.parametrize("name", ["log/entries", "log/commits"])
+@pytest.mark.parametrize("name", ["log/tile/entries/000.p/tail", "log/commits"])
 def test_a_damaged_committed_byte_of_the_log_refuses_writing_and_says_where(
     small: Path, tmp_path: Path, name: str
 ) -> None:
@@ -148,7 +148,10 @@ def test_a_damaged_committed_byte_of_the_log_refuses_writing_and_says_where(
     data = (root / name).read_bytes()
     for i in range(0, len(data), 11):
         (root / name).write_bytes(data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :])
-        with pytest.raises(IntegrityError, match=rf"{name} is damaged.* byte \d+"), Archive(root) as archive:
+        with (
+            pytest.raises(IntegrityError, match=rf"{name.removesuffix('/000.p/tail')} is damaged.* byte \d+"),
+            Archive(root) as archive,
+        ):
             archive.writer()
 
 
@@ -165,7 +168,7 @@ def forge_last_root(root: Path) -> None:
     *_, before, last = scan_frames(data)
     lines = last.note.split("\n")
     lines[2] = base64.b64encode(bytes(32)).decode()
-    frame = format_frame(last.entries, last.segments, "\n".join(lines))
+    frame = format_frame(last.tail, last.segments, "\n".join(lines))
     path.write_bytes(data[: before.end] + frame)
 
 
@@ -225,10 +228,10 @@ def test_what_a_forger_without_the_key_puts_into_catalog_and_files_is_not_signed
     placement = forged.append(record)
     forged.file.close()
     leaf = format_leaf(Leaf("capture", str(uuid.uuid4()), "2019-01-01T00:00:00Z", (record.digest,), uri="file:///x"))
-    with (root / "log/entries").open("ab") as file:
+    with (root / "log/tile/entries/000.p/tail").open("ab") as file:
         file.write(format_entry(leaf))
     with sqlite3.connect(root / "catalog.sqlite") as db:
-        db.execute("update progress set size = size + 1, entries = entries + ?, root = ?", (2 + len(leaf), bytes(32)))
+        db.execute("update progress set size = size + 1, tail = tail + ?, root = ?", (2 + len(leaf), bytes(32)))
         db.execute("update segment set length = ? where path = ?", (segment.stat().st_size, placement.segment))
     db.close()
     with Archive(root) as archive, pytest.raises(IntegrityError, match=r"catalog.sqlite does not fit"):
@@ -284,22 +287,22 @@ def test_tiles_made_for_more_leaves_than_the_log_holds_tell_of_lost_commits(smal
 
 
 @pytest.mark.parametrize("size", [10**15, 10**30])
-@pytest.mark.parametrize("entries", ["0", "99999999999", "9" * 25, "+5"])
+@pytest.mark.parametrize("tail", ["0", "99999999999", "9" * 25, "+5"])
 def test_a_commit_of_impossible_numbers_is_damage_and_takes_no_time(
-    small: Path, tmp_path: Path, size: int, entries: str
+    small: Path, tmp_path: Path, size: int, tail: str
 ) -> None:
     root = tmp_path / "copy"
     shutil.copytree(small, root)
     config = read_config(root)
     note = load_signer(config.vkeys[0]).sign_checkpoint(size, bytes(32))
-    payload = f"muniment-commit/1\nentries {entries}\n\n{note}".encode()
+    payload = f"muniment-commit/1\ntail {tail}\n\n{note}".encode()
     frame = struct.pack(">I", len(payload)) + payload + hashlib.sha256(payload).digest()
     with (root / "log/commits").open("ab") as file:
         file.write(frame)
     assert verify(root)
     for path in root.glob("catalog.sqlite*"):
         path.unlink()
-    if entries.isdigit() and len(entries) < 20:
+    if tail.isdigit() and len(tail) < 20:
         with pytest.raises(IntegrityError, match=r"cannot hold|shorter"):
             Archive(root)
 
@@ -362,9 +365,9 @@ def test_a_checkpoint_over_nothing_anchors_nothing_and_one_is_judged_whatever_el
     assert first.checkpoint.size == 0 and verification.tally.anchored_up_to is None
     root = tmp_path / "copy"
     shutil.copytree(small, root)
-    data = bytearray((root / "log/entries").read_bytes())
+    data = bytearray((root / "log/tile/entries/000.p/tail").read_bytes())
     data[40] ^= 1
-    (root / "log/entries").write_bytes(data)
+    (root / "log/tile/entries/000.p/tail").write_bytes(data)
     shutil.rmtree(root / "log/tile")
     other = last.note.replace(f"\n{last.checkpoint.size}\n", f"\n{last.checkpoint.size + 1}\n")
     slugs = [f.finding for f in verify(root, checkpoints={"kept": other})]

@@ -31,7 +31,7 @@ def test_init_makes_keys_of_mode_0600_outside_the_archive(tmp_path: Path) -> Non
     assert os.environ["XDG_CONFIG_HOME"] in str(made.key_path)
     checked = subprocess.run(["openssl", "pkey", "-in", made.key_path, "-noout"], capture_output=True)
     assert checked.returncode == 0
-    assert load_signer(made.vkey).origin == made.origin
+    assert load_signer(made.vkeys).origin == made.origin
 
 
 def test_init_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
@@ -280,7 +280,8 @@ def test_tiles_and_catalog_may_be_deleted_at_any_time(root: Path) -> None:
     fill(root, 300)
     import shutil
 
-    shutil.rmtree(root / "log/tile")
+    for level in ("0", "1"):
+        shutil.rmtree(root / "log/tile" / level)
     (root / "log/checkpoint").unlink()
     for path in root.glob("catalog.sqlite*"):
         path.unlink()

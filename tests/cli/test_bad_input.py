@@ -258,7 +258,7 @@ def test_a_fetch_that_fails_is_named_with_a_reason(fetched: tuple[Console, dict[
     console, rows = fetched
     failed = {name: str(row["error"]) for name, row in rows.items() if row["state"] == "failed"}
     assert console.archive is not None
-    entries = (console.archive / "log" / "entries").read_bytes()
+    entries = (console.archive / "log/tile/entries/000.p/tail").read_bytes()
     reasons = [reason.decode() for reason in re.findall(rb'"reason":"([^"]+)"', entries)]
     assert dict(zip(failed, reasons, strict=True)) == FAILURES
     for error in failed.values():

@@ -225,7 +225,7 @@ def test_an_address_that_cannot_be_fetched_counts_as_a_fetch_that_failed(console
     for url in ("http://me:secret@a.example/", "ftp://a.example/", "https://a.example/" + "x" * 9000, "http://[bad"):
         assert "secret" not in console("add", url, code=13).err
     assert console.archive is not None
-    entries = (console.archive / "log" / "entries").read_bytes()
+    entries = (console.archive / "log/tile/entries/000.p/tail").read_bytes()
     assert b"secret" not in entries
     assert re.findall(rb'"reason":"([^"]+)"', entries) == [b"bad-url"] * 4
     console("add", "http://me:secret@a.example/", "missing", code=3)

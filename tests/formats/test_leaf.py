@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 
 import pytest
 
@@ -16,9 +17,15 @@ def test_the_records_of_a_leaf_are_found_without_parsing_it() -> None:
         for _ in range(50):
             digests = tuple(f"{chosen.getrandbits(256):064x}" for _ in range(chosen.randint(1, 4)))
             uri = "".join(chosen.choices(hostile, k=4))
-            entry = format_leaf(Leaf(kind, "id", "at", digests, uri=uri, reason=uri))
+            entry = format_leaf(
+                Leaf(kind, str(uuid.UUID(int=chosen.getrandbits(128))), "at", digests, uri=uri, reason=uri)
+            )
             leaf = parse_leaf(entry)
-            assert records_of(entry) == (leaf.type in ("capture", "revisit"), list(leaf.records))
-    for damaged in (b"", b"{}", b'{"records":["aa"', b'{"records":[]}'):
+            assert records_of(entry) == (
+                leaf.type in ("capture", "revisit"),
+                [bytes.fromhex(digest) for digest in digests],
+            )
+            assert leaf.records == digests
+    for damaged in (b"", b"{}", b'{"records":["aa"', b'{"records":["aaaaa"]}'):
         with pytest.raises(ValueError):
             records_of(damaged)

@@ -77,11 +77,27 @@ def test_checkpoints_give_back_what_was_formatted() -> None:
 
 def test_leaves_are_canonical_json_and_give_back_what_was_formatted() -> None:
     leaf = Leaf(
-        "capture", "id", "2026-11-22T08:00:00.000000Z", ("aa", "bb"), uri="https://example.org/كتاب", status=200
+        "capture",
+        "00010203-0405-0607-0809-0a0b0c0d0e0f",
+        "2026-11-22T08:00:00.000000Z",
+        (64 * "0", 64 * "f"),
+        uri="https://example.org/كتاب",
+        status=200,
     )
     entry = format_leaf(leaf)
-    assert entry.startswith(b'{"at":"2026-11-22T08:00:00.000000Z","id":"id","records":["aa","bb"],"status":200,"type":')
+    records = f'"records":["{43 * "A"}","{42 * "_"}8"]'
+    assert entry.startswith(b'{"at":"2026-11-22T08:00:00.000000Z","id":"AAECAwQFBgcICQoLDA0ODw",' + records.encode())
     assert parse_leaf(entry) == leaf
+
+
+def test_the_stamps_and_tombstones_of_a_leaf_are_given_back() -> None:
+    identity = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+    for leaf in (
+        Leaf("stamp", identity, "at", size=7, files={"7.a.tsr": 64 * "1", "7.a.tsq": 64 * "2"}),
+        Leaf("withdrawal", identity, "at", (64 * "3",), of=3, tombstones={"3.0": 64 * "4"}),
+        Leaf("key", identity, "at", key="a+b+c", reason="lost", size=12),
+    ):
+        assert parse_leaf(format_leaf(leaf)) == leaf
 
 
 @pytest.mark.parametrize("entry", [b"", b"[]", b"{}", b"\xff", b'{"type":"capture"}', b'{"at":1}'])
@@ -91,7 +107,7 @@ def test_what_is_no_leaf_is_refused(entry: bytes) -> None:
 
 
 def test_a_leaf_of_an_unknown_type_says_that_a_newer_version_wrote_it() -> None:
-    entry = canonical_json({"type": "dance", "id": "i", "at": "t", "records": []})
+    entry = canonical_json({"type": "dance", "id": 22 * "A", "at": "t", "records": []})
     with pytest.raises(ValueError, match="newer muniment"):
         parse_leaf(entry)
 

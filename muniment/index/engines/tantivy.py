@@ -114,6 +114,11 @@ class TantivyEngine:
                 writer.delete_documents_by_term("number", document.number)
             writer.add_document(_as_tantivy(document))
 
+    def remove(self, numbers: Iterable[int]) -> None:
+        writer = self._open_writer()
+        for number in numbers:
+            writer.delete_documents_by_term("number", number)
+
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
         try:

@@ -73,7 +73,7 @@ class WhooshEngine:
 
     def __init__(self, path: Path):
         self._path = path
-        self._pending: dict[int, Document] = {}
+        self._pending: dict[int, Document | None] = {}
         self._writer: Any = None
         if not _is_ours(path):
             raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
@@ -99,11 +99,16 @@ class WhooshEngine:
         self._open_writer()
         self._pending.update((document.number, document) for document in documents)
 
+    def remove(self, numbers: Iterable[int]) -> None:
+        self._open_writer()
+        self._pending.update(dict.fromkeys(numbers))
+
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
         for number, document in self._pending.items():
             writer.delete_by_term("number", number)
-            writer.add_document(**_as_whoosh(document))
+            if document is not None:
+                writer.add_document(**_as_whoosh(document))
         try:
             writer.commit()
         except OSError as e:

@@ -1,0 +1,124 @@
+"""What leaves mean to the catalog, besides being there: articles, tags, names, collections, withdrawals, stamps.
+
+Pure SQL on the open transaction of `Catalog.add`. Acts are replayed in the log's order by `rebuild`, so what they do
+may depend on the leaves before them and on nothing else. `touched` notes which snapshots an act changed, for the index.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from muniment.archive.withdrawal import KEPT_KEY
+from muniment.formats.leaf import Leaf
+
+
+def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mapping[str, Any]) -> int:
+    """A derivation of a capture; a later one takes the place of an earlier. Returns how many articles that adds."""
+    known = db.execute("select 1 from article where snapshot = ?", (leaf.of,)).fetchone()
+    key, url = db.execute("select key, url from leaf where number = ?", (leaf.of,)).fetchone()
+    published = article.get("published") or {}
+    db.execute(
+        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
+         published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
+         json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
+         json.dumps(_labels(db, "collection", key)), _host(url)),
+    )  # fmt: skip
+    return 0 if known else 1
+
+
+def _host(url: str | None) -> str | None:
+    try:
+        host = urlsplit(url or "").hostname
+    except ValueError:
+        return None
+    return host.removeprefix("www.") if host else None
+
+
+def _labels(db: sqlite3.Connection, kind: str, key: str | None, declared: Iterable[str] = ()) -> list[str]:
+    """What an article carries: what its derivation declares, and what was added since, without what was taken off."""
+    rows = db.execute("select name, held from label where kind = ? and key is ? order by name", (kind, key))
+    said = dict(rows.fetchall())
+    kept = [name for name in declared if said.get(name, 1)]
+    return list(dict.fromkeys((*kept, *(name for name, held in said.items() if held))))
+
+
+def take_act(db: sqlite3.Connection, number: int, leaf: Leaf, content: Mapping[str, Any]) -> None:
+    """A tag, a note, the name of a source, the members of a collection."""
+    db.execute(
+        "insert into act values (?, ?, ?, ?, ?)",
+        (number, leaf.type, leaf.of, leaf.at, json.dumps(content, ensure_ascii=False)),
+    )
+    if leaf.type == "source":
+        _name_source(db, number, content["host"], content["name"])
+    elif leaf.type == "tag":
+        _label(db, number, "tag", [leaf.of or 0], content)
+    elif leaf.type == "collection":
+        for held, members in ((1, content["add"]), (0, content["remove"])):
+            for member in members:
+                _set_label(db, number, "collection", member, content["name"], held)
+
+
+def _label(db: sqlite3.Connection, number: int, kind: str, members: Iterable[int], content: Mapping[str, Any]) -> None:
+    for member in members:
+        for held, names in ((1, content["add"]), (0, content["remove"])):
+            for name in names:
+                _set_label(db, number, kind, member, name, held)
+
+
+def _set_label(db: sqlite3.Connection, number: int, kind: str, member: int, name: str, held: int) -> None:
+    """Label the article of a snapshot, all of its versions."""
+    row = db.execute("select key from leaf where number = ?", (member,)).fetchone()
+    if row is None or row[0] is None:
+        return
+    db.execute("insert or replace into label values (?, ?, ?, ?)", (kind, row[0], name, held))
+    column = "tags" if kind == "tag" else "collections"
+    for snapshot, text in db.execute(f"select snapshot, {column} from article where key = ?", row).fetchall():
+        labels = [label for label in json.loads(text or "[]") if label != name] + [name] * held
+        db.execute(f"update article set {column} = ? where snapshot = ?", (json.dumps(labels), snapshot))
+        _touch(db, number, snapshot)
+
+
+def _name_source(db: sqlite3.Connection, number: int, host: str, name: str) -> None:
+    """What was called by its host, or by the name before, is called by this name; declared sources stay."""
+    before = db.execute("select name from source where host = ?", (host,)).fetchone()
+    db.execute("insert or replace into source values (?, ?)", (host, name))
+    called = (host, before[0] if before else host)
+    rows = db.execute("select snapshot from article where host = ? and source in (?, ?)", (host, *called)).fetchall()
+    for (snapshot,) in rows:
+        db.execute("update article set source = ? where snapshot = ?", (name, snapshot))
+        _touch(db, number, snapshot)
+
+
+def take_withdrawal(db: sqlite3.Connection, number: int, leaf: Leaf, content: Mapping[str, Any]) -> int:
+    """The article of a capture goes, whatever is read anew. Returns how many articles that adds: minus one or none."""
+    kept = {name: value for name, value in content.items() if name != "removed"}
+    db.execute(
+        "insert into act values (?, ?, ?, ?, ?)",
+        (number, leaf.type, leaf.of, leaf.at, json.dumps(kept, ensure_ascii=False)),
+    )
+    for name, digest in (leaf.tombstones or {}).items():
+        of, part = name.split(".")
+        db.execute("insert or replace into tombstone values (?, ?, ?, ?)", (int(of), int(part), digest, number))
+    db.execute("update act set content = '{}' where number = ?", (leaf.of,))  # of a note
+    db.execute("update leaf set key = coalesce(key, ?) where number = ?", (content.get(KEPT_KEY), leaf.of))
+    gone = db.execute("delete from article where snapshot = ?", (leaf.of,)).rowcount
+    (key,) = db.execute("select key from leaf where number = ?", (leaf.of,)).fetchone()
+    others = db.execute("select snapshot from article where key is ?", (key,)).fetchall()
+    for (snapshot,) in [(leaf.of,), *others]:  # another version may be the newest now
+        _touch(db, number, snapshot)
+    return -gone
+
+
+def take_stamp(db: sqlite3.Connection, number: int, leaf: Leaf) -> None:
+    """Files in `log/stamps/`."""
+    for name, digest in (leaf.files or {}).items():
+        db.execute("insert or replace into stamp values (?, ?, ?, ?, ?)", (name, number, leaf.size, digest, leaf.at))
+
+
+def _touch(db: sqlite3.Connection, number: int, snapshot: int | None) -> None:
+    db.execute("insert or ignore into touched values (?, ?)", (number, snapshot))
