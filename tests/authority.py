@@ -66,6 +66,7 @@ def certificate(
     rsa_key: bool = False,
     path_length: int | None = None,
     may_issue: bool | None = None,
+    country: str | None = None,
     key: Key | None = None,
 ) -> Issuer:
     """A certificate and its key, signed by `issuer`; without one, by itself.
@@ -74,9 +75,10 @@ def certificate(
     """
     may_issue = ca if may_issue is None else may_issue
     key = key or (rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1()))
-    subject = x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tests"), x509.NameAttribute(NameOID.COMMON_NAME, name)]
-    )
+    names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tests"), x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    if country is not None:  # any text, where the standard has two letters
+        names.insert(0, x509.NameAttribute(NameOID.COUNTRY_NAME, country, _validate=False))
+    subject = x509.Name(names)
     usage = {
         "digital_signature": not ca, "content_commitment": False, "key_encipherment": False,
         "data_encipherment": False, "key_agreement": False, "key_cert_sign": may_issue, "crl_sign": ca,

@@ -31,7 +31,8 @@ def parse_certificates(pem: bytes) -> list[Certificate]:
             certificates = x509.load_pem_x509_certificates(pem)
     except (ValueError, x509.InvalidVersion) as e:
         raise ValueError(f"no certificates in PEM: {one_line(str(e))}") from e
-    return [_whole(certificate) for certificate in certificates]
+    with _quiet():
+        return [_whole(certificate) for certificate in certificates]
 
 
 def parse_certificate(der: bytes) -> Certificate:
@@ -51,11 +52,9 @@ def parse_certificate(der: bytes) -> Certificate:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The library prints warnings of old roots with odd serial numbers, which are no news to whoever checks a stamp."""
-    from cryptography.utils import CryptographyDeprecationWarning
-
+    """The library warns of roots with odd serial numbers or names, which is no news to whoever checks a stamp."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        warnings.simplefilter("ignore", UserWarning)
         yield
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from muniment.formats.chain import check_belonging, find_root, one_line, parse_certificates, readable_name
+from muniment.formats.chain import (
+    check_belonging,
+    find_root,
+    one_line,
+    parse_certificate,
+    parse_certificates,
+    readable_name,
+)
 from tests.authority import Issuer, certificate, pem
 
 SINCE, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
@@ -114,6 +123,19 @@ def test_certificates_are_read_from_pem_with_words_between_them() -> None:
 def test_what_is_no_pem_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"^(no certificates in PEM|a certificate that)[^\n]*$"):
         parse_certificates(content)
+
+
+def test_odd_names_in_certificates_print_no_warnings() -> None:
+    with pytest.warns(UserWarning, match="length"):
+        odd = authority("Root", None, country="Iran")
+        leaf = signer(odd)[0].public_bytes(Encoding.DER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        signs = parse_certificate(leaf)
+        (root,) = parse_certificates(pem(odd[0]))
+        assert (readable_name(signs), readable_name(root)) == ("Signer", "Root")
+        assert find_root(signs, [], [root], AT) == root
+        check_belonging(signs, [signs, root])
 
 
 def test_text_from_outside_is_shown_in_one_short_line() -> None:
