@@ -51,15 +51,22 @@ class StoredResponse:
 class Exchange:
     """One request, and its response framed from bytes as they come.
 
-    `request` is what to send. Give `feed` every chunk received and b"" at its end, until `done`.
+    `request` is what to send: a GET, or a POST of the bytes in `post`. Give `feed` every chunk received and b""
+    at its end, until `done`.
     """
 
-    def __init__(self, target: str = "/", headers: Iterable[tuple[str, str]] = (("Host", "none"),)) -> None:
+    def __init__(
+        self, target: str = "/", headers: Iterable[tuple[str, str]] = (("Host", "none"),), post: bytes | None = None
+    ) -> None:
         import h11
 
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-        sent = self._connection.send(h11.Request(method="GET", target=target, headers=list(headers)))
-        self.request: bytes = (sent or b"") + (self._connection.send(h11.EndOfMessage()) or b"")
+        events: list[h11.Event] = [
+            h11.Request(method="GET" if post is None else "POST", target=target, headers=list(headers)),
+            *([] if post is None else [h11.Data(data=post)]),
+            h11.EndOfMessage(),
+        ]
+        self.request: bytes = b"".join(self._connection.send(event) or b"" for event in events)
         self.interim: tuple[int, ...] = ()
         self.done = False
         self._prefix = b""
