@@ -19,6 +19,8 @@ COMMANDS = {
     "history": ("history", "List the versions of an article."),
     "verify": ("verify", "Check that everything is there and as it was signed."),
     "status": ("status", "Tell what the archive holds, and whether the index is in step."),
+    "prove": ("prove", "Write a proof of snapshots that anybody can check."),
+    "check": ("check", "Check such a proof, without the archive."),
     "checkpoint": ("checkpoint", "Print the newest signed checkpoint, to be kept elsewhere."),
     "reindex": ("maintain", "Build the search index anew."),
     "rebuild": ("maintain", "Build catalog, tiles and index from the WARC files and the log."),

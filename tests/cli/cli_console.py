@@ -14,7 +14,7 @@ from demo.site import Site
 
 COMMAND = [sys.executable, "-m", "muniment"]
 COMMANDS = (
-    "init", "add", "search", "show", "history", "verify", "status", "checkpoint", "reindex", "rebuild", "completion",
+    "init", "add", "search", "show", "history", "verify", "prove", "check", "status", "checkpoint", "reindex", "rebuild", "completion",
 )  # fmt: skip
 
 
