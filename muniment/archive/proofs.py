@@ -155,7 +155,9 @@ def _signer(archive: Archive, commit: Commit) -> VerifierKey:
 def _describe(
     archive: Archive, leaves: dict[int, Leaf], commit: Commit, key: VerifierKey, stamps: Sequence[Stamped]
 ) -> str:
-    shown = [number for number, leaf in leaves.items() if leaf.type in ("capture", "revisit", "attempt")] or list(leaves)
+    shown = [number for number, leaf in leaves.items() if leaf.type in ("capture", "revisit", "attempt")] or list(
+        leaves
+    )
     titles = {number: _title(archive, number, leaves[number]) for number in shown}
     items = "\n".join(_item(number, leaves[number], titles[number], len(shown) > 1) for number in shown)
     template = Template((_FILES / evidence.README).read_text(encoding="utf-8"))
@@ -191,7 +193,7 @@ def _item(number: int, leaf: Leaf, title: str, many: bool) -> str:
         ("SHA-256 of the content", leaf.payload or ""),
     ]
     rows = "".join(
-        f'<dt>{name}</dt><dd{" class=hash" if value == leaf.payload else ""}>{html.escape(value)}</dd>'
+        f"<dt>{name}</dt><dd{' class=hash' if value == leaf.payload else ''}>{html.escape(value)}</dd>"
         for name, value in facts
         if value
     )

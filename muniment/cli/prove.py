@@ -20,9 +20,7 @@ from muniment.errors import UsageError
 @json_option
 @common_options
 @click.pass_context
-def prove(
-    ctx: click.Context, numbers: tuple[int, ...], output: str, force: bool, as_json: bool, quiet: bool
-) -> None:
+def prove(ctx: click.Context, numbers: tuple[int, ...], output: str, force: bool, as_json: bool, quiet: bool) -> None:
     """Write a proof of these snapshots that anybody can check without this archive and without muniment.
 
     A zip with the records, the log's signature over them, time stamps, a page that explains it, and a script that

@@ -40,6 +40,7 @@ _MAX_DIRECTORY = 4 << 20
 _NUMBER = "(0|[1-9][0-9]{0,17})"
 _LEAF = re.compile(rf"leaves/{_NUMBER}/(leaf\.json|text\.txt|record-[1-9][0-9]?\.warc|{_NUMBER}\.tlog-proof)")
 _STAMP = re.compile(rf"stamps/{_NUMBER}\.[A-Za-z0-9_-][A-Za-z0-9._-]*\.(tsq|tsr|pem)")
+_FOLDER = re.compile(r"(leaves|stamps)/([0-9]+/)?")
 _SUM = re.compile(r"([0-9a-f]{64})  ([!-~]+)")
 _END = b"PK\x05\x06"
 _DAMAGE = (
@@ -125,7 +126,7 @@ class Files:
             raise ValueError(f"more than {MAX_FILES} files or {MAX_SIZE >> 30} GiB")
         self.names: set[str] = set()
         for entry in entries:
-            if entry.is_dir() and not entry.file_size and re.fullmatch(r"(leaves|stamps)/([0-9]+/)?", entry.filename):
+            if not entry.file_size and _FOLDER.fullmatch(entry.filename):
                 continue
             kind = entry.external_attr >> 16 & 0o170000
             if not is_name(entry.filename) or entry.filename in self.names or kind not in (0, 0o100000):

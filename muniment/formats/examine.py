@@ -24,6 +24,7 @@ from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.leaf import Leaf, format_leaf, parse_leaf
 from muniment.formats.note import ED25519, VerifierKey, parse_vkey, signers_of, split_note
 from muniment.formats.proof import format_proof, parse_proof
+from muniment.formats.tile import MAX_ENTRY
 from muniment.formats.tlog import check_inclusion, leaf_hash
 from muniment.formats.warc import format_record_id, parse_record
 
@@ -105,10 +106,7 @@ class Examination:
         for number in numbers:
             name = evidence.leaf_file(number, "leaf.json")
             try:
-                entry = self.files.read(name)
-                leaf = parse_leaf(entry)
-                if format_leaf(leaf) != entry:
-                    raise ValueError("a leaf that is not in its canonical form")
+                leaf = _read_leaf(self.files.read(name))
             except ValueError as e:
                 yield Finding("record", name, str(e))
                 continue
@@ -270,6 +268,23 @@ class Examination:
                 yield f"{text} is not the text of its record"
         except ValueError as e:
             yield f"{text}: {e}"
+
+
+def _read_leaf(entry: bytes) -> Leaf:
+    """A leaf that anybody may have written. Raises ValueError."""
+    try:
+        if len(entry) > MAX_ENTRY:
+            raise ValueError(f"a leaf of more than {MAX_ENTRY} bytes")
+        leaf = parse_leaf(entry)
+        if format_leaf(leaf) != entry:
+            raise ValueError("a leaf that is not in its canonical form")
+    except (TypeError, AttributeError, RecursionError) as e:
+        raise ValueError("not a leaf") from e
+    texts = (leaf.type, leaf.at, leaf.uri or "", leaf.media or "", leaf.reason or "", leaf.stream or "")
+    numbers = (leaf.of or 0, leaf.status or 0)
+    if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
+        raise ValueError("a leaf with a field of another type")
+    return leaf
 
 
 def _parse_date(text: str) -> datetime:

@@ -25,9 +25,11 @@ good() { printf 'ok      %s\n' "$*" | printable; }
 cannot() { printf '%s\n' "verify.sh: $*" >&2; exit 2; }
 printable() { tr -cd '\12\40-\176'; }
 
-digest() { d=$(sha256sum < "$1") && printf %s "${d%% *}"; }             # SHA-256 of a file, in hex
-written() { w=$(digest "$1") && as_written "$w"; }                       # the same, as a leaf writes it
-as_written() { w=$(printf %s "$1" | xxd -r -p | base64 | tr '+/' '-_') && printf %s "${w%=}"; }
+digest() {                                                               # SHA-256 of a file, in hex, from $computed
+  d=${computed%%"  $1$nl"*}
+  [ "$d" != "$computed" ] && printf %s "${d##*"$nl"}"
+}
+written() { w=$(digest "$1" | xxd -r -p | base64 | tr '+/' '-_') && printf %s "${w%=}"; }  # as a leaf writes it
 hex_of() { printf %s "$1" | base64 -d 2> /dev/null | xxd -p -c 4096; }    # base64 -> hex
 unwritten() { hex_of "$(printf "%s$2" "$1" | tr -- '-_' '+/')"; }         # a leaf's base64url, and its padding -> hex
 uuid_of() {                                                              # the UUID that a leaf names by $1
@@ -75,6 +77,17 @@ is_name() {
   esac
 }
 
+computed=$nl
+for name in . leaves/* stamps; do
+  case $name in leaves/*) [ -d "$name" ] && [ ! -L "$name" ] || continue ;; esac
+  found=$(cd "$name" 2> /dev/null && sha256sum -- * 2> /dev/null)         # folders give no line
+  set -f                                                                  # the lines are no patterns
+  for line in $found; do
+    case $name in .) file=${line#*  } ;; *) file=$name/${line#*  } ;; esac
+    computed="$computed${line%%  *}  $file$nl"
+  done
+  set +f
+done
 before=$bad listed=$nl
 [ -f SHA256SUMS ] && [ ! -L SHA256SUMS ] || fail 'SHA256SUMS is missing'
 while IFS= read -r line || [ -n "$line" ]; do
@@ -161,7 +174,9 @@ for n in $numbers; do
     IFS= read -r line || wrong=form
     IFS= read -r line && [ "$line" = "index $n" ] || wrong=form
     while IFS= read -r line && [ -n "$line" ]; do
-      path=$path$line$nl sibling=$(hex_of "$line")
+      path=$path$line$nl
+      case $line in *[!A-Za-z0-9+/=]*) wrong=form; break ;; esac
+      sibling=$(hex_of "$line")
       is_hex "$sibling" 64 || wrong=form
       [ $last -gt 0 ] || wrong=long
       [ -z "$wrong" ] || break
@@ -245,6 +260,7 @@ for reply in stamps/*; do
     case $said in *'Verification: OK'*) ;; *) held=no ;; esac
   done
   [ $held = yes ] || { fail "$reply does not hold: ${said##*error:}"; continue; }
+  [ "$tsa" != unspecified ] || tsa='an authority below this root:'
   stamps=$((stamps + 1))
   [ -n "$earliest" ] && [ "$earliest" -le "$seconds" ] || earliest=$seconds
   told="$told  $(date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ)  $tsa$nl"
@@ -330,7 +346,8 @@ done
 
 # ---- What came of it.
 
-fingerprint=$(digest "$work/key.der")
+fingerprint=$(sha256sum < "$work/key.der")
+fingerprint=${fingerprint%% *}
 printf '\nIn this proof:\n%s\nThe log\n  %s, %s leaves, root %s\nis vouched for by the holder of the key\n  %s\n  SHA-256 %s\n' \
   "$shown" "$origin" "$size" "$root64" "$vkey" "$fingerprint" | printable
 if [ $stamps -gt 0 ]; then
