@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from string import Template
@@ -161,12 +162,14 @@ def _describe(
     titles = {number: _title(archive, number, leaves[number]) for number in shown}
     items = "\n".join(_item(number, leaves[number], titles[number], len(shown) > 1) for number in shown)
     template = Template((_FILES / evidence.README).read_text(encoding="utf-8"))
-    heading = titles[shown[0]] if len(shown) == 1 else f"{len(shown)} entries, {titles[shown[0]]} and others"
+    others = len(set(titles.values())) - 1
+    heading = f"{titles[shown[0]]}, and {others} more" if others else titles[shown[0]]
     return template.substitute(
         title=html.escape(heading),
         origin=html.escape(key.name),
         items=items,
         vkey=html.escape(format_vkey(key.name, key.key)),
+        argument=html.escape(shlex.quote(format_vkey(key.name, key.key))),
         fingerprint=fingerprint(key),
         size=commit.checkpoint.size,
         root=base64.b64encode(commit.checkpoint.root).decode(),
