@@ -209,7 +209,7 @@ def _words_of_stamps(stamps: Sequence[Stamped]) -> dict[str, str]:
         return {
             "proves": "",
             "stamps": "<dt>Time stamp</dt><dd>none</dd>",
-            "limits": "When it was received: there is no time stamp from outside, so the times rest on the archive's word.",
+            "limits": "When it was received: without a time stamp from outside the times rest on the archive's word.",
             "stamp_step": "",
         }
     rows = "".join(
@@ -218,16 +218,16 @@ def _words_of_stamps(stamps: Sequence[Stamped]) -> dict[str, str]:
         for stamp in stamps
     )
     first = min(stamps, key=lambda stamp: stamp.time)
-    proves = (
-        f"<li>All of this existed on {first.time:%Y-%m-%d} at {first.time:%H:%M:%S} UTC: {html.escape(first.authority)}, which"
-        " is not the archive, says so.</li>"
-    )
+    existed = f"{first.time:%Y-%m-%d} at {first.time:%H:%M:%S} UTC"
+    authority = html.escape(first.authority)
+    proves = f"<li>All of this existed on {existed}: {authority}, which is not the archive, says so.</li>"
     step = (
         "<li>The checkpoint existed at the time of the stamp. For each file in <code>stamps/</code> that ends in"
-        " <code>.tsr</code>, with the time that the first command shows in place of TIME:\n<pre>openssl ts -reply -in"
-        " stamps/NAME.tsr -text\nopenssl ts -verify -data checkpoint -in stamps/NAME.tsr -CAfile stamps/NAME.pem -untrusted"
-        " stamps/NAME.pem -attime $(date -u -d 'TIME' +%s)</pre>\nCompare the root certificate with the one that the"
-        " authority publishes.</li>"
+        " <code>.tsr</code>, with the time that the first command shows in place of TIME:\n"
+        "<pre>openssl ts -reply -in stamps/NAME.tsr -text\n"
+        "openssl ts -verify -data checkpoint -in stamps/NAME.tsr -CAfile stamps/NAME.pem"
+        " -untrusted stamps/NAME.pem -attime $(date -u -d 'TIME' +%s)</pre>\n"
+        "Compare the root certificate with the one that the authority publishes.</li>"
     )
     limits = "How much earlier than the time stamp it was received: the earlier times rest on the archive's word."
     return {"proves": proves, "stamps": rows, "limits": limits, "stamp_step": step}

@@ -24,11 +24,10 @@ from tests.authority import Authority
 from tests.conftest import NOW, download, fill
 
 # Of coreutils, what a PATH for verify.sh may hold; grep, sed, awk, cmp and diff are none of it.
-COREUTILS = (
-    "base64 basename cat chmod cp cut date dd dirname env expr false fold head id join ln ls mkdir mktemp mv nl od paste"
-    " pr printf rm rmdir seq sha1sum sha256sum sha512sum sleep sort split stat tac tail tee test touch tr true tsort tty"
-    " uname uniq wc whoami yes"
-).split()
+COREUTILS = """
+    base64 basename cat chmod cp cut date dd dirname env expr false fold head id join ln ls mkdir mktemp mv nl od paste
+    pr printf rm rmdir seq sha1sum sha256sum sha512sum sleep sort split stat tac tail tee test touch tr true tsort tty
+    uname uniq wc whoami yes"""
 SHELLS = [path for name in ("dash", "bash") if (path := shutil.which(name))]
 PROVED = (18, 2)  # a revisit of #16, whose derivation is #17; and the beginning of a WARC file
 
@@ -39,7 +38,7 @@ Parts = dict[str, bytes]
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for PATH that holds coreutils, xxd and openssl, and nothing else."""
     folder = tmp_path_factory.mktemp("tools")
-    for name in [*COREUTILS, "xxd", "openssl"]:
+    for name in [*COREUTILS.split(), "xxd", "openssl"]:
         if path := shutil.which(name):
             (folder / name).symlink_to(path)
     if not (folder / "xxd").exists() or not (folder / "openssl").exists() or not SHELLS:
