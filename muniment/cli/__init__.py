@@ -20,6 +20,8 @@ COMMANDS = {
     "verify": ("verify", "Check that everything is there and as it was signed."),
     "export": ("export", "Write snapshots as WARC, WACZ, BagIt, JSONL or CSV."),
     "status": ("status", "Tell what the archive holds, and whether the index is in step."),
+    "prove": ("prove", "Write a proof of snapshots that anybody can check."),
+    "check": ("check", "Check such a proof, without the archive."),
     "checkpoint": ("checkpoint", "Print the newest signed checkpoint, to be kept elsewhere."),
     "tag": ("curate", "Tag an article, or take tags off."),
     "note": ("curate", "Keep a remark on a snapshot."),

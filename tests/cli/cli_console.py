@@ -14,8 +14,8 @@ from demo.site import Site
 
 COMMAND = [sys.executable, "-m", "muniment"]
 COMMANDS = (
-    "init", "add", "search", "show", "history", "verify", "export", "status", "checkpoint", "reindex", "rebuild",
-    "completion",
+    "init", "add", "search", "show", "history", "verify", "prove", "check", "export", "status", "checkpoint", "tag", "note",
+    "source", "collect", "withdraw", "key", "reindex", "rebuild", "completion",
 )  # fmt: skip
 
 

@@ -1,0 +1,364 @@
+#!/bin/sh
+# Checks a muniment proof: sh verify.sh [-k VKEY] [-c FILE] [FOLDER]
+#
+#   FOLDER   the unpacked proof; without it, the folder that this script lies in
+#   -k VKEY  the key that has to have signed, as its owner published it elsewhere
+#   -c FILE  the root certificates that time stamps have to lead to (PEM), instead of those that came with the proof
+#
+# It needs a POSIX shell, GNU coreutils, xxd, and openssl 3; no network, and nothing of muniment's. Every proof holds the
+# same script, and docs/format.md ("A proof") has its steps in words: whoever mistrusts this copy takes another.
+# Exit code: 0 everything holds, 1 something does not, 2 it could not be checked.
+
+set -u
+LC_ALL=C
+export LC_ALL
+unset CDPATH OPENSSL_CONF
+IFS='
+'
+nl='
+'
+cr=$(printf '\r')
+
+bad=0 key_wanted='' roots=''
+fail() { bad=$((bad + 1)); printf 'FAILED  %s\n' "$*" | printable; }
+good() { printf 'ok      %s\n' "$*" | printable; }
+cannot() { printf '%s\n' "verify.sh: $*" >&2; exit 2; }
+printable() { tr -cd '\12\40-\176'; }
+
+digest() {                                                               # SHA-256 of a file, in hex, from $computed
+  d=${computed%%"  $1$nl"*}
+  [ "$d" != "$computed" ] && printf %s "${d##*"$nl"}"
+}
+written() { w=$(digest "$1" | xxd -r -p | base64 | tr '+/' '-_') && printf %s "${w%=}"; }  # as a leaf writes it
+hex_of() { printf %s "$1" | base64 -d 2> /dev/null | xxd -p -c 4096; }    # base64 -> hex
+unwritten() { hex_of "$(printf "%s$2" "$1" | tr -- '-_' '+/')"; }         # a leaf's base64url, and its padding -> hex
+uuid_of() {                                                              # the UUID that a leaf names by $1
+  u=$(unwritten "$1" ==)
+  is_hex "$u" 32 || return 1
+  for part in 1-8 9-12 13-16 17-20 21-32; do u="$u-$(printf %s "$u" | cut -c $part)"; done
+  printf '<urn:uuid:%s>' "${u#*-}"
+}
+node() { d=$(printf '01%s%s' "$1" "$2" | xxd -r -p | sha256sum) && printf %s "${d%% *}"; }
+is_number() { case $1 in '' | *[!0-9]* | 0?*) return 1 ;; esac; [ ${#1} -le 18 ]; }
+is_hex() { case $1 in *[!0-9a-f]*) return 1 ;; esac; [ ${#1} -eq "$2" ]; }
+
+while getopts k:c: option; do
+  case $option in
+    k) key_wanted=$OPTARG ;;
+    c) case $OPTARG in /*) roots=$OPTARG ;; *) roots=$PWD/$OPTARG ;; esac ;;
+    *) cannot 'usage: sh verify.sh [-k VKEY] [-c FILE] [FOLDER]' ;;
+  esac
+done
+shift $((OPTIND - 1))
+[ $# -le 1 ] || cannot 'usage: sh verify.sh [-k VKEY] [-c FILE] [FOLDER]'
+case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
+cd -- "${1:-$here}" || cannot "no folder ${1:-$here}"
+for tool in sha256sum base64 tr cut xxd openssl date head tail cat mktemp rm; do
+  command -v "$tool" > /dev/null || cannot "this needs $tool"
+done
+[ -z "$roots" ] || [ -r "$roots" ] || cannot "cannot read $roots"
+work=$(mktemp -d) || cannot 'no room for temporary files'
+trap 'rm -rf "$work"' EXIT
+trap 'exit 2' HUP INT TERM
+
+# ---- 1. The files are those that SHA256SUMS lists, all of them and no others.
+
+is_name() {
+  case $1 in *..* | *//* | *[!A-Za-z0-9./_-]*) return 1 ;; esac
+  case $1 in
+    README.html | verify.sh | checkpoint | key.vkey | key.pem) ;;
+    leaves/*/*/*) return 1 ;;
+    leaves/*/leaf.json | leaves/*/text.txt | leaves/*/record-[1-9].warc | leaves/*/record-[1-9][0-9].warc)
+      n=${1#leaves/}; is_number "${n%%/*}" ;;
+    leaves/*/*.tlog-proof) n=${1#leaves/}; is_number "${n%%/*}" && [ "$n" = "${n%%/*}/${n%%/*}.tlog-proof" ] ;;
+    stamps/*/*) return 1 ;;
+    stamps/?*.?*.tsq | stamps/?*.?*.tsr | stamps/?*.?*.pem) ;;
+    *) return 1 ;;
+  esac
+}
+
+computed=$nl
+for name in . leaves/* stamps; do
+  case $name in leaves/*) [ -d "$name" ] && [ ! -L "$name" ] || continue ;; esac
+  found=$(cd "$name" 2> /dev/null && sha256sum -- * 2> /dev/null)         # folders give no line
+  set -f                                                                  # the lines are no patterns
+  for line in $found; do
+    case $name in .) file=${line#*  } ;; *) file=$name/${line#*  } ;; esac
+    computed="$computed${line%%  *}  $file$nl"
+  done
+  set +f
+done
+before=$bad listed=$nl
+[ -f SHA256SUMS ] && [ ! -L SHA256SUMS ] || fail 'SHA256SUMS is missing'
+while IFS= read -r line || [ -n "$line" ]; do
+  sum=${line%%  *} name=${line#*  }
+  if ! is_hex "$sum" 64 || ! is_name "$name"; then
+    fail "SHA256SUMS: not a line of it: $line"
+    continue
+  fi
+  case $listed in *"$nl$name$nl"*) fail "SHA256SUMS: $name stands there twice" ;; esac
+  listed=$listed$name$nl
+  if [ ! -f "$name" ] || [ -L "$name" ]; then
+    fail "$name is missing"
+  elif [ "$(digest "$name")" != "$sum" ]; then
+    fail "$name is not as it was: SHA256SUMS has another digest"
+  fi
+done < SHA256SUMS
+for name in * .[!.]* ..?* stamps/* stamps/.[!.]* stamps/..?* leaves/* leaves/.[!.]* leaves/..?* leaves/*/* \
+  leaves/*/.[!.]* leaves/*/..?*; do
+  [ -e "$name" ] || [ -L "$name" ] || continue
+  case $name in
+    SHA256SUMS) continue ;;
+    stamps | leaves) [ -d "$name" ] && [ ! -L "$name" ] && continue ;;
+    leaves/*/*) ;;
+    leaves/*) [ -d "$name" ] && [ ! -L "$name" ] && continue ;;
+  esac
+  case $listed in *"$nl$name$nl"*) ;; *) fail "$name does not belong to the proof" ;; esac
+done
+for name in README.html verify.sh checkpoint key.vkey key.pem; do
+  case $listed in *"$nl$name$nl"*) ;; *) fail "SHA256SUMS does not list $name" ;; esac
+done
+[ $bad -gt $before ] || good '1. the files are those that SHA256SUMS lists'
+
+# ---- 2. The records of each leaf have the digests that it states, in order, and none is left over.
+
+leaf() { json=$(cat "leaves/$1/leaf.json" 2> /dev/null); }                # a leaf, for `string` and `integer`
+string() { v=${json#*\"$1\":\"}; [ "$v" != "$json" ] && printf %s "${v%%\"*}"; }
+integer() { v=${json#*\"$1\":}; [ "$v" != "$json" ] && printf %s "${v%%[!0-9]*}"; }
+
+numbers='' count=0
+for name in leaves/*; do
+  n=${name#leaves/}
+  is_number "$n" || continue
+  numbers=$numbers$n$nl count=$((count + 1))
+done
+[ $count -gt 0 ] || fail 'there is no leaf in this proof'
+before=$bad records=0
+for n in $numbers; do
+  leaf "$n"
+  case $json in '{"at":"'*'}') ;; *) fail "leaf #$n: leaves/$n/leaf.json is no leaf"; continue ;; esac
+  rest=${json#*\"records\":[\"}
+  if [ "$rest" = "$json" ]; then fail "leaf #$n states no digests"; continue; fi
+  rest=${rest%%\"]*} part=0
+  while :; do
+    part=$((part + 1)) stated=${rest%%\",\"*} file=leaves/$n/record-$part.warc
+    if [ ! -f "$file" ]; then
+      fail "leaf #$n: $file is missing"
+    elif [ ${#stated} -lt 43 ] || [ "$(written "$file")" != "$stated" ]; then
+      fail "leaf #$n: $file does not have the digest that the leaf states"
+    fi
+    [ "$stated" != "$rest" ] || break
+    rest=${rest#*\",\"}
+  done
+  records=$((records + part))
+  for file in "leaves/$n"/record-*; do
+    k=${file##*/record-}
+    is_number "${k%.warc}" && [ "${k%.warc}" -ge 1 ] && [ "${k%.warc}" -le $part ] || fail "leaf #$n: $file is in no leaf"
+  done
+done
+[ $bad -gt $before ] || good "2. all $records records have the digests that their $count leaves state"
+
+# ---- 3. Each leaf is in the tree of the checkpoint, which is the same in all proofs.
+
+before=$bad origin='' size='' root64='' blank=x
+{ IFS= read -r origin; IFS= read -r size; IFS= read -r root64; IFS= read -r blank; } < checkpoint
+root=$(hex_of "$root64")
+is_number "$size" && is_hex "$root" 64 && [ -n "$origin" ] && [ -z "$blank" ] || fail 'checkpoint: not a checkpoint'
+for n in $numbers; do
+  proof=leaves/$n/$n.tlog-proof
+  [ -f "$proof" ] && [ -f "leaves/$n/leaf.json" ] || { fail "leaf #$n: it has no proof"; continue; }
+  if ! is_number "$size" || [ "$n" -ge "$size" ]; then fail "leaf #$n is not among the leaves of the checkpoint"; continue; fi
+  hash=$({ printf '\0'; cat "leaves/$n/leaf.json"; } | sha256sum) hash=${hash%% *}
+  path='' place=$n last=$((size - 1)) wrong=''
+  {
+    IFS= read -r line || wrong=form
+    IFS= read -r line && [ "$line" = "index $n" ] || wrong=form
+    while IFS= read -r line && [ -n "$line" ]; do
+      path=$path$line$nl
+      case $line in *[!A-Za-z0-9+/=]*) wrong=form; break ;; esac
+      sibling=$(hex_of "$line")
+      is_hex "$sibling" 64 || wrong=form
+      [ $last -gt 0 ] || wrong=long
+      [ -z "$wrong" ] || break
+      if [ $((place & 1)) -eq 1 ] || [ "$place" -eq $last ]; then
+        hash=$(node "$sibling" "$hash")
+        while [ $((place & 1)) -eq 0 ] && [ "$place" -gt 0 ]; do place=$((place >> 1)) last=$((last >> 1)); done
+      else
+        hash=$(node "$hash" "$sibling")
+      fi
+      place=$((place >> 1)) last=$((last >> 1))
+    done
+  } < "$proof"
+  whole=$({ printf 'c2sp.org/tlog-proof@v1\nindex %s\n%s\n' "$n" "$path"; cat checkpoint; } | sha256sum)
+  if [ -n "$wrong" ] || [ $last -ne 0 ] || ! is_hex "$root" 64 || [ "$hash" != "$root" ]; then
+    fail "leaf #$n: its path does not lead to the root of the checkpoint"
+  elif [ "${whole%% *}" != "$(digest "$proof")" ]; then
+    fail "leaf #$n: $proof does not hold the checkpoint of the others, or more than it should"
+  fi
+done
+[ $bad -gt $before ] || good "3. all $count leaves are in the tree of $size leaves"
+
+# ---- 4. The checkpoint is signed by the key.
+
+before=$bad vkey=''
+IFS= read -r vkey < key.vkey
+[ "$(printf '%s\n' "$vkey" | sha256sum)" = "$(sha256sum < key.vkey)" ] || fail 'key.vkey: not one line'
+name=${vkey%%+*} rest=${vkey#*+}
+identity=${rest%%+*} public=$(hex_of "${rest#*+}")
+expected=$({ printf '%s\n' "$name"; printf %s "$public" | xxd -r -p; } | sha256sum)
+case $public in 01*) ;; *) public='' ;; esac
+is_hex "$public" 66 && is_hex "$identity" 8 || fail 'key.vkey: not an Ed25519 verifier key'
+case $expected in "$identity"*) ;; *) fail 'key.vkey: the key id does not belong to the key' ;; esac
+[ "$name" = "$origin" ] || fail "the key is $name's, and the checkpoint $origin's"
+der=302a300506032b6570032100${public#01}
+printf %s "$der" | xxd -r -p > "$work/key.der"
+[ "$(openssl pkey -pubin -in key.pem -outform DER 2> /dev/null | xxd -p -c 256)" = "$der" ] ||
+  fail 'key.pem is not the key of key.vkey'
+[ -z "$key_wanted" ] || [ "$key_wanted" = "$vkey" ] || fail 'the proof is signed by another key than the one you gave'
+printf '%s\n%s\n%s\n' "$origin" "$size" "$root64" > "$work/text"
+signatures=0 i=0
+while IFS= read -r line || [ -n "$line" ]; do
+  i=$((i + 1))
+  [ $i -gt 4 ] || continue
+  case $line in "— $name "*) ;; *) continue ;; esac
+  signature=$(hex_of "${line##* }")
+  case $signature in "$identity"*) ;; *) continue ;; esac
+  is_hex "$signature" 136 || { fail 'checkpoint: a signature is malformed'; continue; }
+  printf %s "${signature#????????}" | xxd -r -p > "$work/signature"
+  said=$(openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$work/text" \
+    -sigfile "$work/signature" 2>&1) && case $said in *'Verified Successfully'*) true ;; *) false ;; esac &&
+    signatures=$((signatures + 1)) || fail 'checkpoint: the signature does not hold'
+done < checkpoint
+[ $signatures -gt 0 ] || fail 'checkpoint: the key did not sign it'
+[ $bad -gt $before ] || good '4. the checkpoint is signed by the key'
+
+# ---- 5. Each time stamp is over this very checkpoint, and leads to its root certificate.
+
+# The chain is judged as of the time of the stamp, since certificates end and stamps do not.
+before=$bad stamps=0 earliest='' told=''
+for reply in stamps/*; do
+  [ -e "$reply" ] || [ -L "$reply" ] || continue
+  stem=${reply%.*}
+  case $reply in
+    *.tsr) ;;
+    *) [ -f "$stem.tsr" ] || fail "$reply belongs to no time stamp"; continue ;;
+  esac
+  case $stem in "stamps/$size."?*) ;; *) fail "$reply is not over this checkpoint"; continue ;; esac
+  [ -f "$stem.tsq" ] && [ -f "$stem.pem" ] || { fail "$reply: its request or its certificates are missing"; continue; }
+  openssl ts -reply -in "$reply" -token_out -out "$work/token" > /dev/null 2>&1 || : > "$work/token"
+  text=$nl$(openssl ts -reply -token_in -in "$work/token" -text 2> /dev/null)
+  when=${text#*"${nl}Time stamp: "} tsa=${text#*"${nl}TSA: "}
+  [ "$when" != "$text" ] || { fail "$reply: not a time stamp"; continue; }
+  when=${when%%"$nl"*} tsa=${tsa%%"$nl"*}
+  seconds=$(date -u -d "$when" +%s 2> /dev/null)
+  is_number "$seconds" || { fail "$reply: not a time: $when"; continue; }
+  held=yes
+  for over in "-data$nl""checkpoint" "-queryfile$nl$stem.tsq"; do
+    # shellcheck disable=SC2086 # two words
+    said=$(openssl ts -verify $over -in "$reply" -CAfile "${roots:-$stem.pem}" -untrusted "$stem.pem" \
+      -attime "$seconds" 2>&1) || held=no
+    case $said in *'Verification: OK'*) ;; *) held=no ;; esac
+  done
+  [ $held = yes ] || { fail "$reply does not hold: ${said##*error:}"; continue; }
+  [ "$tsa" != unspecified ] || tsa='an authority below this root:'
+  stamps=$((stamps + 1))
+  [ -n "$earliest" ] && [ "$earliest" -le "$seconds" ] || earliest=$seconds
+  told="$told  $(date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ)  $tsa$nl"
+  certificate=''
+  while IFS= read -r line || [ -n "$line" ]; do
+    line=${line%"$cr"}
+    case $line in '-----BEGIN CERTIFICATE-----') certificate='' ;; esac
+    certificate=$certificate$line$nl
+    [ "$line" = '-----END CERTIFICATE-----' ] || continue
+    facts=$(printf %s "$certificate" | openssl x509 -noout -subject -issuer 2> /dev/null)
+    subject=${facts#subject=} issuer=${facts#*"${nl}issuer="}
+    [ "${subject%%"$nl"*}" = "$issuer" ] || continue
+    print=$(printf %s "$certificate" | openssl x509 -outform DER 2> /dev/null | sha256sum)
+    told="$told    root ${print%% *}  $issuer$nl"
+  done < "${roots:-$stem.pem}"
+done
+case $stamps in
+  0) [ $bad -gt $before ] || printf 'none    5. there is no time stamp: only the holder of the key says when\n' ;;
+  *) [ $bad -gt $before ] || good "5. time stamps over the checkpoint: $stamps" ;;
+esac
+
+# ---- 6. The records say what the leaf says, lead to one another, and are no later than the time stamp.
+
+skew=60                     # seconds that two clocks may differ
+head_of() {                 # reads a record's head: size, and the first value of these fields
+  head=0 body='' warc_id='' warc_date='' refers=''
+  while IFS= read -r line; do
+    head=$((head + ${#line} + 1)) line=${line%"$cr"}
+    [ -n "$line" ] || return 0
+    case $line in
+      'Content-Length: '*) body=${body:-${line#*: }} ;;
+      'WARC-Record-ID: '*) warc_id=${warc_id:-${line#*: }} ;;
+      'WARC-Date: '*) warc_date=${warc_date:-${line#*: }} ;;
+      'WARC-Refers-To: '*) refers=${refers:-${line#*: }} ;;
+    esac
+  done < "$1"
+  return 1
+}
+
+before=$bad shown=''
+for n in $numbers; do
+  leaf "$n"
+  type=$(string type) at=$(string at) id=$(string id) uri=$(string uri) payload=$(string payload) of=$(integer of)
+  for file in "leaves/$n"/record-*; do
+    head_of "$file" || { fail "$file is no WARC record"; continue; }
+    case $warc_date in
+      [12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]*Z) ;;
+      *) fail "$file has no date"; continue ;;
+    esac
+    seconds=$(date -u -d "${warc_date%%[.Z]*}Z" +%s 2> /dev/null)
+    is_number "$seconds" || { fail "$file has no date"; continue; }
+    [ -z "$earliest" ] || [ "$seconds" -le $((earliest + skew)) ] ||
+      fail "$file says that it is of $warc_date, which is after the time stamp over it"
+  done
+  head_of "leaves/$n/record-1.warc" 2> /dev/null || continue
+  [ -n "$id" ] && [ "$warc_id" = "$(uuid_of "$id")" ] || fail "leaf #$n: its first record has another id"
+  [ -n "$at" ] && [ "$warc_date" = "$at" ] || fail "leaf #$n: its first record has another date"
+  case $type in
+    revisit | derivation)
+      if ! is_number "$of" || [ ! -f "leaves/$of/leaf.json" ]; then
+        fail "leaf #$n is about leaf #$of, which is not in this proof"
+        continue
+      fi
+      leaf "$of"
+      [ "$refers" = "$(uuid_of "$(string id)")" ] || fail "leaf #$n: its record does not refer to that of leaf #$of"
+      [ "$type" = derivation ] || [ "$payload" = "$(string payload)" ] || fail "leaf #$n: not the payload of leaf #$of"
+      ;;
+  esac
+  if [ "$type" = derivation ]; then
+    is_number "$body" || body=0
+    block=$(tail -c "+$((head + 1))" "leaves/$n/record-1.warc" | head -c "$body" | sha256sum)
+    [ -f "leaves/$n/text.txt" ] && [ "${block%% *}" = "$(digest "leaves/$n/text.txt")" ] ||
+      fail "leaves/$n/text.txt is not the text of its record"
+  else
+    [ ! -e "leaves/$n/text.txt" ] || fail "leaves/$n/text.txt belongs to no cleaned text"
+  fi
+  case $type in
+    capture | revisit | attempt) shown="$shown  #$n  $type  $warc_date  $uri$nl" ;;
+  esac
+  [ -z "$payload" ] || shown="$shown      payload SHA-256 $(unwritten "$payload" =)$nl"
+done
+[ $bad -gt $before ] || good '6. the records say what their leaves say'
+
+# ---- What came of it.
+
+fingerprint=$(sha256sum < "$work/key.der")
+fingerprint=${fingerprint%% *}
+printf '\nIn this proof:\n%s\nThe log\n  %s, %s leaves, root %s\nis vouched for by the holder of the key\n  %s\n  SHA-256 %s\n' \
+  "$shown" "$origin" "$size" "$root64" "$vkey" "$fingerprint" | printable
+if [ $stamps -gt 0 ]; then
+  printf 'and existed, with all that is shown here, at the time that these authorities vouch for:\n%s' "$told" | printable
+  [ -n "$roots" ] || printf 'The root certificates came with the proof: compare their digests with those that the authorities publish.\n'
+else
+  printf 'No time stamp: when it existed rests on the word of the holder of the key.\n'
+fi
+[ -n "$key_wanted" ] || printf 'Compare the key with the one that the archive published elsewhere.\n'
+if [ $bad -gt 0 ]; then
+  printf '\nNOT PROVED: failures: %s\n' "$bad"
+  exit 1
+fi
+printf '\nPROVED: the records are what was logged, and the log is what was signed.\n'

@@ -1,0 +1,318 @@
+"""Checks a proof that a stranger brings: the steps of verify.sh, in the same order and with the same numbers.
+
+1. The files are those that SHA256SUMS lists, all of them and no others.
+2. The records of each leaf have the digests that it states, in order, and none is left over.
+3. Each leaf is in the tree of the checkpoint, which is the same in all proofs.
+4. The checkpoint is signed by the key.
+5. Each time stamp is over this very checkpoint, and leads to a root certificate.
+6. The records say what the leaf says, lead to one another, and are no later than the time stamp.
+
+A finding does not end the check, and nothing that is missing is passed over.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from muniment.formats import evidence
+from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
+from muniment.formats.leaf import Leaf, format_leaf, parse_leaf
+from muniment.formats.note import ED25519, VerifierKey, parse_vkey, signers_of, split_note
+from muniment.formats.proof import format_proof, parse_proof
+from muniment.formats.tile import MAX_ENTRY
+from muniment.formats.tlog import check_inclusion, leaf_hash
+from muniment.formats.warc import format_record_id, parse_record
+
+if TYPE_CHECKING:
+    from muniment.formats.timestamp import Stamped
+
+SKEW = timedelta(seconds=60)  # that two clocks may differ
+_MAX_HEAD = 1 << 16
+_SPKI = bytes.fromhex("302a300506032b6570032100")  # what stands before an Ed25519 key in DER (RFC 8410)
+
+
+class Finding(NamedTuple):
+    """`finding` is a slug: file, record, inclusion, signature, stamp, or content."""
+
+    finding: str
+    file: str
+    detail: str
+
+
+class _Head(NamedTuple):
+    """A record's SHA-256 in hex, the first of each of its headers, and the length of its head with the blank line."""
+
+    digest: str
+    headers: Mapping[str, str]
+    length: int
+
+
+@dataclass
+class Examination:
+    """Checks the files of a proof. `keys`: one of these has to have signed. `roots`: time stamps have to lead to one of
+    these (PEM); without, to those that came with the proof. What was found to hold stands in the other fields."""
+
+    files: evidence.Files
+    keys: Sequence[VerifierKey] = ()
+    roots: Sequence[bytes] = ()
+    checkpoint: Checkpoint | None = None
+    key: VerifierKey | None = None
+    leaves: dict[int, Leaf] = field(default_factory=dict)
+    stamps: list[Stamped] = field(default_factory=list)
+    _heads: dict[tuple[int, int], _Head] = field(default_factory=dict)
+
+    def run(self) -> Iterator[Finding]:
+        yield from self._check_files()
+        yield from self._check_records()
+        yield from self._check_tree()
+        yield from self._check_signature()
+        yield from self._check_stamps()
+        yield from self._check_content()
+
+    # ---- 1
+
+    def _check_files(self) -> Iterator[Finding]:
+        try:
+            sums = self.files.sums()
+        except ValueError as e:
+            yield Finding("file", evidence.SUMS, str(e))
+            sums = {}
+        for name in sorted({*sums, *self.files.names, *evidence.FIXED} - {evidence.SUMS}):
+            problem = self._file_problem(name, sums.get(name))
+            if problem:
+                yield Finding("file", name, problem)
+
+    def _file_problem(self, name: str, expected: str | None) -> str | None:
+        if name not in self.files.names:
+            return "it is missing"
+        if expected is None:
+            return "SHA256SUMS does not list it"
+        try:
+            return None if self.files.digest(name) == expected else "it is not as it was: SHA256SUMS has another digest"
+        except ValueError as e:
+            return str(e)
+
+    # ---- 2
+
+    def _check_records(self) -> Iterator[Finding]:
+        numbers = sorted({found[0] for name in self.files.names if (found := evidence.leaf_of(name))})
+        if not numbers:
+            yield Finding("record", evidence.leaf_file(0, "leaf.json"), "there is no leaf in this proof")
+        for number in numbers:
+            name = evidence.leaf_file(number, "leaf.json")
+            try:
+                leaf = _read_leaf(self.files.read(name))
+            except ValueError as e:
+                yield Finding("record", name, str(e))
+                continue
+            self.leaves[number] = leaf
+            yield from self._check_digests(number, leaf)
+
+    def _check_digests(self, number: int, leaf: Leaf) -> Iterator[Finding]:
+        expected = [evidence.record_name(number, part) for part in range(1, len(leaf.records) + 1)]
+        prefix = evidence.leaf_file(number, "record-")
+        for name in sorted(name for name in self.files.names if name.startswith(prefix) and name not in expected):
+            yield Finding("record", name, f"leaf #{number} states no such record")
+        if not expected:
+            yield Finding("record", evidence.leaf_file(number, "leaf.json"), "it states no records")
+        for part, (name, stated) in enumerate(zip(expected, leaf.records, strict=True), 1):
+            try:
+                head = self._read_head(name)
+            except ValueError as e:
+                yield Finding("record", name, str(e))
+                continue
+            if head.digest != stated:
+                yield Finding("record", name, f"it does not have the digest that leaf #{number} states")
+            else:
+                self._heads[number, part] = head
+
+    def _read_head(self, name: str) -> _Head:
+        digest, start = hashlib.sha256(), b""
+        for chunk in self.files.chunks(name):
+            digest.update(chunk)
+            if len(start) < _MAX_HEAD:
+                start += chunk[:_MAX_HEAD]
+        head, blank, _ = start.partition(b"\r\n\r\n")
+        if not blank or not head.startswith(b"WARC/1."):
+            raise ValueError("it is no WARC record")
+        headers: dict[str, str] = {}
+        for line in head.decode("utf-8", "replace").split("\r\n")[1:]:
+            title, _, value = line.partition(": ")
+            headers.setdefault(title, value)
+        return _Head(digest.hexdigest(), headers, len(head) + 4)
+
+    # ---- 3
+
+    def _check_tree(self) -> Iterator[Finding]:
+        try:
+            note = self.files.read(evidence.CHECKPOINT).decode()
+            self.checkpoint = parse_checkpoint(split_note(note)[0])
+        except ValueError as e:
+            yield Finding("inclusion", evidence.CHECKPOINT, str(e))
+            return
+        for number in sorted({found[0] for name in self.files.names if (found := evidence.leaf_of(name))}):
+            name = evidence.proof_name(number)
+            try:
+                text = self.files.read(name).decode()
+                proof = parse_proof(text)
+                if proof.index != number:
+                    raise ValueError(f"it is the proof of leaf #{proof.index}")
+                if proof.checkpoint != note or proof.extra is not None or format_proof(proof) != text:
+                    raise ValueError("it does not hold the checkpoint of the others, or more than it should")
+                entry = self.files.read(evidence.leaf_file(number, "leaf.json"))
+                root = self.checkpoint.root
+                check_inclusion(leaf_hash(entry), number, self.checkpoint.size, proof.path, root)
+            except ValueError as e:
+                yield Finding("inclusion", name, str(e))
+
+    # ---- 4
+
+    def _check_signature(self) -> Iterator[Finding]:
+        try:
+            line = self.files.read(evidence.VKEY).decode()
+            key = parse_vkey(line)
+            if key.algorithm != ED25519 or line != line.strip() + "\n":
+                raise ValueError("not one line with an Ed25519 verifier key")
+        except ValueError as e:
+            yield Finding("signature", evidence.VKEY, str(e))
+            return
+        try:
+            if self.files.read(evidence.PEM) != public_pem(key):
+                yield Finding("signature", evidence.PEM, "it is not the key of key.vkey")
+        except ValueError as e:
+            yield Finding("signature", evidence.PEM, str(e))
+        if self.keys and not any((key.name, key.key) == (trusted.name, trusted.key) for trusted in self.keys):
+            yield Finding("signature", evidence.VKEY, "it is none of the keys that you gave")
+        if self.checkpoint is None:
+            return
+        try:
+            if key.name != self.checkpoint.origin:
+                raise ValueError(f"it is a checkpoint of {self.checkpoint.origin}, and the key is {key.name}'s")
+            if not signers_of(self.files.read(evidence.CHECKPOINT).decode(), [key]):
+                raise ValueError("the key did not sign it")
+            self.key = key
+        except ValueError as e:
+            yield Finding("signature", evidence.CHECKPOINT, str(e))
+
+    # ---- 5
+
+    def _check_stamps(self) -> Iterator[Finding]:
+        names = sorted(name for name in self.files.names if name.startswith("stamps/"))
+        for stem in sorted({name.rpartition(".")[0] for name in names}):
+            reply = f"{stem}.tsr"
+            try:
+                self.stamps.append(self._check_stamp(stem))
+            except ValueError as e:
+                yield Finding("stamp", reply, str(e))
+
+    def _check_stamp(self, stem: str) -> Stamped:
+        from muniment.formats.timestamp import check_reply
+
+        reply, request, pem = (self.files.read(f"{stem}.{kind}") for kind in ("tsr", "tsq", "pem"))
+        size = self.checkpoint.size if self.checkpoint else None
+        if stem.removeprefix("stamps/").partition(".")[0] != str(size):
+            raise ValueError("it is not over this checkpoint")
+        roots, others = split_certificates(pem)
+        data = self.files.read(evidence.CHECKPOINT)
+        return check_reply(reply, data, list(self.roots) or roots, request=request, intermediates=others)
+
+    # ---- 6
+
+    def _check_content(self) -> Iterator[Finding]:
+        limit = min((stamp.time for stamp in self.stamps), default=None)
+        for (number, part), head in self._heads.items():
+            name = evidence.record_name(number, part)
+            try:
+                date = _parse_date(head.headers.get("WARC-Date", ""))
+            except ValueError:
+                yield Finding("content", name, "it has no date")
+                continue
+            if limit is not None and date.replace(microsecond=0) > limit + SKEW:
+                yield Finding(
+                    "content", name, f"it says that it is of {date:%Y-%m-%dT%H:%M:%SZ}, after the time stamp over it"
+                )
+        for number, leaf in self.leaves.items():
+            for problem in self._leaf_problems(number, leaf):
+                yield Finding("content", evidence.leaf_file(number, "leaf.json"), problem)
+
+    def _leaf_problems(self, number: int, leaf: Leaf) -> Iterator[str]:
+        first = self._heads.get((number, 1))
+        headers = first.headers if first else {}
+        if headers.get("WARC-Record-ID") != format_record_id(leaf.id):
+            yield "its first record has another id"
+        if headers.get("WARC-Date") != leaf.at:
+            yield "its first record has another date"
+        if leaf.type in ("revisit", "derivation"):
+            other = self.leaves.get(leaf.of) if leaf.of is not None else None
+            if other is None:
+                yield f"it is about leaf #{leaf.of}, which is not in this proof"
+                return
+            if headers.get("WARC-Refers-To") != format_record_id(other.id):
+                yield f"its record does not refer to that of leaf #{leaf.of}"
+            if leaf.type == "revisit" and leaf.payload != other.payload:
+                yield f"it has not the payload of leaf #{leaf.of}"
+        text = evidence.leaf_file(number, "text.txt")
+        if leaf.type == "derivation":
+            yield from self._text_problems(number, text)
+        elif text in self.files.names:
+            yield f"{text} belongs to no cleaned text"
+
+    def _text_problems(self, number: int, text: str) -> Iterator[str]:
+        try:
+            if parse_record(self.files.read(evidence.record_name(number, 1))).block != self.files.read(text):
+                yield f"{text} is not the text of its record"
+        except ValueError as e:
+            yield f"{text}: {e}"
+
+
+def _read_leaf(entry: bytes) -> Leaf:
+    """A leaf that anybody may have written. Raises ValueError."""
+    try:
+        if len(entry) > MAX_ENTRY:
+            raise ValueError(f"a leaf of more than {MAX_ENTRY} bytes")
+        leaf = parse_leaf(entry)
+        if format_leaf(leaf) != entry:
+            raise ValueError("a leaf that is not in its canonical form")
+    except (TypeError, AttributeError, RecursionError) as e:
+        raise ValueError("not a leaf") from e
+    texts = (leaf.type, leaf.at, leaf.uri or "", leaf.media or "", leaf.reason or "", leaf.stream or "")
+    numbers = (leaf.of or 0, leaf.status or 0)
+    if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
+        raise ValueError("a leaf with a field of another type")
+    return leaf
+
+
+def _parse_date(text: str) -> datetime:
+    """A WARC-Date. Raises ValueError."""
+    pattern = "%Y-%m-%dT%H:%M:%S.%fZ" if "." in text else "%Y-%m-%dT%H:%M:%SZ"
+    return datetime.strptime(text, pattern).replace(tzinfo=UTC)
+
+
+def public_der(key: VerifierKey) -> bytes:
+    """An Ed25519 key as SubjectPublicKeyInfo; the SHA-256 of it is the key's fingerprint."""
+    return _SPKI + key.key
+
+
+def public_pem(key: VerifierKey) -> bytes:
+    return b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(public_der(key)) + b"\n-----END PUBLIC KEY-----\n"
+
+
+def fingerprint(key: VerifierKey) -> str:
+    return hashlib.sha256(public_der(key)).hexdigest()
+
+
+def split_certificates(pem: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The root certificates of a chain, which are issued by themselves, and the others; PEM. Raises ValueError."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_pem_x509_certificates
+
+    roots, others = list[bytes](), list[bytes]()
+    for certificate in load_pem_x509_certificates(pem):
+        of_itself = certificate.issuer == certificate.subject
+        (roots if of_itself else others).append(certificate.public_bytes(Encoding.PEM))
+    return roots, others
