@@ -81,7 +81,9 @@ def _print_leaf(leaf: Leaf, number: int, as_json: bool) -> None:
 
 def _print_act(archive: Archive, leaf: Leaf, number: int, as_json: bool) -> None:
     """What somebody said or did, and when."""
-    said: dict[str, Any] = next((content for known, _, _, _, content in archive.catalog.acts(leaf.of) if known == number), {})
+    said: dict[str, Any] = next(
+        (content for known, _, _, _, content in archive.catalog.acts(leaf.of) if known == number), {}
+    )
     facts = {"type": leaf.type, "at": leaf.at, "of": leaf.of, **said, "size": leaf.size, "key": leaf.key}
     facts |= {"files": sorted(leaf.files) if leaf.files else None, "reason": facts.get("reason") or leaf.reason}
     if as_json:
