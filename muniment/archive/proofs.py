@@ -7,6 +7,7 @@ one checkpoint: the earliest one with a time stamp that covers them all, else th
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import re
 import shlex
@@ -60,28 +61,39 @@ def write_proof(archive: Archive, numbers: Sequence[int], target: BinaryIO) -> M
     key = _signer(archive, commit)
     tree = Tree(archive.root / "log", commit.checkpoint)
     entries = {number: archive.entry(number) for number in wanted}
-    writer = evidence.Writer(target)
     said = [stamp.said for stamp in stamps]
     page = _describe(archive, {number: parse_leaf(entry) for number, entry in entries.items()}, commit, key, said)
-    writer.add(evidence.README, page.encode())
-    writer.add(evidence.SCRIPT, (_FILES / evidence.SCRIPT).read_bytes())
-    writer.add(evidence.CHECKPOINT, commit.note.encode())
-    writer.add(evidence.VKEY, f"{format_vkey(key.name, key.key)}\n".encode())
-    writer.add(evidence.PEM, public_pem(key))
-    for stamp in stamps:
-        for name, content in stamp.files.items():
-            writer.add(name, content)
-    for number, entry in entries.items():
-        path = tuple(tree.prove_inclusion(number, entry))
-        writer.add(evidence.leaf_file(number, "leaf.json"), entry)
-        writer.add(evidence.proof_name(number), format_proof(Proof(number, path, commit.note)).encode())
-        records = archive.raw_records(number)
-        for part, record in enumerate(records, 1):
-            writer.add(evidence.record_name(number, part), record)
-        if parse_leaf(entry).type == "derivation":
-            writer.add(evidence.leaf_file(number, "text.txt"), parse_record(records[0]).block)
-    writer.close()
+    with evidence.Writer(target) as writer:
+        writer.add(evidence.README, page.encode())
+        writer.add(evidence.SCRIPT, (_FILES / evidence.SCRIPT).read_bytes())
+        writer.add(evidence.CHECKPOINT, commit.note.encode())
+        writer.add(evidence.VKEY, f"{format_vkey(key.name, key.key)}\n".encode())
+        writer.add(evidence.PEM, public_pem(key))
+        for stamp in stamps:
+            for name, content in stamp.files.items():
+                writer.add(name, content)
+        for number, entry in entries.items():
+            path = tuple(tree.prove_inclusion(number, entry))
+            writer.add(evidence.leaf_file(number, "leaf.json"), entry)
+            writer.add(evidence.proof_name(number), format_proof(Proof(number, path, commit.note)).encode())
+            records = _records(archive, number, parse_leaf(entry))
+            for part, record in enumerate(records, 1):
+                writer.add(evidence.record_name(number, part), record)
+            if parse_leaf(entry).type == "derivation":
+                writer.add(evidence.leaf_file(number, "text.txt"), parse_record(records[0]).block)
     return Made(wanted, commit.checkpoint.size, key, said)
+
+
+def _records(archive: Archive, number: int, leaf: Leaf) -> list[bytes]:
+    """The records of a leaf as they were logged. Raises UsageError where there are none, or others in their place."""
+    if not leaf.records:
+        raise UsageError(f"#{number} is a {leaf.type} leaf, which has no records to prove: name a snapshot")
+    records = archive.raw_records(number)
+    if any(hashlib.sha256(record).hexdigest() != digest for record, digest in zip(records, leaf.records, strict=True)):
+        raise UsageError(
+            f"#{number} was withdrawn: what it held is gone and cannot be proved any more; a proof made before holds"
+        )
+    return records
 
 
 def leaves_about(archive: Archive, numbers: Iterable[int]) -> list[int]:
@@ -94,7 +106,7 @@ def leaves_about(archive: Archive, numbers: Iterable[int]) -> list[int]:
             continue
         found.add(number)
         leaf = archive.leaf(number)
-        if leaf.of is not None:
+        if leaf.of is not None and leaf.type != "withdrawal":  # of which nothing is left
             waiting.append(leaf.of)
         if leaf.type == "capture":
             derivation = archive.snapshot(number).derivation

@@ -87,7 +87,7 @@ def is_name(name: str) -> bool:
 
 
 class Writer:
-    """Writes a proof's files in the order in which they come, and SHA256SUMS at the end."""
+    """Writes a proof's files in the order in which they come, and SHA256SUMS at the end of the `with` block."""
 
     def __init__(self, target: BinaryIO):
         self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_STORED)
@@ -99,9 +99,13 @@ class Writer:
         self._sums[name] = hashlib.sha256(content).hexdigest()
         self._write(name, content)
 
-    def close(self) -> None:
-        lines = [f"{digest}  {name}\n" for name, digest in sorted(self._sums.items())]
-        self._write(SUMS, "".join(lines).encode())
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            lines = [f"{digest}  {name}\n" for name, digest in sorted(self._sums.items())]
+            self._write(SUMS, "".join(lines).encode())
         self._zip.close()
 
     def _write(self, name: str, content: bytes) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -123,6 +125,17 @@ def packed(parts: Parts) -> io.BytesIO:
         for name, content in parts.items():
             files.writestr(name, content)
     return target
+
+
+def muniment(*arguments: str | Path, cwd: Path, code: int = 0) -> str:
+    """Runs the command; returns what it printed. It may not show a traceback."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "muniment", *arguments], cwd=cwd, capture_output=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+    )  # fmt: skip
+    said = ran.stdout.decode() + ran.stderr.decode()
+    assert (ran.returncode, "Traceback" in said, "internal error" in said) == (code, False, False), said
+    return said
 
 
 @dataclass(frozen=True)

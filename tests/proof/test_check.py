@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -17,18 +16,7 @@ import pytest
 from muniment.formats.evidence import MAX_FILES, Files, Writer
 from muniment.formats.examine import Examination
 from tests.authority import Authority
-from tests.proof.conftest import PROVED, Parts, packed, proof_of, sealed
-
-
-def muniment(*arguments: str | Path, cwd: Path, code: int = 0) -> str:
-    """Runs the command; returns what it printed. It may not show a traceback."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "muniment", *arguments], cwd=cwd, capture_output=True, timeout=60,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
-    )  # fmt: skip
-    said = ran.stdout.decode() + ran.stderr.decode()
-    assert (ran.returncode, "Traceback" in said, "internal error" in said) == (code, False, False), said
-    return said
+from tests.proof.conftest import PROVED, Parts, muniment, packed, proof_of, sealed
 
 
 def test_a_proof_is_made_and_checked_by_the_commands(stamped: Path, tmp_path: Path, authority: Authority) -> None:
@@ -176,11 +164,11 @@ def test_a_zip_that_was_packed_anew_still_holds(parts: Parts) -> None:
 
 
 def test_a_writer_takes_no_name_that_a_reader_would_refuse() -> None:
-    writer = Writer(io.BytesIO())
-    writer.add("checkpoint", b"")
-    for name in ("checkpoint", "../x", "SHA256SUM"):
-        with pytest.raises(ValueError, match="holds no file"):
-            writer.add(name, b"")
+    with Writer(io.BytesIO()) as writer:
+        writer.add("checkpoint", b"")
+        for name in ("checkpoint", "../x", "SHA256SUM"):
+            with pytest.raises(ValueError, match="holds no file"):
+                writer.add(name, b"")
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from muniment.archive.archive import Archive, create
+from muniment.errors import UsageError
 from muniment.formats.examine import public_pem
 from muniment.formats.leaf import parse_leaf
 from muniment.formats.note import format_vkey, parse_vkey, sign_note, split_note
 from tests.authority import Authority
 from tests.conftest import NOW, fill
-from tests.proof.conftest import PROVED, SHELLS, Judges, Parts, proof_of, sealed, stamp, stock, unpacked
+from tests.proof.conftest import PROVED, SHELLS, Judges, Parts, muniment, proof_of, sealed, stamp, stock, unpacked
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda path: Path(path).name)
@@ -286,6 +287,31 @@ def test_every_leaf_of_an_archive_can_be_proved(stamped: Path, judges: Judges) -
     assert judges.check(parts) == []
     assert judges.script(parts)[0] == 0
     assert {name.split("/")[1] for name in parts if name.startswith("leaves/")} == {str(n) for n in range(size)}
+
+
+def test_what_was_withdrawn_is_not_proved_and_an_older_proof_still_holds(
+    new_archive: Callable[..., Path], authority: Authority, judges: Judges
+) -> None:
+    root = new_archive()
+    stock(root)
+    before = unpacked(proof_of(root, *PROVED))
+    muniment("--archive", root, "withdraw", "16", "--reason", "a court order", "--yes", "--entirely", cwd=root)
+    for number in (16, 17, 18):
+        with pytest.raises(UsageError, match="was withdrawn"):
+            proof_of(root, number)
+    assert judges.check(unpacked(proof_of(root, 2, 19))) == []
+    assert judges.check(before) == []
+
+
+def test_a_leaf_without_records_has_nothing_to_prove(new_archive: Callable[..., Path]) -> None:
+    root = new_archive()
+    fill(root, 1)
+    muniment("--archive", root, "key", "rotate", cwd=root)
+    with Archive(root) as archive:
+        number = next(n for n in range(archive.size) if archive.leaf(n).type == "key")
+    with pytest.raises(UsageError, match="a key leaf, which has no records"):
+        proof_of(root, number)
+    assert proof_of(root, 1)
 
 
 def test_the_page_tells_what_is_to_be_compared_and_runs_nothing(parts: Parts, authority: Authority) -> None:
