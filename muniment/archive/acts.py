@@ -51,7 +51,7 @@ def take_act(db: sqlite3.Connection, number: int, leaf: Leaf, content: Mapping[s
     """A tag, a note, the name of a source, the members of a collection."""
     db.execute(
         "insert into act values (?, ?, ?, ?, ?)",
-        (number, leaf.type, leaf.of, leaf.at, json.dumps(content, ensure_ascii=False)),
+        (number, leaf.type, leaf.of, leaf.at, json.dumps(content, ensure_ascii=False, sort_keys=True)),
     )
     if leaf.type == "source":
         _name_source(db, number, content["host"], content["name"])
@@ -99,7 +99,7 @@ def take_withdrawal(db: sqlite3.Connection, number: int, leaf: Leaf, content: Ma
     kept = {name: value for name, value in content.items() if name != "removed"}
     db.execute(
         "insert into act values (?, ?, ?, ?, ?)",
-        (number, leaf.type, leaf.of, leaf.at, json.dumps(kept, ensure_ascii=False)),
+        (number, leaf.type, leaf.of, leaf.at, json.dumps(kept, ensure_ascii=False, sort_keys=True)),
     )
     for name, digest in (leaf.tombstones or {}).items():
         of, part = name.split(".")

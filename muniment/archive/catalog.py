@@ -162,7 +162,8 @@ class Catalog:
                 self._add_leaf(logged)
                 snapshots += logged.leaf.type in ("capture", "revisit")
                 articles += self._take_in(logged)
-            for leaf, part, p in buried:
+            tombstones = list(buried)
+            for leaf, part, p in tombstones:
                 self._db.execute(
                     "update record set length = ?, size = ?, member = ? where leaf = ? and part = ?",
                     (p.length, p.size, p.member, leaf, part),
@@ -173,6 +174,8 @@ class Catalog:
                 (progress.size, progress.tail, progress.commits, progress.frame, progress.root, articles, snapshots),
             )
             self._db.execute("commit")
+            if tombstones:  # the pages before the change may still stand in the file, or in its journal
+                self._db.execute("pragma wal_checkpoint(truncate)")
         except BaseException:
             if self._db.in_transaction:  # SQLite rolls back by itself on a full disk
                 self._db.execute("rollback")

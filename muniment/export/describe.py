@@ -21,6 +21,11 @@ def describe(archive: Archive, members: Members, number: int) -> dict[str, Any]:
     return {
         **summarize(archive, members, number),
         "facts": members.facts(number),
+        "notes": [
+            {"leaf": act[0], "at": act[3], "text": act[4].get("text")}
+            for act in archive.catalog.acts(number)
+            if act[1] == "note"
+        ],
         "records": [
             {"sha256": digest, "file": p.segment, "offset": p.offset, "length": p.length, "size": p.size}
             for digest, p in zip(leaf.records, placements, strict=True)
@@ -48,6 +53,7 @@ def summarize(archive: Archive, members: Members, number: int) -> dict[str, Any]
         "language": snapshot and snapshot.language,
         "authors": list(snapshot.authors) if snapshot else [],
         "tags": list(snapshot.tags) if snapshot else [],
+        "collections": list(snapshot.collections) if snapshot else [],
         "status": leaf.status,
         "media_type": leaf.media,
         "payload": leaf.payload and f"sha256:{leaf.payload}",
@@ -57,4 +63,12 @@ def summarize(archive: Archive, members: Members, number: int) -> dict[str, Any]
         "version": snapshot and archive.catalog.version(snapshot),
         "of": leaf.of,
         "reason": leaf.reason,
+        "withdrawn": _withdrawal(archive, number),
     }
+
+
+def _withdrawal(archive: Archive, number: int) -> dict[str, Any] | None:
+    """When and why the bytes were removed, and the number of the leaf that says so."""
+    act = archive.catalog.withdrawn_by(number)
+    said = next((said for said in archive.catalog.acts(number) if said[0] == act), None)
+    return said and {"leaf": act, "at": said[3], "reason": said[4].get("reason")}

@@ -22,16 +22,12 @@ SOFTWARE = f"muniment/{__version__}"
 
 @dataclass
 class Job:
-    """What one export works on. `damaged` is filled on the way: why a leaf, by number, was left out.
-
-    `extras` are further proof files, name and content, for the formats that carry such.
-    """
+    """What one export works on. `damaged` is filled on the way: why a leaf, by number, was left out."""
 
     archive: Archive
     members: Members
     selection: Selection
     now: datetime
-    extras: Iterable[tuple[str, bytes]] = ()
     progress: Callable[[float], None] = lambda share: None
     damaged: dict[int, str] = field(default_factory=dict)
     records: int = 0
@@ -70,15 +66,14 @@ class Job:
 
     def proof_files(self) -> Iterator[tuple[str, Iterable[bytes]]]:
         """(name, content in pieces) of what ties the export to the log."""
+        from muniment.archive.proving import Tree
+        from muniment.formats.proof import Proof, format_proof
+
         yield "checkpoint", [self.note.encode()]
-        yield "vkey", [f"{vkey}\n".encode() for vkey in self.archive.config.vkeys]
-        yield "leaves.txt", self._leaves()
-        for name, content in self.extras:
-            yield name, [content]
-
-    def _leaves(self) -> Iterator[bytes]:
-        """A line a leaf: its number, a space, and its bytes, which hold no line end."""
-        from muniment.formats.leaf import format_leaf
-
-        for number in sorted({*self.selection.captures, *self.selection.derived} - self.damaged.keys()):
-            yield b"%d %s\n" % (number, format_leaf(self.archive.leaf(number)))
+        yield "vkey", [f"{vkey}\n".encode() for vkeys in self.archive.config.vkeys for vkey in vkeys.split(" ")]
+        leaves = sorted({*self.selection.captures, *self.selection.derived} - self.damaged.keys())
+        yield "leaves.txt", (b"%d %s\n" % (number, self.archive.entry(number)) for number in leaves)
+        tree = Tree(self.archive.root / "log", self.checkpoint)
+        for number in leaves:
+            path = tuple(tree.prove_inclusion(number, self.archive.entry(number)))
+            yield f"{number}.tlog-proof", [format_proof(Proof(number, path, self.note)).encode()]

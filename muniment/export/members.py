@@ -52,14 +52,17 @@ class Members:
     def check(self, number: int) -> tuple[Leaf, list[Placement]]:
         """The same, every record compared with the digest that the leaf states. Raises IntegrityError."""
         leaf, placements = self.leaf(number)
-        for placement, digest in zip(placements, leaf.records, strict=True):
-            self._check(number, placement, digest)
+        for part in range(len(placements)):
+            self._check(number, part)
         return leaf, placements
 
-    def _check(self, number: int, placement: Placement, digest: str) -> None:
+    def _check(self, number: int, part: int) -> None:
+        """A record, or the tombstone in its place."""
+        leaf, placements = self.leaf(number)
+        placement = placements[part]
         try:
             member, record = digest_member(self._chunks(placement), placement.size)
-            if record != digest:
+            if record != leaf.records[part] and record != self._archive.catalog.tombstone(number, part):
                 raise ValueError("the record does not have the digest that its leaf states")
             if member != placement.member:
                 raise ValueError("the gzip member is not the one that was written")
@@ -83,12 +86,12 @@ class Members:
         from muniment.archive.segments import inflate
         from muniment.formats.warc import parse_record
 
-        leaf, placements = self.leaf(number)
+        _, placements = self.leaf(number)
         placement = placements[-1]
         try:
             if max(placement.size, placement.length) > _HELD:
                 raise ValueError("too large for a metadata record")
-            self._check(number, placement, leaf.records[-1])
+            self._check(number, len(placements) - 1)
             return parse_record(inflate(b"".join(self._chunks(placement)), placement.size))
         except (OSError, ValueError) as e:
             raise _damage(number, placement, e) from e

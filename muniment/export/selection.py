@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 _NAMED = 50
 SNAPSHOTS = ("capture", "revisit", "attempt")
+_SAID = ("tag", "note", "source", "collection", "withdrawal")
 
 
 class Selection(NamedTuple):
     """`snapshots` are what was asked for, `captures` these with the redirects that led there and the captures that
-    revisits refer to, `derived` the derivations of `captures`: numbers of leaves, each in the log's order."""
+    revisits refer to, `derived` the derivations of `captures` and what was said of them: numbers of leaves, each in the
+    log's order."""
 
     label: str
     snapshots: Sequence[int]
@@ -26,9 +28,9 @@ class Selection(NamedTuple):
 
 
 def select_all(archive: Archive) -> Selection:
-    """Every snapshot, attempt and derivation."""
+    """Every snapshot and attempt, what was made of it, and what was said."""
     everything = archive.catalog.numbers(*SNAPSHOTS)
-    return Selection("the whole archive", everything, everything, archive.catalog.numbers("derivation"))
+    return Selection("the whole archive", everything, everything, archive.catalog.numbers("derivation", *_SAID))
 
 
 def select(archive: Archive, members: Members, wanted: Iterable[int], label: str | None = None) -> Selection:
@@ -43,6 +45,7 @@ def select(archive: Archive, members: Members, wanted: Iterable[int], label: str
             due += _needed_by(archive, members, number)
     held = [archive.catalog.snapshot(number) for number in sorted(captures)]
     derived = [snapshot.derivation for snapshot in held if snapshot is not None and snapshot.derivation is not None]
+    derived += [act[0] for number in captures for act in archive.catalog.acts(number)]
     return Selection(label or _label(snapshots), snapshots, sorted(captures), sorted(derived))
 
 

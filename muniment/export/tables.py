@@ -14,7 +14,8 @@ from muniment.formats.spreadsheet import safe_cell
 
 COLUMNS = (
     "snapshot", "type", "version", "title", "url", "uri", "source", "published", "published_precision", "captured",
-    "language", "authors", "tags", "status", "media_type", "payload", "of", "reason", "problem",
+    "language", "authors", "tags", "collections", "status", "media_type", "payload", "of", "reason", "problem",
+    "withdrawn",
 )  # fmt: skip
 
 
@@ -52,4 +53,6 @@ def write_csv(job: Job, write: Callable[[bytes], object]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict):  # a withdrawal
+        value = f"{value['at']} #{value['leaf']}: {value['reason']}"
     return safe_cell("; ".join(value) if isinstance(value, list) else str(value))

@@ -23,7 +23,7 @@ def write_wacz(job: Job, file: BinaryIO) -> None:
     with zipfile.ZipFile(file, "w") as archive, SortedLines() as lines:
         package = _Package(job, archive)
         with package.add(wacz.WARC, deflated=False) as write:
-            write_warc(job, job.selection.captures, "data.warc.gz", write, _indexer(lines))
+            write_warc(job, job.selection.captures, "data.warc.gz", write, _indexer(job, lines))
         _write_index(package, lines)
         with package.add(wacz.PAGES) as write:
             _write_pages(job, write)
@@ -76,11 +76,13 @@ class _Package:
         return entry
 
 
-def _indexer(lines: SortedLines) -> Callable[[Written], None]:
-    """Notes where each capture stands. Attempts are not indexed: replay shows what was captured."""
+def _indexer(job: Job, lines: SortedLines) -> Callable[[Written], None]:
+    """Notes where each capture stands. Attempts and what was withdrawn are not indexed: replay shows what is there."""
 
     def index(written: Written) -> None:
         leaf = written.leaf
+        if job.archive.catalog.withdrawn_by(written.number) is not None:
+            return
         if leaf.type in ("capture", "revisit") and leaf.uri is not None and leaf.payload is not None:
             mime = "warc/revisit" if leaf.type == "revisit" else leaf.media or "application/octet-stream"
             place = written.offset, written.placement.length, "data.warc.gz", written.placement.member.hex()
@@ -106,7 +108,12 @@ def _write_pages(job: Job, write: Callable[[bytes], None]) -> None:
     write(wacz.PAGES_HEADER)
     for number in job.selection.snapshots:
         snapshot = next(iter(job.archive.catalog.snapshots([number])), None)
-        if snapshot is None or number in job.damaged or 300 <= (snapshot.status or 0) < 400:
+        if (
+            snapshot is None
+            or snapshot.withdrawn is not None
+            or number in job.damaged
+            or 300 <= (snapshot.status or 0) < 400
+        ):
             continue
         text = None
         try:

@@ -19,15 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from exporting import MOVED, NOTE, STORY, Filled, run
 
 from muniment.archive.archive import Archive
-from muniment.export.bagit import write_bag
-from muniment.export.job import Job
-from muniment.export.members import Members
-from muniment.export.selection import select
+from muniment.archive.config import read_config
 from muniment.export.sorting import SortedLines
-from muniment.export.wacz import write_wacz
+from muniment.formats.checkpoint import parse_checkpoint
 from muniment.formats.leaf import format_leaf
+from muniment.formats.note import check_note
+from muniment.formats.proof import parse_proof
 from muniment.formats.surt import surt
-from tests.conftest import NOW
+from muniment.formats.tlog import check_inclusion, leaf_hash
 
 
 @pytest.fixture(scope="module")
@@ -217,15 +216,17 @@ def test_a_bag_takes_the_place_of_a_bag_by_force(filled: Filled, tmp_path: Path)
     assert list(tmp_path.iterdir()) == [bag]
 
 
-def test_further_proof_files_are_listed_and_come_along(filled: Filled, tmp_path: Path) -> None:
-    extras = [("12.tlog-proof", b"c2sp.org/tlog-proof@v1\n")]
-    with Archive(filled.root) as archive, Members(archive) as members:
-        selection = select(archive, members, [filled.named["alone"]])
-        with (tmp_path / "a.wacz").open("wb") as file:
-            write_wacz(Job(archive, members, selection, NOW, extras), file)
-        write_bag(Job(archive, members, selection, NOW, extras), tmp_path / "bag")
+def test_proofs_that_each_leaf_is_in_the_log_come_along_and_are_listed(filled: Filled, tmp_path: Path) -> None:
+    number = filled.named["alone"]
+    for path in (tmp_path / "a.wacz", tmp_path / "bag"):
+        kind = "wacz" if path.suffix else "bagit"
+        run("export", "--format", kind, "-o", path, number, archive=filled.root)
+    name = f"muniment/{number}.tlog-proof"
     with zipfile.ZipFile(tmp_path / "a.wacz") as opened:
-        assert opened.read("muniment/12.tlog-proof") == extras[0][1]
-        assert b'"muniment/12.tlog-proof"' in opened.read("datapackage.json")
-    assert (tmp_path / "bag" / "muniment" / "12.tlog-proof").read_bytes() == extras[0][1]
-    assert "muniment/12.tlog-proof" in (tmp_path / "bag" / "tagmanifest-sha256.txt").read_text()
+        proof = parse_proof(opened.read(name).decode())
+        assert f'"{name}"'.encode() in opened.read("datapackage.json")
+        leaves = dict(line.split(b" ", 1) for line in opened.read("muniment/leaves.txt").splitlines())
+    checkpoint = parse_checkpoint(check_note(proof.checkpoint, read_config(filled.root).keys()))
+    check_inclusion(leaf_hash(leaves[b"%d" % number]), proof.index, checkpoint.size, proof.path, checkpoint.root)
+    assert parse_proof((tmp_path / "bag" / name).read_text()) == proof
+    assert name in (tmp_path / "bag" / "tagmanifest-sha256.txt").read_text()
