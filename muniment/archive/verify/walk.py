@@ -142,7 +142,8 @@ class LogWalk:
         begun = 0
         for before, commit in self._pairs():
             leaves = list(self.bundles.between(before.checkpoint.size, commit.checkpoint.size))
-            yield from self._keys.check(commit, begun, [leaf for _, _, leaf in leaves if is_type(leaf, "key")])
+            keys = [(number, leaf) for number, _, leaf in leaves if is_type(leaf, "key")]
+            yield from self._keys.check(commit, begun, keys)
             begun = commit.end
             if not sound:
                 continue
@@ -240,11 +241,11 @@ class _Chain:
         self._brought = bool(request.keys)
         self.notices: list[str] = []
 
-    def check(self, commit: Commit, position: int, entries: Sequence[bytes]) -> Iterator[Finding]:
-        """The findings for a commit that holds these key leaves."""
-        leaves = [parse_leaf(entry) for entry in entries if _is_leaf(entry)]
+    def check(self, commit: Commit, position: int, entries: Sequence[tuple[int, bytes]]) -> Iterator[Finding]:
+        """The findings for a commit that holds these key leaves, by their numbers."""
+        leaves = [(number, parse_leaf(entry)) for number, entry in entries if _is_leaf(entry)]
         before = self._force
-        for leaf in leaves:
+        for _, leaf in leaves:
             with suppress(ValueError):
                 self._force = [parse_vkey(vkey) for vkey in (leaf.key or "").split(" ")]
                 self._known.update((key.identity, key) for key in self._force)
@@ -259,15 +260,19 @@ class _Chain:
             detail = f"the checkpoint of {commit.checkpoint.size} leaves is not signed by the key in force"
             yield self._finding(detail, position, missing[0].identity.hex())
         if rotated:
-            self._note_rotation(before, signers, commit.checkpoint.size, leaves[-1])
+            self._note_rotation(before, signers, *leaves[-1])
 
-    def _note_rotation(self, before: Sequence[VerifierKey], signers: set[bytes], size: int, leaf: Leaf) -> None:
+    def _note_rotation(self, before: Sequence[VerifierKey], signers: set[bytes], number: int, leaf: Leaf) -> None:
         named = any(key.identity in self._trusted for key in self._force)
         handed_over = all(old.identity in signers for old in before)
         self._vouched = named or (handed_over and self._vouched)
         how = "with the earlier key's signature" if handed_over else "without the earlier key's signature"
         why = f": {leaf.reason}" if leaf.reason else ""
-        self.notices.append(f"another key signs from #{size - 1} on, {how}{why}")
+        self.notices.append(f"another key signs from #{number} on, {how}{why}")
+        if leaf.size is not None and leaf.size < number:
+            self.notices.append(
+                f"somebody else may have had the earlier key: #{leaf.size} to #{number - 1} rest on outside anchors alone"
+            )
 
     def finish(self, commits: Sequence[Commit]) -> Iterator[Finding]:
         if commits and not self._vouched:
