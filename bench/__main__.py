@@ -5,6 +5,7 @@
 | add | pages a second of `muniment add` on 1,000 HTML files with 2 processes | the bare extractor, one core |
 | memory | peak memory of `add`, `reindex` and `verify` on N/4 and N articles | 500 MB, and one another |
 | verify | CPU time of `verify` and `verify --fast` on N articles | `sha256sum` on the same uncompressed bytes |
+| log | opening, appending to and proving from a log of 1,000,000 leaves; what the log costs an article | limits |
 | search | wall time of a whole `muniment search` on N articles | `python -c pass` |
 | query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
 | cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
@@ -19,9 +20,9 @@ import os
 import subprocess
 import sys
 
-from bench import adding, memory, process, verifying
+from bench import adding, longlog, memory, process, verifying
 
-NAMES = ("add", "memory", "verify", "search", "query", "cleaning")
+NAMES = ("add", "memory", "verify", "log", "search", "query", "cleaning")
 
 
 def main() -> None:
@@ -40,6 +41,8 @@ def main() -> None:
         memory.run(options.articles)
     if "verify" in wanted:
         verifying.run(options.articles)
+    if "log" in wanted:
+        longlog.run(options.articles)
     if "search" in wanted:
         process.run(options.articles)
     if "query" in wanted:

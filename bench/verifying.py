@@ -26,7 +26,7 @@ def run(articles: int) -> None:
         fast.append(timed([*MUNIMENT, "--archive", root, "verify", "-q", "--fast"]).cpu)
     plain.unlink()
     times = [statistics.median(values) for values in (sums, full, fast)]
-    reach = ["", "at least 1.1", "at least 6"]
+    reach = ["", "at least 1.2", "at least 8"]
     names = ["sha256sum", "muniment verify", "muniment verify --fast"]
     table(
         f"verify: {articles:,} articles, {size / 1e9:.2f} GB uncompressed, CPU seconds (median of {ROUNDS})",

@@ -411,7 +411,7 @@ def test_a_wrong_setting_is_named_before_anything_is_added(
     whole = config.read_text()
     config.write_text(f"{whole}{setting}\n")  # [fetch] is the last table
     assert f"{config}, {said}" in console("add", "a.html", code=2).err
-    config.write_text(whole.replace("[fetch]", "").replace("[sources]", f"fetch = 5\n[sources]\n{setting}"))
+    config.write_text(whole.replace("[fetch]", f"fetch = 5\n[sources]\n{setting}"))
     assert f"{config}: " in console("add", "a.html", code=2).err
     config.write_text(whole)
     assert console("status", "--json").json()["log_size"] == 0
@@ -420,7 +420,7 @@ def test_a_wrong_setting_is_named_before_anything_is_added(
 def test_a_source_without_a_name_is_refused(console: Console, new_archive: Callable[..., Path]) -> None:
     root = new_archive()
     config = root / "archive.toml"
-    config.write_text(config.read_text().replace("[sources]", '[sources]\n"example.org" = 5'))
+    config.write_text(config.read_text().replace("[fetch]", '[sources]\n"example.org" = 5\n[fetch]'))
     assert '[sources] "example.org" cannot be 5' in Console(root, console.cwd)("add", "x", code=2).err
 
 

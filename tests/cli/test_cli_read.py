@@ -139,7 +139,9 @@ def test_verify_json_ends_with_the_tally(stock: Stock) -> None:
     assert tally["findings"] == 0
     assert (tally["snapshots"], tally["log_size"]) == (status["snapshots"], status["log_size"])
     assert tally["anchored_up_to"] is None
-    assert tally.keys() == {"snapshots", "records", "bytes", "findings", "anchored_up_to", "log_size", "root"}
+    assert tally.keys() == {
+        "snapshots", "records", "bytes", "findings", "anchored_up_to", "anchors", "withdrawn", "notices", "log_size", "root"
+    }  # fmt: skip
     assert stock.console("verify", "--fast", "--json").rows()[-1]["findings"] == 0
 
 
@@ -157,7 +159,7 @@ def test_verify_names_what_a_flipped_byte_touches_and_clears_the_rest(
         file.write(bytes([byte ^ 4]))
     rows = console("verify", "--json", code=10).rows()
     assert any(row.get("snapshot") == number for row in rows[:-1])
-    assert all(row.keys() == {"finding", "snapshot", "file", "offset", "detail"} for row in rows[:-1])
+    assert all(row.keys() == {"finding", "snapshot", "file", "offset", "detail", "expected"} for row in rows[:-1])
     assert rows[-1]["findings"] == len(rows) - 1
     assert f"#{number}" in console("verify", code=10).out
     assert console("verify", number, code=10).out

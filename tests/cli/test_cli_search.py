@@ -228,7 +228,7 @@ def test_rebuild_restores_all_that_is_derived(copied: Callable[[], Console]) -> 
     for name in ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"):
         (console.archive / name).unlink(missing_ok=True)
     shutil.rmtree(console.archive / "index")
-    shutil.rmtree(console.archive / "log" / "tile", ignore_errors=True)
+    shutil.rmtree(console.archive / "log" / "tile" / "0", ignore_errors=True)
     built = console("rebuild", "--json").json()
     assert (built["indexed"], built["articles"]) == (13, 13)
     after = console("search", "harbour", "--json", "--sort", "newest").json()["hits"]

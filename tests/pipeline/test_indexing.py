@@ -154,7 +154,7 @@ def test_rebuild_needs_nothing_but_warc_files_and_the_log(root: Path) -> None:
     for path in root.glob("catalog.sqlite*"):
         path.unlink()
     shutil.rmtree(root / "index")
-    shutil.rmtree(root / "log" / "tile")
+    shutil.rmtree(root / "log" / "tile" / "0")
     (root / "log" / "checkpoint").unlink()
     with pipeline.rebuild(root) as archive:
         assert pipeline.reindex(archive, None, lambda reached: None) == 10

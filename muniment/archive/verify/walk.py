@@ -271,7 +271,8 @@ class _Chain:
         self.notices.append(f"another key signs from #{number} on, {how}{why}")
         if leaf.size is not None and leaf.size < number:
             self.notices.append(
-                f"somebody else may have had the earlier key: #{leaf.size} to #{number - 1} rest on outside anchors alone"
+                f"somebody else may have had the earlier key:"
+                f" #{leaf.size} to #{number - 1} rest on outside anchors alone"
             )
 
     def finish(self, commits: Sequence[Commit]) -> Iterator[Finding]:
