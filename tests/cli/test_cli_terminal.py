@@ -240,9 +240,11 @@ def test_help_is_short_lines_and_every_command_takes_quiet_and_verbose(tmp_path:
         assert "Exit codes" in text
 
 
-def test_every_command_takes_quiet_and_verbose_together(copied: Callable[[], Console], tmp_path: Path) -> None:
+def test_every_command_takes_quiet_and_verbose_together(
+    stock: Stock, copied: Callable[[], Console], tmp_path: Path
+) -> None:
     console = copied()
-    numbers = {"show": ["1"], "history": ["1"], "search": ["the"], "completion": ["bash"], "add": ["--dry-run", "papers"],
+    numbers = {"show": ["1"], "history": ["1"], "search": ["the"], "completion": ["bash"], "add": ["--dry-run", str(stock.console.cwd / "papers")],
                "init": [str(tmp_path / "new")], "prove": ["1", "-o", str(tmp_path / "a.zip")],
                "check": [str(tmp_path / "a.zip")], "export": ["--format", "csv", "-o", "-", "1"],
                "tag": ["1", "a"], "note": ["1", "a"], "collect": ["a", "1"],
