@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -28,16 +29,18 @@ from muniment.formats.tile import edge_of, format_tile_path, parse_entries, spli
 from muniment.formats.tlog import EMPTY_ROOT, leaf_hash, perfect_root
 from tests.publishing.tiles_client import Client, Head, Refused, tile_name, tree_head
 
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = re.findall(r"\^/tile/\S+\$", (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8"))
 SIZES = (1, 3, 200, 254, 255, 256, 257, 300, 511, 512, 513, 599, 600)
 
 
 class Static(SimpleHTTPRequestHandler):
-    """What docs/evidence.md tells to publish: the checkpoint and the tiles, and of `log/` nothing else."""
+    """Publishes what the servers in docs/evidence.md are told to, by the same pattern, and nothing else."""
 
     protocol_version = "HTTP/1.1"
 
     def send_head(self) -> Any:
-        if self.path != "/checkpoint" and (not self.path.startswith("/tile/") or self.path.endswith("/tail")):
+        if self.path != "/checkpoint" and not re.match(PUBLISHED[0], self.path):
             self.send_error(404)
             return None
         return super().send_head()
@@ -126,6 +129,20 @@ def test_a_client_of_the_specification_reads_and_checks_the_log_as_it_grows(
     for head in heads:
         assert check_everything(client, head) == entries[: head.size]
     check_proofs(client, heads, entries)
+
+
+def test_what_the_documents_tell_to_publish_is_the_same_for_each_server_and_holds_no_unsigned_leaf(
+    root: Path, serve: Callable[[Path], str]
+) -> None:
+    assert len(PUBLISHED) == 3
+    assert len(set(PUBLISHED)) == 1
+    grow(root, 3)
+    with Archive(root) as archive:
+        client = Client(serve(root / "log"), archive.config.vkeys[-1])
+    hidden = {"commits", "stamps/0.test.note", "tile/entries/000.p/tail"}
+    names = {path.relative_to(root / "log").as_posix() for path in (root / "log").rglob("*") if path.is_file()}
+    assert hidden <= names
+    assert {name for name in names if client.get(name) is None} == hidden
 
 
 def test_the_client_can_disagree(root: Path, serve: Callable[[Path], str]) -> None:
