@@ -206,7 +206,7 @@ class Batch:
     def store(self, item: Item) -> None:
         try:
             for redirect in item.redirects:
-                self._writer.add_capture(redirect, _facts(redirect.uri, item.target, redirect.uri))
+                self._writer.add_capture(redirect, self._facts(redirect.uri, item.target, redirect.uri))
             self._results.append(self._store_outcome(item))
         except ItemError as e:
             self._results.append(Added(item.target.name, "failed", error=str(e), reason=e.reason))
@@ -214,11 +214,11 @@ class Batch:
     def _store_outcome(self, item: Item) -> Added:
         outcome, target = item.outcome, item.target
         if isinstance(outcome, Attempt):
-            self._writer.add_attempt(outcome, _facts(outcome.uri, target, target.url))
+            self._writer.add_attempt(outcome, self._facts(outcome.uri, target, target.url))
             return Added(target.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
         url = outcome.uri if outcome.uri.startswith("http") else None
         self._size += len(outcome.block)
-        appended = self._writer.add_capture(outcome, _facts(outcome.uri, target, url))
+        appended = self._writer.add_capture(outcome, self._facts(outcome.uri, target, url))
         if item.article is None:
             return Added(target.name, "unchanged", appended.original, url)
         new = Described(item.article, target.declared.source or self._source(url), target.declared.tags)
@@ -232,6 +232,10 @@ class Batch:
         self._writer.add_article(article, appended.original, outcome.uri, source=source, tags=new.tags)
         published = article.published.date if article.published else None
         return Added(target.name, "stored", appended.original, url, article.title, published, source, article.problem)
+
+    def _facts(self, uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
+        operator = self._archive.config.operator
+        return _facts(uri, target, url) + ([("operator", operator)] if operator else [])
 
     def _described(self, number: int) -> Described | None:
         """The article that stands for a capture so far: one of this group, or one in the archive."""

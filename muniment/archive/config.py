@@ -21,6 +21,9 @@ created = "{created}"
 # Public keys that signed this log, oldest first; the last is in force. Its private key lies outside the archive.
 keys = ["{vkey}"]
 
+# Who runs this archive; it is kept with every capture.
+# operator = "Ann Example, Merrin Review"
+
 # What is fetched, and how. The values here are the defaults.
 [fetch]
 # user_agent = "muniment (+https://example.org/about-our-archive)"
@@ -42,6 +45,7 @@ class Config:
     origin: str
     vkeys: tuple[str, ...]
     next_key: str | None = None
+    operator: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     fetch: Mapping[str, Any] = field(default_factory=dict)
     stamp: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +94,7 @@ def read_config(root: Path) -> Config:
             sources=_sources(table),
             fetch=_typed(table, "fetch", dict, {}),
             stamp=_typed(table, "stamp", dict, {}),
+            operator=_typed(table, "operator", str, ""),
             next_key=_typed(table, "next_key", str, "") or None,
         )
         config.keys()

@@ -115,14 +115,17 @@ def leaves_about(archive: Archive, numbers: Iterable[int]) -> list[int]:
 
 
 def _choose_checkpoint(archive: Archive, last: int) -> tuple[Commit, list[Stamp]]:
+    from muniment.archive.rotation import validity
+
     log, config = archive.root / "log", archive.config
     keys = config.keys()
+    doubtful = [held.vkeys for held in validity(archive) if held.trusted_to is not None and held.trusted_to <= last]
     for size, stems in sorted(_stamped(log / "stamps").items()):
         if size <= last:
             continue
         for commit in commits_of(log, config.origin, size, keys):
             stamps = list(_stamps_over(commit, stems))
-            if stamps:
+            if stamps and not any(_vkey(_signer(archive, commit)) in vkeys.split(" ") for vkeys in doubtful):
                 return commit, stamps
     return newest_commit(log, keys), []
 
@@ -160,6 +163,10 @@ def _signer(archive: Archive, commit: Commit) -> VerifierKey:
     if not signed:
         raise IntegrityError("the checkpoint is signed by no Ed25519 key of archive.toml: run `muniment verify`")
     return signed[-1]
+
+
+def _vkey(key: VerifierKey) -> str:
+    return format_vkey(key.name, key.key)
 
 
 # ---- the page for people

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from muniment import __version__
 from muniment.errors import UploadError, UsageError
 from muniment.model import Capture, Declared, Digest, sha256
 
@@ -273,7 +274,7 @@ def read_target(target: Target, now: datetime, max_size: int) -> Capture:
         body=content,
         payload=payload,
         media_type=media_type_of(name, content),
-        facts=(("fileName", printable(name)),) if name else (),
+        facts=(*((("fileName", printable(name)),) if name else ()), ("client", f"muniment/{__version__}")),
     )
 
 
