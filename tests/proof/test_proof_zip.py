@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from muniment.archive.archive import Archive, create
+from muniment.archive.rotation import rotate
 from muniment.errors import UsageError
 from muniment.formats.examine import public_pem
 from muniment.formats.leaf import parse_leaf
@@ -323,3 +324,17 @@ def test_the_page_tells_what_is_to_be_compared_and_runs_nothing(parts: Parts, au
         assert text in page, text
     assert not re.search(r"<script|javascript:|https?://(?!news\.example)|src=|@import|url\(", page)
     assert "$" not in re.sub(r"\$\(date", "", page)
+
+
+def test_a_key_that_somebody_else_may_have_had_vouches_for_no_proof(
+    root: Path, authority: Authority, judges: Judges
+) -> None:
+    stock(root)
+    stamp(root, authority)
+    with Archive(root) as archive:
+        _, new = rotate(archive, since=0, reason="stolen")
+    parts = unpacked(proof_of(root, 1))
+    assert parts["key.vkey"].decode().strip() == new
+    assert not [name for name in parts if name.startswith("stamps")]
+    assert judges.script(parts)[0] == 0
+    assert judges.check(parts) == []
