@@ -165,6 +165,13 @@ def _signer(archive: Archive, commit: Commit) -> VerifierKey:
     return signed[-1]
 
 
+def _lines_from(note: str, key: VerifierKey) -> int:
+    """The place of a key's signature line, counted from the end of the note: others may sign too."""
+    begin = base64.b64encode(key.identity + b"\0\0").decode()[:5]
+    lines = note.splitlines()[::-1]
+    return next((i for i, line in enumerate(lines, 1) if line.rpartition(" ")[2].startswith(begin)), 1)
+
+
 def _vkey(key: VerifierKey) -> str:
     return format_vkey(key.name, key.key)
 
@@ -184,6 +191,7 @@ def _describe(
     others = len(set(titles.values())) - 1
     heading = f"{titles[shown[0]]}, and {others} more" if others else titles[shown[0]]
     return template.substitute(
+        lines=_lines_from(commit.note, key),
         title=html.escape(heading),
         origin=html.escape(key.name),
         items=items,
