@@ -459,6 +459,16 @@ class Catalog:
         """The files in `log/stamps/`: (name, number of the leaf, leaves of the checkpoint, SHA-256 in hex, at)."""
         return list(self._db.execute("select name, number, size, digest, at from stamp order by size, name"))
 
+    def newest_besides_stamps(self) -> int | None:
+        """The number of the last leaf that is no stamp's."""
+        row = self._db.execute("select number from leaf where type != 'stamp' order by number desc limit 1").fetchone()
+        return None if row is None else int(row[0])
+
+    def count_since(self, number: int) -> int:
+        """How many leaves there are from this one on; stamps do not count."""
+        row = self._db.execute("select count(*) from leaf where number >= ? and type != 'stamp'", (number,)).fetchone()
+        return int(row[0])
+
     def oldest_since(self, number: int) -> str | None:
         """When the first thing from this leaf on was captured or said; stamps do not count."""
         (at,) = self._db.execute("select min(at) from leaf where number >= ? and type != 'stamp'", (number,)).fetchone()

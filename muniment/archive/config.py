@@ -24,6 +24,16 @@ keys = ["{vkey}"]
 # Who runs this archive; it is kept with every capture.
 # operator = "Ann Example, Merrin Review"
 
+# Who vouches for the log from outside: `muniment stamp`, `muniment checkpoint --import` and `muniment verify`.
+[stamp]
+# after_add = true           # have every add time-stamped at its end
+# witnesses = ["witness.example+…"]  # keys whose cosignatures count
+# calendars = ["https://calendar.example"]  # OpenTimestamps
+# [[stamp.authorities]]
+# name = "example"
+# url = "https://tsa.example/tsr"
+# ca = "authorities/example.pem"     # the root certificate that you trust, in this archive
+
 # What is fetched, and how. The values here are the defaults.
 [fetch]
 # user_agent = "muniment (+https://example.org/about-our-archive)"

@@ -7,7 +7,7 @@ cut then, and the archive refuses to be written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,6 +175,16 @@ def cut_tails(root: Path, committed: Committed) -> list[str]:
         if name not in lengths:
             set_aside(path, quarantine)
             touched.append(name)
+    return touched
+
+
+def set_aside_stamps(root: Path, named: Container[str]) -> list[str]:
+    """Move the files in `log/stamps/` that no committed leaf names to `quarantine/`. Returns their names."""
+    folder, touched = root / "log" / "stamps", []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name not in named:
+            set_aside(path, root / "quarantine")
+            touched.append(path.relative_to(root).as_posix())
     return touched
 
 

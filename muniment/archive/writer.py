@@ -83,12 +83,14 @@ class Writer:
             self.catalog = opened.enter_context(closing(catch_up.open_catalog(self._root)))
             committed = recovery.read_sound(self._root, config, self.catalog)
             self.recovered = recovery.cut_tails(self._root, committed)
-            if self.recovered:
-                _log.info("an unfinished write was set aside in quarantine/: %s", ", ".join(self.recovered))
             self._log = opened.enter_context(closing(Log(self._root / "log", committed.checkpoint)))
             self._commits = opened.enter_context(closing(AppendFile(self._root / "log" / "commits")))
             self._lengths = dict(committed.segments)
             catch_up.catch_up(self._root, self.catalog, committed)
+            named = {name for name, *_ in self.catalog.stamps()}
+            self.recovered += recovery.set_aside_stamps(self._root, named)
+            if self.recovered:
+                _log.info("an unfinished write was set aside in quarantine/: %s", ", ".join(self.recovered))
             opened.pop_all()
 
     # ---- adding
