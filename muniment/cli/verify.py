@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 @click.option("--checkpoint", "checkpoints", multiple=True, type=PATH, metavar="FILE",
               help="A checkpoint kept elsewhere (- for standard input); it has to be part of this log.")  # fmt: skip
 @click.option("--key", "keys", multiple=True, metavar="VKEY", help="Trust this public key, not archive.toml's.")
+@click.option("--ca", "cas", multiple=True, type=PATH, metavar="FILE",
+              help="Trust time stamps by the root certificates in FILE (PEM), not archive.toml's.")  # fmt: skip
+@click.option("--witness", "witnesses", multiple=True, metavar="VKEY",
+              help="Trust the cosignatures of this key, not of archive.toml's witnesses.")  # fmt: skip
 @json_option
 @common_options
 @click.pass_context
@@ -42,6 +46,8 @@ def verify(
     fast: bool,
     checkpoints: tuple[str, ...],
     keys: tuple[str, ...],
+    cas: tuple[str, ...],
+    witnesses: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -51,6 +57,7 @@ def verify(
     """
     import gc
 
+    from muniment.archive.authorities import read_certificates
     from muniment.archive.config import read_config
     from muniment.archive.verify import Request, Verification
 
@@ -62,7 +69,9 @@ def verify(
         fast=fast,
         numbers=_with_derivations(root, numbers),
         checkpoints=dict(_read_note(path, config.origin) for path in checkpoints),
-        keys=_parse_keys(keys),
+        keys=_parse_keys(keys, "--key"),
+        roots=[read_certificates(Path(ca)) for ca in cas],
+        witnesses=_parse_keys(witnesses, "--witness"),
         progress=_progress(quiet or as_json),
     )
     verification = Verification(root, config, request)
@@ -112,13 +121,13 @@ def _read_note(path: str, origin: str) -> tuple[str, str]:
     return name, note
 
 
-def _parse_keys(keys: tuple[str, ...]) -> Any:
+def _parse_keys(keys: tuple[str, ...], option: str) -> Any:
     from muniment.formats.note import parse_vkey
 
     try:
         return [parse_vkey(key) for key in keys]
     except ValueError as e:
-        raise UsageError(f"--key: {e}") from e
+        raise UsageError(f"{option}: {e}") from e
 
 
 def _progress(quiet: bool) -> Any:
@@ -171,6 +180,7 @@ def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> 
                 "findings": tally.findings,
                 "anchored_up_to": tally.anchored_up_to,
                 "anchors": [anchor._asdict() for anchor in tally.anchors],
+                "unanchored": tally.unanchored,
                 "withdrawn": sorted(tally.withdrawn),
                 "notices": tally.notices,
                 "log_size": tally.log_size,
@@ -180,15 +190,29 @@ def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> 
         return
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
-    anchored = (
-        f"held in place up to #{tally.anchored_up_to} by the checkpoint that you brought"
-        if tally.anchored_up_to is not None
-        else "anchored by nobody outside: keep what `muniment checkpoint` prints where others can vouch for it"
-    )
     found = counted(tally.findings, "finding") if tally.findings else "no findings"
     looked = f"{counted(tally.snapshots, 'snapshot')}, {counted(tally.records, 'record')}, {tally.size:,} bytes"
     for notice in tally.notices:
         note(f"note: {notice}", quiet=quiet)
     for number, leaf in sorted(tally.withdrawn.items()):
         note(f"note: #{number} was withdrawn by #{leaf}", quiet=quiet)
-    note(f"{found}: {looked}{' (fast)' if request.fast else ''}; log of {tally.log_size:,}, {anchored}", quiet=quiet)
+    note(
+        f"{found}: {looked}{' (fast)' if request.fast else ''}; log of {tally.log_size:,}, {_anchored(tally)}",
+        quiet=quiet,
+    )
+
+
+def _anchored(tally: Tally) -> str:
+    """What outside parties hold in place, and what lies past it."""
+    advice = "keep what `muniment checkpoint` prints where others can vouch for it, or see `muniment stamp`"
+    if not tally.anchors:
+        return f"anchored by nobody outside: {advice}"
+    last = max(anchor.size for anchor in tally.anchors)
+    anchors = [anchor for anchor in tally.anchors if anchor.size == last]
+    first = min(anchors, key=lambda anchor: (anchor.time is None, anchor.time or ""))
+    parties = len({anchor.by for anchor in anchors})
+    words = f"anchored up to #{last - 1} by {one_line(first.by)}{f' at {first.time}' if first.time else ''}"
+    words += f" ({parties} parties)" if parties > 1 else ""
+    if tally.unanchored:
+        words += f"; #{last} to #{tally.log_size - 1} are held in place by nobody outside yet"
+    return words

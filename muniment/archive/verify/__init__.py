@@ -17,6 +17,7 @@ from muniment.archive.config import Config
 from muniment.archive.log import bundle_path, bundles_from, leaves_in_tiles, relative
 from muniment.archive.recovery import published_size, segment_files
 from muniment.archive.verify.finding import Anchor, Finding, Request, Tally
+from muniment.archive.verify.held import HeldCheck
 from muniment.archive.verify.records import RecordCheck
 from muniment.archive.verify.walk import LogWalk, check_tiles
 from muniment.durable import Lock
@@ -37,14 +38,18 @@ class Verification:
         self.tally = Tally()
         self._walk = LogWalk(root, config, request, self.tally)
         self._walked = self._walk.walked
+        self._held = HeldCheck(root, config, request, self._walked, self._walk.bundles, self.tally)
 
     def run(self) -> Iterator[Finding]:
         records = RecordCheck(self._root, self._request, self._walked, self._walk.bundles, self.tally)
-        for step in (self._walk.run, self._check_checkpoints, records.run, self._check_cover):
+        for step in (self._walk.run, self._check_checkpoints, records.run, self._held.run, self._check_cover):
             for finding in step():
                 self.tally.findings += 1
                 yield finding
         self.tally.withdrawn = self._walked.withdrawals
+        anchored = max((anchor.size for anchor in self.tally.anchors), default=0)
+        stamps = sum(number >= anchored for number, _ in self._walked.stamps)
+        self.tally.unanchored = self.tally.log_size - anchored - stamps
 
     def _check_checkpoints(self) -> Iterator[Finding]:
         roots = self._walked.roots()
@@ -93,6 +98,12 @@ class Verification:
                 detail = f"{name} was made for {size} leaves, and the commits hold {last.checkpoint.size}"
                 yield Finding("cut", detail, file="log/commits", expected=str(size))
         yield from check_tiles(self._root, self._walked.tiles)
+        if not self._has_grown():
+            yield from self._held.unknown_files()
+
+    def _has_grown(self) -> bool:
+        """Whether a writer came and went since the commits were read."""
+        return (self._root / "log" / "commits").stat().st_size > self._walked.commits[-1].end
 
     def _tail(self) -> dict[str, int]:
         last, log = self._walked.commits[-1], self._root / "log"

@@ -37,8 +37,8 @@ class Anchor(NamedTuple):
 class Tally:
     """What was looked at; `size` is in uncompressed bytes.
 
-    `anchors` are what outside parties vouch for, `withdrawn` the snapshots whose payload was removed, with the reason's
-    leaf; `keys` how often another key took over.
+    `anchors` are what outside parties vouch for, `unanchored` the leaves besides stamps past them, `withdrawn` the
+    snapshots whose payload was removed, with the reason's leaf.
     """
 
     snapshots: int = 0
@@ -47,6 +47,7 @@ class Tally:
     findings: int = 0
     log_size: int = 0
     root: bytes = EMPTY_ROOT
+    unanchored: int = 0
     anchors: list[Anchor] = field(default_factory=list)
     withdrawn: dict[int, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
@@ -61,11 +62,13 @@ class Tally:
 class Request:
     """What to verify. `numbers` narrows the check of the records to these leaves; `checkpoints` are notes kept outside
     the archive, by name; `keys` are the ones that the caller trusts, `roots` (PEM) the certificates of time stamp
-    authorities, both instead of what the archive names; `progress` is told (leaves done, leaves in all)."""
+    authorities, `witnesses` the keys of cosigners, all instead of what the archive names; `progress` is told (leaves
+    done, leaves in all)."""
 
     fast: bool = False
     numbers: Sequence[int] = ()
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     keys: Sequence[VerifierKey] = ()
     roots: Sequence[bytes] = ()
+    witnesses: Sequence[VerifierKey] = ()
     progress: Callable[[int, int], None] = field(default=lambda done, total: None)

@@ -22,10 +22,15 @@ from muniment.formats.note import VerifierKey, parse_vkey, signers_of
 from muniment.formats.tile import WIDTH, TileBuilder, format_tile_path, parse_entries
 from muniment.formats.tlog import EMPTY_ROOT, leaf_hash
 
+TIME = slice(7, 34)  # where canonical JSON has `at`, the first of its keys
+
 
 @dataclass(slots=True)
 class Walked:
-    """What the walk found: sound commits, committed lengths, and the leaves that later steps ask for."""
+    """What the walk found: sound commits, committed lengths, and the leaves that later steps ask for.
+
+    `spans` holds for each commit its first leaf, the number behind its last, and the earliest and latest `at` in it.
+    """
 
     commits: list[Commit] = field(default_factory=list)
     segments: dict[str, int] = field(default_factory=dict)
@@ -33,6 +38,7 @@ class Walked:
     tombstones: dict[tuple[int, int], bytes] = field(default_factory=dict)
     withdrawals: dict[int, int] = field(default_factory=dict)
     tiles: dict[str, bytes] = field(default_factory=dict)
+    spans: list[tuple[int, int, bytes, bytes]] = field(default_factory=list)
 
     def roots(self) -> dict[int, bytes]:
         return {commit.checkpoint.size: commit.checkpoint.root for commit in self.commits}
@@ -160,6 +166,9 @@ class LogWalk:
             tiles = grown
             for number, _, leaf in leaves:
                 self._gather(number, leaf)
+            if leaves:
+                times = [leaf[TIME] for _, _, leaf in leaves]
+                self.walked.spans.append((leaves[0][0], leaves[-1][0] + 1, min(times), max(times)))
         if sound:
             self._note_tiles(tiles.partial())
 
