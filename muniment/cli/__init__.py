@@ -23,6 +23,7 @@ COMMANDS = {
     "prove": ("prove", "Write a proof of snapshots that anybody can check."),
     "check": ("check", "Check such a proof, without the archive."),
     "checkpoint": ("checkpoint", "Print the newest signed checkpoint, to be kept elsewhere."),
+    "stamp": ("stamp", "Have the log time-stamped by authorities outside."),
     "tag": ("curate", "Tag an article, or take tags off."),
     "note": ("curate", "Keep a remark on a snapshot."),
     "source": ("curate", "Name the source at a host."),

@@ -80,7 +80,12 @@ def add(ctx: click.Context, /, **options: Any) -> None:
             code = _list_targets(targets, options["as_json"])
         else:
             archive = open_archive(ctx, wait=options["wait"])
+            stamps = _is_stamped(archive)
             code = _add(archive, targets, _policy(archive, options, resolve), options)
+            if stamps:
+                from muniment.cli.stamp import stamp_after_add
+
+                stamp_after_add(archive, options, resolve)
     ctx.exit(code)
 
 
@@ -241,6 +246,15 @@ def _policy(archive: Archive, options: dict[str, Any], resolve: dict[str, str]) 
     if options["ignore_robots"]:
         settings["respect_robots"] = False
     return FetchPolicy(allow_private=options["allow_private"], resolve=resolve, **settings)
+
+
+def _is_stamped(archive: Archive) -> bool:
+    """Whether archive.toml asks for a time stamp at the end. Raises UsageError where `[stamp]` is wrong."""
+    if not archive.config.stamp:
+        return False
+    from muniment.archive.authorities import read_settings
+
+    return read_settings(archive.config.stamp).after_add
 
 
 def _resolve(options: dict[str, Any]) -> dict[str, str]:
