@@ -140,7 +140,8 @@ def test_verify_json_ends_with_the_tally(stock: Stock) -> None:
     assert (tally["snapshots"], tally["log_size"]) == (status["snapshots"], status["log_size"])
     assert tally["anchored_up_to"] is None
     assert tally.keys() == {
-        "snapshots", "records", "bytes", "findings", "anchored_up_to", "anchors", "withdrawn", "notices", "log_size", "root"
+        "snapshots", "records", "bytes", "findings", "anchored_up_to", "anchors", "unanchored", "withdrawn", "notices",
+        "log_size", "root",
     }  # fmt: skip
     assert stock.console("verify", "--fast", "--json").rows()[-1]["findings"] == 0
 

@@ -71,14 +71,14 @@ def stock(root: Path) -> None:
 
 
 def stamp(root: Path, authority: Authority, name: str = "test-tsa") -> None:
-    """A time stamp over the newest checkpoint, as the archive keeps it."""
+    """A time stamp over the newest checkpoint, kept as the archive keeps it, with a leaf of its own."""
     note = (root / "log" / "checkpoint").read_bytes()
     size = note.split(b"\n")[1].decode()
     request = make_request(note, 12345)
-    folder = root / "log" / "stamps"
-    folder.mkdir(exist_ok=True)
-    for kind, content in (("tsq", request), ("tsr", authority.reply(request)), ("pem", authority.chain_pem)):
-        (folder / f"{size}.{name}.{kind}").write_bytes(content)
+    contents = {"tsq": request, "tsr": authority.reply(request), "pem": authority.chain_pem}
+    with Archive(root) as archive, archive.writer() as writer:
+        writer.add_stamp(int(size), {f"{size}.{name}.{kind}": content for kind, content in contents.items()})
+        writer.commit()
 
 
 @pytest.fixture(scope="session")
