@@ -37,6 +37,10 @@ LeafType = Literal[
 _TYPES = frozenset(get_args(LeafType))
 _OPTIONAL = ("uri", "media", "status", "of", "reason", "stream", "size", "key")
 _DIGESTS = ("files", "tombstones")
+_KINDS = {
+    **dict.fromkeys(("type", "at", "uri", "media", "reason", "stream", "key"), str),
+    **dict.fromkeys(("status", "of", "size"), int),
+}
 _STANDARD, _URL_SAFE = bytes.maketrans(b"-_", b"+/"), bytes.maketrans(b"+/", b"-_")
 
 
@@ -81,6 +85,8 @@ def parse_leaf(entry: bytes) -> Leaf:
         fields = json.loads(entry.decode())
         identity = _long(fields["id"], 16)
         fields["id"] = f"{identity[:8]}-{identity[8:12]}-{identity[12:16]}-{identity[16:20]}-{identity[20:]}"
+        if type(fields["records"]) is not list:
+            raise ValueError("the records are no list")
         fields["records"] = tuple(map(_long, fields["records"]))
         if "payload" in fields:
             fields["payload"] = _long(fields["payload"])
@@ -88,7 +94,11 @@ def parse_leaf(entry: bytes) -> Leaf:
             if name in fields:
                 fields[name] = {of: _long(digest) for of, digest in fields[name].items()}
         leaf = Leaf(**fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        if any(type(fields.get(name, kind())) is not kind for name, kind in _KINDS.items()):
+            raise ValueError("a field is of the wrong type")
+        if min(leaf.of or 0, leaf.size or 0) < 0:
+            raise ValueError("a number is below zero")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
         raise ValueError(f"not a leaf: {entry[:80]!r}") from e
     if leaf.type not in _TYPES:
         raise ValueError(f"a leaf of the unknown type {leaf.type!r}: a newer muniment wrote it")

@@ -100,7 +100,17 @@ def test_the_stamps_and_tombstones_of_a_leaf_are_given_back() -> None:
         assert parse_leaf(format_leaf(leaf)) == leaf
 
 
-@pytest.mark.parametrize("entry", [b"", b"[]", b"{}", b"\xff", b'{"type":"capture"}', b'{"at":1}'])
+GOOD = b'{"at":"t","id":"AAECAwQFBgcICQoLDA0ODw","records":[],"type":"note"}'
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [b"", b"[]", b"{}", b"\xff", b'{"type":"capture"}', b'{"at":1}', b"[" * 60_000, GOOD.replace(b'"t"', b"5"),
+     GOOD.replace(b'"note"', b"[]"), GOOD.replace(b'"note"', b'"note","of":-1'), GOOD.replace(b'"note"', b'"note","of":true'),
+     GOOD.replace(b'"note"', b'"note","uri":{}'), GOOD.replace(b'"note"', b'"note","tombstones":[]'),
+     GOOD.replace(b'"note"', b'"note","files":{"a":"b"}'), GOOD.replace(b'"note"', b'"note","size":1.5'),
+     GOOD.replace(b"[]", b"{}"), GOOD.replace(b"[]", b"[5]"), GOOD.replace(b"Dw", b"Dx"), GOOD.replace(b'"note"', b'"note","x":1')],
+)  # fmt: skip
 def test_what_is_no_leaf_is_refused(entry: bytes) -> None:
     with pytest.raises(ValueError, match="not a leaf"):
         parse_leaf(entry)
