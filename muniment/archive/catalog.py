@@ -95,6 +95,10 @@ class Held(NamedTuple):
     payload: str
 
 
+# (leaf, part, segment, offset, length, uncompressed length, SHA-256) of a gzip member
+Member = tuple[int, int, int, int, int, int, bytes]
+
+
 class LoggedLeaf(NamedTuple):
     """A leaf with its number, its offset in its entry bundle, where its records lie, and what they say.
 
@@ -246,7 +250,7 @@ class Catalog:
 
     def all_placements(self) -> Iterator[tuple[int, int, Placement]]:
         """(leaf, part, placement) of every record, in the order of the log."""
-        paths = dict(self._db.execute("select id, path from segment"))
+        paths = self.segments()
         rows = self._db.cursor().execute(
             "select leaf, part, segment, offset, length, size, member from record order by leaf, part"
         )
@@ -257,11 +261,38 @@ class Catalog:
         """The paths of the segments by the numbers that `members` gives."""
         return dict(self._db.execute("select id, path from segment"))
 
-    def members(self) -> Iterator[tuple[int, int, int, int, int, bytes]]:
-        """(leaf, segment, offset, length, uncompressed length, SHA-256) of every gzip member, in the log's order."""
-        return self._db.cursor().execute(
-            "select leaf, segment, offset, length, size, member from record order by leaf, part"
+    def members(self, first: int, end: int) -> list[Member]:
+        """Where the records of the leaves from #first up to #end lie, in the log's order."""
+        found: list[Member] = self._db.execute(
+            "select leaf, part, segment, offset, length, size, member from record"
+            " where leaf >= ? and leaf < ? order by leaf, part",
+            (first, end),
+        ).fetchall()
+        return found
+
+    def end_before(self, leaf: int, segment: int) -> int:
+        """Where the last record of a segment before those of a leaf ends."""
+        row = self._db.execute(
+            "select offset + length from record where leaf < ? and segment = ? order by leaf desc, part desc limit 1",
+            (leaf, segment),
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def ends_before(self, leaf: int) -> dict[int, int]:
+        """Where the records of the leaves before #leaf end in each segment."""
+        return dict(
+            self._db.execute(
+                "select segment, max(offset + length) from record where leaf < ? group by segment", (leaf,)
+            )
         )
+
+    def snapshots_in(self, first: int, end: int) -> int:
+        """How many of the leaves from #first up to #end are snapshots."""
+        (count,) = self._db.execute(
+            "select count(*) from leaf where number >= ? and number < ? and type in ('capture', 'revisit')",
+            (first, end),
+        ).fetchone()
+        return int(count)
 
     def entry(self, number: int) -> int | None:
         """The offset of a leaf in its entry bundle."""

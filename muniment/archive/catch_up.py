@@ -17,8 +17,7 @@ from muniment.archive.catalog import Catalog, LoggedLeaf, Progress, is_damage
 from muniment.archive.log import Log, read_leaves, remove_tiles
 from muniment.archive.records import read_facts
 from muniment.archive.recovery import Committed
-from muniment.archive.scan import stream_of
-from muniment.archive.segments import Member, Placement, scan_members
+from muniment.archive.segments import Member, Placement, scan_members, stream_of
 from muniment.errors import IntegrityError
 from muniment.formats.leaf import Leaf, is_type, parse_leaf
 from muniment.formats.warc import parse_record

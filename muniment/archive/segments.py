@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:  # a search inflates a few members, and is spared the rest
+    from muniment.formats.leaf import Leaf
     from muniment.formats.warc import Record
 
 ROLL_AT = 1 << 30
 MAX_RECORD = 1 << 30
 STREAMS = ("warc", "derived")
 _GZIP = 31  # window bits: deflate in a gzip frame
-_SMALL = 1 << 18  # deflate makes at most 1,032 bytes of one
 _PIECE = 1 << 20
 _MAGIC = b"\x1f\x8b\x08"
 
@@ -35,6 +35,17 @@ def _deflate() -> tuple[ModuleType, int]:
 
 
 _zlib, _LEVEL = _deflate()
+DEFLATE_ERRORS = (_zlib.error, _stdlib_zlib.error)
+
+
+def new_inflater() -> Any:
+    """What inflates one gzip member: `decompress`, `eof`, `unused_data`, as zlib has it."""
+    return _zlib.decompressobj(_GZIP)
+
+
+def stream_of(leaf: Leaf) -> str:
+    """The stream that holds a leaf's records."""
+    return leaf.stream or ("warc" if leaf.type in ("capture", "revisit", "attempt") else "derived")
 
 
 class Placement(NamedTuple):
@@ -75,15 +86,13 @@ class SegmentWriter:
         return Placement(self.path, offset, self.file.size - offset, record.size, member.digest())
 
 
-def inflate(member: bytes, size: int | None = None) -> bytes:
+def inflate(member: bytes | memoryview, size: int | None = None) -> bytes:
     """The record in one gzip member. Raises ValueError: damaged, cut short, followed by more, or not `size` bytes."""
-    if size and len(member) <= _SMALL and int.from_bytes(member[-4:], "little") == size:
-        return _inflate_small(member, size)
     limit = MAX_RECORD if size is None else size
     inflater = _zlib.decompressobj(_GZIP)
     try:
         record: bytes = inflater.decompress(member, limit + 1)
-    except (_zlib.error, _stdlib_zlib.error) as e:
+    except DEFLATE_ERRORS as e:
         raise ValueError(f"the gzip member is damaged ({e})") from e
     if size is not None and len(record) != size:
         raise ValueError(f"the record has {len(record)} bytes or more where {size} were written")
@@ -91,17 +100,6 @@ def inflate(member: bytes, size: int | None = None) -> bytes:
         raise ValueError("the gzip member is cut short or too large")
     if inflater.unused_data:
         raise ValueError("bytes follow the gzip member")
-    return record
-
-
-def _inflate_small(member: bytes, size: int) -> bytes:
-    """In one step into a buffer of the right size, half again as fast; a small member cannot grow beyond bounds."""
-    try:
-        record: bytes = _zlib.decompress(member, _GZIP, size)
-    except (_zlib.error, _stdlib_zlib.error) as e:
-        raise ValueError(f"the gzip member is damaged ({e})") from e
-    if len(record) != size:
-        raise ValueError(f"the record has {len(record)} bytes where {size} were written")
     return record
 
 
@@ -121,7 +119,7 @@ def digest_member(chunks: Iterable[bytes], size: int) -> tuple[bytes, str]:
                 if length > size:
                     raise ValueError(f"the record has more bytes than the {size} that were written")
                 chunk = inflater.unconsumed_tail
-    except (_zlib.error, _stdlib_zlib.error) as e:
+    except DEFLATE_ERRORS as e:
         raise ValueError(f"the gzip member is damaged ({e})") from e
     if not inflater.eof or length != size:
         raise ValueError(f"the gzip member is cut short: {length} of {size} bytes")
@@ -171,7 +169,7 @@ def _member_at(file: BinaryIO, position: int, end: int) -> Member:
             return Member(position, consumed, b"", b"", "the gzip member is cut short")
         try:
             record += inflater.decompress(chunk, MAX_RECORD + 1 - len(record))
-        except (_zlib.error, _stdlib_zlib.error) as e:
+        except DEFLATE_ERRORS as e:
             return Member(position, consumed, b"", b"", f"the gzip member is damaged ({e})")
         used = len(chunk) - len(inflater.unused_data)
         digest.update(chunk[:used])

@@ -132,9 +132,9 @@ def _parse_keys(keys: tuple[str, ...], option: str) -> Any:
 
 def _progress(quiet: bool) -> Any:
     if quiet or not sys.stderr.isatty():
-        return lambda done, total: None
+        return lambda done, total, read: None
 
-    def show(done: int, total: int) -> None:
+    def show(done: int, total: int, read: int) -> None:
         click.echo(f"\r\033[Kverifying {100 * done // max(total, 1):3d}%", nl=False, err=True)
 
     return show

@@ -102,6 +102,19 @@ class TileBuilder:
                 self.levels[level] = []
         return full
 
+    def extend(self, leaf_hashes: Sequence[bytes]) -> list[tuple[int, int, list[bytes]]]:
+        """Add many leaves' hashes; as `append`."""
+        full, size = list[tuple[int, int, list[bytes]]](), self.edge.size
+        for level, nodes in enumerate(self.edge.extend(leaf_hashes)[::HEIGHT]):
+            if level == len(self.levels):
+                self.levels.append([])
+            hashes, index = self.levels[level] + nodes, (size >> (HEIGHT * level)) // WIDTH
+            while len(hashes) >= WIDTH:
+                full.append((level, index, hashes[:WIDTH]))
+                hashes, index = hashes[WIDTH:], index + 1
+            self.levels[level] = hashes
+        return full
+
     def partial(self) -> Iterator[tuple[int, int, list[bytes]]]:
         """The tiles that are not full: (level, index, hashes)."""
         for level, hashes in enumerate(self.levels):

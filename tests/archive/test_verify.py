@@ -324,14 +324,15 @@ def test_a_record_that_the_disk_does_not_give_is_named_and_not_blamed_on_the_cat
 ) -> None:
     with Archive(small) as archive:
         bad = archive.catalog.placements(1)[0]
-    read = os.pread
+    read, inode = os.preadv, (small / bad.segment).stat().st_ino
 
-    def failing(descriptor: int, length: int, offset: int) -> bytes:
-        if os.fstat(descriptor).st_ino == (small / bad.segment).stat().st_ino and offset == bad.offset:
+    def failing(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        reached = offset + len(buffers[0])
+        if os.fstat(descriptor).st_ino == inode and offset < bad.offset + bad.length and reached > bad.offset:
             raise OSError(errno.EIO, "Input/output error")
-        return read(descriptor, length, offset)
+        return read(descriptor, buffers, offset)
 
-    monkeypatch.setattr(os, "pread", failing)
+    monkeypatch.setattr(os, "preadv", failing)
     for fast in (False, True):
         (found,) = verify(small, fast=fast)
         assert (found.snapshot, found.file, found.offset) == (1, bad.segment, bad.offset)

@@ -5,44 +5,51 @@
    among the commits                                                                                      (walk.py)
 3. the records                                                                                         (records.py)
 4. stamps: their files as logged, their signatures by whom the archive or the caller trusts, dates between  (held.py)
-5. bytes and files that no commit covers; the published tiles; `log/checkpoint`                             (here)
+5. bytes and files that no commit covers; the published tiles; `log/checkpoint`                             (cover.py)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from muniment.archive.config import Config
-from muniment.archive.log import bundle_path, bundles_from, leaves_in_tiles, relative
-from muniment.archive.recovery import published_size, segment_files
+from muniment.archive.verify.cover import CoverCheck, find_renamed
 from muniment.archive.verify.finding import Anchor, Finding, Request, Tally
 from muniment.archive.verify.held import HeldCheck
+from muniment.archive.verify.part import Part
 from muniment.archive.verify.records import RecordCheck
-from muniment.archive.verify.walk import LogWalk, check_tiles
-from muniment.durable import Lock
-from muniment.errors import Locked, StorageError
+from muniment.archive.verify.walk import LogWalk, writer_at_work
 from muniment.formats.checkpoint import parse_checkpoint
 from muniment.formats.note import check_note
-from muniment.formats.tile import WIDTH
 
-__all__ = ["Anchor", "Finding", "Request", "Tally", "Verification"]
-_INTERRUPTED = "an interrupted add leaves such, and the next one sets them aside"
+__all__ = ["Anchor", "Finding", "Part", "Request", "Tally", "Verification"]
 
 
 class Verification:
-    """One run: `for finding in run()`, then `tally`."""
+    """One run: `for finding in run()`, then `tally`; `read` is told of the leaves whose records were looked at."""
 
-    def __init__(self, root: Path, config: Config, request: Request):
-        self._root, self._config, self._request = root, config, request
+    def __init__(self, root: Path, config: Config, request: Request, read: Callable[[Part], None] = lambda part: None):
+        self._root, self._config, self._request, self._read = root, config, request, read
         self.tally = Tally()
         self._walk = LogWalk(root, config, request, self.tally)
         self._walked = self._walk.walked
         self._held = HeldCheck(root, config, request, self._walked, self._walk.bundles, self.tally)
 
     def run(self) -> Iterator[Finding]:
-        records = RecordCheck(self._root, self._request, self._walked, self._walk.bundles, self.tally)
-        for step in (self._walk.run, self._check_checkpoints, records.run, self._held.run, self._check_cover):
+        walked, bundles = self._walked, self._walk.bundles
+        records = RecordCheck(self._root, self._request, walked, self.tally, self._read)
+        cover = CoverCheck(self._root, self._config, walked, bundles)
+        steps: list[Callable[[], Iterator[Finding]]] = [
+            self._walk.run,
+            self._check_checkpoints,
+            lambda: find_renamed(self._root, walked, bundles, self.tally),
+            records.run,
+            self._held.run,
+            cover.run,
+            self._unknown_stamps,
+        ]
+        for step in steps:
             for finding in step():
                 self.tally.findings += 1
                 yield finding
@@ -50,6 +57,10 @@ class Verification:
         anchored = max((anchor.size for anchor in self.tally.anchors), default=0)
         stamps = sum(number >= anchored for number, _ in self._walked.stamps)
         self.tally.unanchored = self.tally.log_size - anchored - stamps
+
+    def _unknown_stamps(self) -> Iterator[Finding]:
+        if not (writer_at_work(self._root) or self._walked.since(self._root)):
+            yield from self._held.unknown_files()
 
     def _check_checkpoints(self) -> Iterator[Finding]:
         roots = self._walked.roots()
@@ -69,52 +80,3 @@ class Verification:
                 )
             elif checkpoint.size:  # one over an empty log holds nothing in place
                 self.tally.anchors.append(Anchor(checkpoint.size, f"the checkpoint that you brought, {name}", None))
-
-    def _check_cover(self) -> Iterator[Finding]:
-        if not self._walked.commits:
-            return
-        try:
-            lock = Lock(self._root / "lock")
-        except (Locked, StorageError):
-            return  # a writer is at work, or nothing can be written here: tails say nothing
-        lock.release()
-        last = self._walked.commits[-1]
-        lengths = {**self._walked.segments, **self._tail(), "log/commits": last.end}
-        for name, length in lengths.items():
-            path = self._root / name
-            size = path.stat().st_size if path.is_file() else 0
-            if size > length:
-                detail = f"{size - length} bytes that no commit covers: {_INTERRUPTED}"
-                yield Finding("uncommitted", detail, file=name, offset=length, expected=str(length))
-            elif size < length:
-                detail = f"{length - size} committed bytes are missing at the end"
-                yield Finding("cut", detail, file=name, offset=size, expected=str(length))
-        yield from self._check_names(lengths)
-        for name, size in (
-            ("log/checkpoint", published_size(self._root, self._config.keys())),
-            ("log/tile", leaves_in_tiles(self._root / "log")),
-        ):
-            if size > last.checkpoint.size:
-                detail = f"{name} was made for {size} leaves, and the commits hold {last.checkpoint.size}"
-                yield Finding("cut", detail, file="log/commits", expected=str(size))
-        yield from check_tiles(self._root, self._walked.tiles)
-        if not self._has_grown():
-            yield from self._held.unknown_files()
-
-    def _has_grown(self) -> bool:
-        """Whether a writer came and went since the commits were read."""
-        return (self._root / "log" / "commits").stat().st_size > self._walked.commits[-1].end
-
-    def _tail(self) -> dict[str, int]:
-        last, log = self._walked.commits[-1], self._root / "log"
-        if not last.tail:
-            return {}
-        return {relative(log, bundle_path(log, last.checkpoint.size // WIDTH)): last.tail}
-
-    def _check_names(self, lengths: dict[str, int]) -> Iterator[Finding]:
-        log, size = self._root / "log", self._walked.commits[-1].checkpoint.size
-        surplus = bundles_from(log, (size + WIDTH - 1) // WIDTH)
-        for path in (*segment_files(self._root), *surplus):
-            name = path.relative_to(self._root).as_posix()
-            if name not in lengths:
-                yield Finding("unknown-file", f"no commit names this file: {_INTERRUPTED}", file=name)

@@ -60,15 +60,18 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to verify. `numbers` narrows the check of the records to these leaves; `checkpoints` are notes kept outside
-    the archive, by name; `keys` are the ones that the caller trusts, `roots` (PEM) the certificates of time stamp
-    authorities, `witnesses` the keys of cosigners, all instead of what the archive names; `progress` is told (leaves
-    done, leaves in all)."""
+    """What to verify. `numbers` narrows the check of the records to these leaves, `ranges` to those from a first up to
+    an end; `checkpoints` are notes kept outside the archive, by name; `keys` are the ones that the caller trusts,
+    `roots` (PEM) the certificates of time stamp authorities, `witnesses` the keys of cosigners, all instead of what the
+    archive names. `processes` check the records (0: one a processor where it is worth it); `progress` is told (leaves done, leaves in all, bytes read
+    since it was told last)."""
 
     fast: bool = False
     numbers: Sequence[int] = ()
+    ranges: Sequence[tuple[int, int]] = ()
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     keys: Sequence[VerifierKey] = ()
     roots: Sequence[bytes] = ()
     witnesses: Sequence[VerifierKey] = ()
-    progress: Callable[[int, int], None] = field(default=lambda done, total: None)
+    processes: int = 0
+    progress: Callable[[int, int, int], None] = field(default=lambda done, total, read: None)

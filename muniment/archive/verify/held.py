@@ -208,7 +208,7 @@ class HeldCheck:
                 yield from self._misdated(first, end, lower, upper)
 
     def _misdated(self, first: int, end: int, lower: bytes, upper: bytes) -> Iterator[Finding]:
-        for number, _, leaf in self._bundles.between(first, end):
+        for number, leaf in enumerate(self._bundles.entries(first, end), first):
             at = leaf[TIME]
             if at < lower and leaf:
                 detail = f"it states {at.decode('ascii', 'replace')}, and the log was stamped before it came"

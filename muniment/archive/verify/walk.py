@@ -6,28 +6,34 @@ What later steps need of the log (stamps, withdrawals, tiles) is gathered on the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-from muniment.archive.commit import Commit, find_frame, order_problem, parse_frame
+from muniment.archive.commit import Commit, find_frame, order_problem, parse_frame, scan_frames
 from muniment.archive.config import Config
 from muniment.archive.log import bundle_path, leaves_in_tiles, read_bundle, relative, tile_hashes
 from muniment.archive.recovery import published_size
+from muniment.archive.verify.chain import Chain
 from muniment.archive.verify.finding import Finding, Request, Tally
+from muniment.durable import Lock
+from muniment.errors import Locked, StorageError
 from muniment.formats.checkpoint import Checkpoint
 from muniment.formats.leaf import Leaf, is_type, parse_leaf
-from muniment.formats.note import VerifierKey, parse_vkey, signers_of
 from muniment.formats.tile import WIDTH, TileBuilder, format_tile_path, parse_entries
-from muniment.formats.tlog import EMPTY_ROOT, leaf_hash
+from muniment.formats.tlog import EMPTY_ROOT
+
+_sha256 = hashlib.sha256
 
 TIME = slice(7, 34)  # where canonical JSON has `at`, the first of its keys
 
 
 @dataclass(slots=True)
 class Walked:
-    """What the walk found: sound commits, committed lengths, and the leaves that later steps ask for.
+    """What the walk found: sound commits, committed lengths, and the leaves that later steps ask for; `places` are
+    where segments lie that were given other names.
 
     `spans` holds for each commit its first leaf, the number behind its last, and the earliest and latest `at` in it.
     """
@@ -38,10 +44,34 @@ class Walked:
     tombstones: dict[tuple[int, int], bytes] = field(default_factory=dict)
     withdrawals: dict[int, int] = field(default_factory=dict)
     tiles: dict[str, bytes] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     spans: list[tuple[int, int, bytes, bytes]] = field(default_factory=list)
 
     def roots(self) -> dict[int, bytes]:
         return {commit.checkpoint.size: commit.checkpoint.root for commit in self.commits}
+
+    def gather(self, number: int, entry: bytes) -> None:
+        """Take note of a leaf that later steps ask for."""
+        if not (is_type(entry, "stamp") or is_type(entry, "withdrawal")):
+            return
+        with suppress(ValueError):
+            leaf = parse_leaf(entry)
+            if leaf.type == "stamp":
+                self.stamps.append((number, leaf))
+            elif leaf.of is not None:
+                self.withdrawals[leaf.of] = number
+                self.tombstones.update(tombstones_of(leaf))
+
+    def since(self, root: Path) -> list[Commit]:
+        """The commits that came after those of the walk."""
+        newer = self.commits[-1:]
+        with suppress(OSError), (root / "log" / "commits").open("rb") as file:
+            file.seek(newer[0].end)
+            for commit in scan_frames(file.read(), newer[0].end):
+                if order_problem(newer[-1], commit):
+                    break
+                newer.append(commit)
+        return newer[1:]
 
 
 class Bundles:
@@ -49,31 +79,44 @@ class Bundles:
 
     def __init__(self, root: Path):
         self._folder = root / "log"
-        self._index, self._leaves = -1, list[tuple[int, bytes]]()
-        self.surplus = 0
+        self._index, self._data, self._leaves = -1, b"", list[bytes]()
 
     def name(self, number: int) -> str:
         return relative(self._folder, bundle_path(self._folder, number // WIDTH))
 
-    def leaves(self, index: int) -> Sequence[tuple[int, bytes]]:
-        """(offset, leaf) of a bundle, as far as they can be told apart."""
+    def data(self, index: int) -> bytes:
+        """The bytes of a bundle; none where it cannot be read."""
         if index != self._index:
-            found, offset = list[tuple[int, bytes]](), 0
-            with suppress(OSError, ValueError):
-                for leaf in parse_entries(read_bundle(self._folder, index)):
-                    found.append((offset, leaf))
-                    offset += 2 + len(leaf)
-            self._index, self._leaves = index, found
+            self._index, self._data, self._leaves = index, b"", []
+            with suppress(OSError):
+                self._data = read_bundle(self._folder, index)
+            with suppress(ValueError):
+                self._leaves.extend(islice(parse_entries(self._data), WIDTH))
+        return self._data
+
+    def leaves(self, index: int) -> Sequence[bytes]:
+        """The leaves of a bundle, as far as they can be told apart."""
+        self.data(index)
         return self._leaves
 
-    def between(self, first: int, end: int) -> Iterator[tuple[int, int, bytes]]:
-        """(number, offset, leaf) from #first up to #end; of what cannot be told, the offset 0 and no bytes."""
+    def entries(self, first: int, end: int) -> list[bytes]:
+        """The leaves from #first up to #end; no bytes for one that is not there."""
+        found = list[bytes]()
         for index in range(first // WIDTH, (end + WIDTH - 1) // WIDTH):
-            leaves = self.leaves(index)
-            for number in range(max(first, index * WIDTH), min(end, (index + 1) * WIDTH)):
-                at = number % WIDTH
-                offset, leaf = leaves[at] if at < len(leaves) else (0, b"")
-                yield number, offset, leaf
+            start, stop = max(first - index * WIDTH, 0), min(end - index * WIDTH, WIDTH)
+            leaves = self.leaves(index)[start:stop]
+            found += leaves
+            found += [b""] * (stop - start - len(leaves))
+        return found
+
+    def offset(self, number: int) -> int:
+        """Where a leaf stands in its bundle."""
+        return sum(2 + len(leaf) for leaf in self.leaves(number // WIDTH)[: number % WIDTH])
+
+    def surplus(self, index: int) -> int | None:
+        """Where in a full bundle bytes follow that belong to no leaf."""
+        end = sum(2 + len(leaf) for leaf in self.leaves(index))
+        return end if len(self._leaves) == WIDTH and end < len(self._data) else None
 
 
 class LogWalk:
@@ -81,7 +124,7 @@ class LogWalk:
 
     def __init__(self, root: Path, config: Config, request: Request, tally: Tally):
         self._root, self._config, self._request, self._tally = root, config, request, tally
-        self._keys = _Chain(config, request)
+        self._keys = Chain(config, request)
         self.walked = Walked()
         self.bundles = Bundles(root)
 
@@ -146,31 +189,46 @@ class LogWalk:
     def _check_leaves(self) -> Iterator[Finding]:
         tiles, sound = TileBuilder(), True
         begun = 0
+        yield from self._missing_bundles()
         for before, commit in self._pairs():
-            leaves = list(self.bundles.between(before.checkpoint.size, commit.checkpoint.size))
-            keys = [(number, leaf) for number, _, leaf in leaves if is_type(leaf, "key")]
+            first = before.checkpoint.size
+            leaves = self.bundles.entries(first, commit.checkpoint.size)
+            text = b"".join(leaves)
+            keys = list[tuple[int, bytes]]()
+            if is_type(text, "key"):
+                keys = [(number, leaf) for number, leaf in enumerate(leaves, first) if is_type(leaf, "key")]
             yield from self._keys.check(commit, begun, keys)
             begun = commit.end
             if not sound:
                 continue
-            hashes = [leaf_hash(leaf) for _, _, leaf in leaves]
+            hashes = [_sha256(b"\x00" + leaf).digest() for leaf in leaves]
             grown = self._grown(tiles, hashes, commit)
             if grown is None:
-                known = tile_hashes(self._root / "log", before.checkpoint.size, commit.checkpoint.size)
+                known = tile_hashes(self._root / "log", first, commit.checkpoint.size)
                 grown = self._grown(tiles, known, commit) if len(known) == len(hashes) else None
                 if grown is None:
                     yield self._not_the_root(before, commit)
                     sound = False
                     continue
-                yield from self._damaged(leaves, hashes, known)
+                yield from self._damaged(first, leaves, hashes, known)
             tiles = grown
-            for number, _, leaf in leaves:
-                self._gather(number, leaf)
+            if is_type(text, "stamp") or is_type(text, "withdrawal"):
+                for number, leaf in enumerate(leaves, first):
+                    self.walked.gather(number, leaf)
             if leaves:
-                times = [leaf[TIME] for _, _, leaf in leaves]
-                self.walked.spans.append((leaves[0][0], leaves[-1][0] + 1, min(times), max(times)))
+                times = [leaf[TIME] for leaf in leaves]
+                self.walked.spans.append((first, commit.checkpoint.size, min(times), max(times)))
         if sound:
             self._note_tiles(tiles.partial())
+
+    def _missing_bundles(self) -> Iterator[Finding]:
+        """A bundle that is not there at all, or holds more than its leaves."""
+        folder, size = self._root / "log", self._tally.log_size
+        for index in range((size + WIDTH - 1) // WIDTH):
+            if not bundle_path(folder, index).is_file():
+                last = min(size, (index + 1) * WIDTH) - 1
+                detail = f"the bundle of the leaves #{index * WIDTH} to #{last} is missing"
+                yield Finding("file-missing", detail, index * WIDTH, self.bundles.name(index * WIDTH))
 
     def _pairs(self) -> Iterator[tuple[Commit, Commit]]:
         before = Commit(0, {}, Checkpoint(self._config.origin, 0, EMPTY_ROOT), "")
@@ -189,19 +247,19 @@ class LogWalk:
         )
 
     def _damaged(
-        self, leaves: Sequence[tuple[int, int, bytes]], found: Sequence[bytes], known: Sequence[bytes]
+        self, first: int, leaves: Sequence[bytes], found: Sequence[bytes], known: Sequence[bytes]
     ) -> Iterator[Finding]:
-        for (number, offset, leaf), hashed, signed in zip(leaves, found, known, strict=True):
+        for number, (leaf, hashed, signed) in enumerate(zip(leaves, found, known, strict=True), first):
             if hashed != signed:
+                offset = self.bundles.offset(number)
                 what = "the leaf does not have the hash that" if leaf else "the leaf is not there, for which"
                 detail = f"{what} the log was signed over"
                 yield Finding("leaf-damaged", detail, number, self.bundles.name(number), offset, signed.hex())
 
     def _grown(self, tiles: TileBuilder, hashes: Sequence[bytes], commit: Commit) -> TileBuilder | None:
         """The tree with these leaves, if it has the root that the commit signed."""
-        grown, full = tiles.copy(), list[tuple[int, int, list[bytes]]]()
-        for digest in hashes:
-            full += grown.append(digest)
+        grown = tiles.copy()
+        full = grown.extend(hashes)
         if (grown.edge.size, grown.edge.root()) != (commit.checkpoint.size, commit.checkpoint.root):
             return None
         self._note_tiles(full)
@@ -211,17 +269,6 @@ class LogWalk:
         for level, index, hashes in tiles:
             path = format_tile_path(level, index, len(hashes))
             self.walked.tiles[path] = hashlib.sha256(b"".join(hashes)).digest()
-
-    def _gather(self, number: int, entry: bytes) -> None:
-        if not (is_type(entry, "stamp") or is_type(entry, "withdrawal")):
-            return
-        with suppress(ValueError):
-            leaf = parse_leaf(entry)
-            if leaf.type == "stamp":
-                self.walked.stamps.append((number, leaf))
-            elif leaf.of is not None:
-                self.walked.withdrawals[leaf.of] = number
-                self.walked.tombstones.update(tombstones_of(leaf))
 
 
 def tombstones_of(leaf: Leaf) -> dict[tuple[int, int], bytes]:
@@ -233,81 +280,23 @@ def tombstones_of(leaf: Leaf) -> dict[tuple[int, int], bytes]:
     return found
 
 
-class _Chain:
-    """Which keys may sign, commit by commit: the archive's first, then each that a key leaf brought in.
-
-    A rotation is signed by the key before it too, and so vouched for. A key that came without (the old one was lost)
-    counts only where the archive's holder, or the caller, names it.
-    """
-
-    def __init__(self, config: Config, request: Request):
-        self._sets = config.key_sets()
-        self._trusted = {key.identity for key in request.keys or config.keys()}
-        named = config.keys()
-        self._known = {key.identity: key for key in named}
-        self._force: Sequence[VerifierKey] = self._sets[0]
-        self._vouched = any(key.identity in self._trusted for key in self._force)
-        self._brought = bool(request.keys)
-        self.notices: list[str] = []
-
-    def check(self, commit: Commit, position: int, entries: Sequence[tuple[int, bytes]]) -> Iterator[Finding]:
-        """The findings for a commit that holds these key leaves, by their numbers."""
-        leaves = [(number, parse_leaf(entry)) for number, entry in entries if _is_leaf(entry)]
-        before = self._force
-        for _, leaf in leaves:
-            with suppress(ValueError):
-                self._force = [parse_vkey(vkey) for vkey in (leaf.key or "").split(" ")]
-                self._known.update((key.identity, key) for key in self._force)
-        rotated = self._force is not before
-        try:
-            signers = {signed.key.identity for signed in signers_of(commit.note, list(self._known.values()))}
-        except ValueError as e:
-            yield self._finding(f"the checkpoint of {commit.checkpoint.size} leaves: {e}", position)
-            return
-        missing = [key for key in self._force if key.identity not in signers]
-        if missing:
-            detail = f"the checkpoint of {commit.checkpoint.size} leaves is not signed by the key in force"
-            yield self._finding(detail, position, missing[0].identity.hex())
-        if rotated:
-            self._note_rotation(before, signers, *leaves[-1])
-
-    def _note_rotation(self, before: Sequence[VerifierKey], signers: set[bytes], number: int, leaf: Leaf) -> None:
-        named = any(key.identity in self._trusted for key in self._force)
-        handed_over = all(old.identity in signers for old in before)
-        self._vouched = named or (handed_over and self._vouched)
-        how = "with the earlier key's signature" if handed_over else "without the earlier key's signature"
-        why = f": {leaf.reason}" if leaf.reason else ""
-        self.notices.append(f"another key signs from #{number} on, {how}{why}")
-        if leaf.size is not None and leaf.size < number:
-            self.notices.append(
-                f"somebody else may have had the earlier key:"
-                f" #{leaf.size} to #{number - 1} rest on outside anchors alone"
-            )
-
-    def finish(self, commits: Sequence[Commit]) -> Iterator[Finding]:
-        if commits and not self._vouched:
-            detail = "the newest checkpoint is signed by a key that "
-            detail += "you did not bring" if self._brought else "archive.toml does not name"
-            yield self._finding(detail, 0, " or ".join(sorted(identity.hex() for identity in self._trusted)))
-
-    @staticmethod
-    def _finding(detail: str, position: int, expected: str | None = None) -> Finding:
-        return Finding("signature", detail, file="log/commits", offset=position, expected=expected)
+def newer_tombstones(root: Path, walked: Walked) -> dict[tuple[int, int], bytes]:
+    """What was withdrawn since the walk."""
+    commits = walked.since(root)
+    newer = Walked()
+    if commits:
+        first = walked.commits[-1].checkpoint.size
+        for number, entry in enumerate(Bundles(root).entries(first, commits[-1].checkpoint.size), first):
+            newer.gather(number, entry)
+    return newer.tombstones
 
 
-def _is_leaf(entry: bytes) -> bool:
-    with suppress(ValueError):
-        return parse_leaf(entry).type == "key"
+def writer_at_work(root: Path) -> bool:
+    """Whether somebody holds the lock; where it cannot be told, nobody does."""
+    try:
+        Lock(root / "lock").release()
+    except Locked:
+        return True
+    except StorageError:
+        return False
     return False
-
-
-def check_tiles(root: Path, tiles: Mapping[str, bytes]) -> Iterator[Finding]:
-    """The published hash tiles, against what the leaves give. No writer may be at work."""
-    for name, digest in tiles.items():
-        try:
-            found = hashlib.sha256((root / "log" / name).read_bytes()).digest()
-        except OSError:
-            found = b""
-        if found != digest:
-            detail = "the hash tile is not what the leaves give" if found else "the hash tile is missing"
-            yield Finding("tile-damaged", detail, file=f"log/{name}", expected=digest.hex())

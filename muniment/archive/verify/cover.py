@@ -1,0 +1,172 @@
+"""Step 5: bytes and files that no commit covers, committed ones that are missing, and the published tiles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from muniment.archive.commit import Commit
+from muniment.archive.config import Config
+from muniment.archive.log import bundle_path, leaves_in_tiles, relative
+from muniment.archive.recovery import published_size, segment_files
+from muniment.archive.segments import STREAMS, scan_members
+from muniment.archive.verify.finding import Finding, Tally
+from muniment.archive.verify.walk import Bundles, Walked, writer_at_work
+from muniment.formats.leaf import is_type, records_of
+from muniment.formats.tile import WIDTH, format_tail_path, format_tile_path
+
+_INTERRUPTED = "an interrupted add leaves such, and the next one sets them aside"
+
+
+def find_renamed(root: Path, walked: Walked, bundles: Bundles, tally: Tally) -> Iterator[Finding]:
+    """Segments that are missing, and lie there under another name: told once, and read where they lie."""
+    missing = [name for name in walked.segments if not (root / name).is_file()]
+    if not missing:
+        return
+    begun = {record: number for number, entry in enumerate(bundles.entries(0, tally.log_size))
+             if is_type(entry, "segment") for record in _records(entry)}  # fmt: skip
+    files = [path for stream in STREAMS for path in sorted((root / stream).glob("**/*")) if path.is_file()]
+    unknown = [path for path in files if path.relative_to(root).as_posix() not in walked.segments]
+    for path in unknown:
+        with suppress(OSError), path.open("rb") as file:
+            for member in scan_members(file, 0, path.stat().st_size):
+                name = None if member.problem else _own_name(member.record)
+                digest = hashlib.sha256(member.record).digest()
+                if digest in begun and name in missing and name not in walked.places:
+                    lies = path.relative_to(root).as_posix()
+                    walked.places[name] = lies
+                    detail = f"the file was renamed: it lies at {lies}"
+                    yield Finding("renamed", detail, file=name, expected=name)
+                break
+
+
+def _records(entry: bytes) -> list[bytes]:
+    with suppress(ValueError):
+        return records_of(entry)[1]
+    return []
+
+
+def _own_name(record: bytes) -> str | None:
+    """`warc/2026/00000.warc.gz`, where a warcinfo record says that its file is warc-2026-00000.warc.gz."""
+    for line in record.partition(b"\r\n\r\n")[0].split(b"\r\n"):
+        name, _, value = line.partition(b": ")
+        if name == b"WARC-Filename":
+            return value.decode("utf-8", "replace").replace("-", "/", 2)
+    return None
+
+
+class CoverCheck:
+    """`for finding in run()`, once the commits and the leaves were walked."""
+
+    def __init__(self, root: Path, config: Config, walked: Walked, bundles: Bundles):
+        self._root, self._config, self._walked, self._bundles = root, config, walked, bundles
+
+    def run(self) -> Iterator[Finding]:
+        if not self._walked.commits:
+            return
+        yield from self._surplus()
+        if writer_at_work(self._root):
+            return  # tails say nothing, and tiles are replaced
+        last, segments = self._walked.commits[-1], dict(self._walked.segments)
+        findings = [*self._check_lengths(last, segments), *self._check_tiles(last)]
+        for newer in self._walked.since(self._root):  # a writer came and went
+            last = newer
+            segments.update(newer.segments)
+        if last is not self._walked.commits[-1]:
+            findings = list(self._check_lengths(last, segments))
+        yield from findings
+
+    def _surplus(self) -> Iterator[Finding]:
+        for index in range(self._walked.commits[-1].checkpoint.size // WIDTH):
+            at = self._bundles.surplus(index)
+            if at is not None:
+                detail = "bytes behind the last leaf of a full bundle"
+                yield Finding("uncovered", detail, file=self._bundles.name(index * WIDTH), offset=at)
+
+    def _check_lengths(self, last: Commit, segments: Mapping[str, int]) -> Iterator[Finding]:
+        lengths = {**segments, **self._tail(last), "log/commits": last.end}
+        for name, length in lengths.items():
+            path = self._root / self._walked.places.get(name, name)
+            size = path.stat().st_size if path.is_file() else -1
+            if size > length:
+                detail = f"{size - length} bytes that no commit covers: {_INTERRUPTED}"
+                yield Finding("uncommitted", detail, file=name, offset=length, expected=str(length))
+            elif size < 0:
+                if not name.startswith("log/"):  # those of the log were told before
+                    yield Finding("file-missing", f"{length} committed bytes are missing", file=name)
+            elif size < length:
+                detail = f"{length - size} committed bytes are missing at the end"
+                yield Finding("cut", detail, file=name, offset=size, expected=str(length))
+        yield from self._check_names(last, lengths)
+        for name, size in (
+            ("log/checkpoint", published_size(self._root, self._config.keys())),
+            ("log/tile", leaves_in_tiles(self._root / "log")),
+        ):
+            if size > last.checkpoint.size:
+                detail = f"{name} was made for {size} leaves, and the commits hold {last.checkpoint.size}"
+                yield Finding("cut", detail, file="log/commits", expected=str(size))
+
+    def _tail(self, last: Commit) -> dict[str, int]:
+        log = self._root / "log"
+        if not last.tail:
+            return {}
+        return {relative(log, bundle_path(log, last.checkpoint.size // WIDTH)): last.tail}
+
+    def _check_names(self, last: Commit, lengths: Mapping[str, int]) -> Iterator[Finding]:
+        size = last.checkpoint.size
+        known = {*lengths, *self._walked.places.values()}
+        for index in range((size + WIDTH - 1) // WIDTH):
+            known |= {f"log/{format_tile_path('entries', index)}", f"log/{format_tail_path(index)}"}
+        bundles = (path for path in sorted((self._root / "log/tile/entries").glob("**/*")) if path.is_file())
+        for path in (*segment_files(self._root), *bundles):
+            name = path.relative_to(self._root).as_posix()
+            partial = path.parent.name.endswith(".p") and path.name.isdecimal()
+            if name not in known and not partial:
+                yield Finding("unknown-file", f"no commit names this file: {_INTERRUPTED}", file=name)
+
+    def _check_tiles(self, last: Commit) -> Iterator[Finding]:
+        """The published tiles, against what the leaves give."""
+        for name, digest in self._walked.tiles.items():
+            try:
+                found = hashlib.sha256((self._root / "log" / name).read_bytes()).digest()
+            except OSError:
+                found = b""
+            if found != digest:
+                detail = "the hash tile is not what the leaves give" if found else "the hash tile is missing"
+                yield Finding("tile-damaged", detail, file=f"log/{name}", expected=digest.hex())
+        yield from self._check_earlier(last.checkpoint.size)
+
+    def _check_earlier(self, size: int) -> Iterator[Finding]:
+        """The partial tiles of earlier checkpoints begin as the newest one does."""
+        for path in sorted((self._root / "log/tile").glob("**/*.p/*")):
+            name = path.relative_to(self._root / "log").as_posix()
+            if not path.name.isdecimal() or name in self._walked.tiles:
+                continue
+            whole = self._newest(path, size)
+            width = int(path.name) if len(path.name) < 4 else 0
+            if whole is None or not 0 < width < WIDTH:
+                continue
+            begun = whole[: width * 32] if "/entries/" not in f"/{name}" else _first_leaves(whole, width)
+            with suppress(OSError):
+                if path.read_bytes() != begun:
+                    detail = "the partial tile does not begin as the newest one does"
+                    yield Finding("tile-damaged", detail, file=f"log/{name}")
+
+    def _newest(self, partial: Path, size: int) -> bytes | None:
+        """What a partial tile is a part of."""
+        full = partial.parent.with_name(partial.parent.name.removesuffix(".p"))
+        name = full.relative_to(self._root / "log").as_posix()
+        newest = max((tile for tile in self._walked.tiles if tile.startswith(f"{name}.p/")), default=name)
+        for path in (full, partial.parent / "tail", self._root / "log" / newest):
+            with suppress(OSError):
+                return path.read_bytes()
+        return None
+
+
+def _first_leaves(bundle: bytes, count: int) -> bytes:
+    end = 0
+    for _ in range(count):
+        end += 2 + int.from_bytes(bundle[end : end + 2], "big")
+    return bundle[:end]
