@@ -79,11 +79,9 @@ class CoverCheck:
         yield from findings
 
     def _surplus(self) -> Iterator[Finding]:
-        for index in range(self._walked.commits[-1].checkpoint.size // WIDTH):
-            at = self._bundles.surplus(index)
-            if at is not None:
-                detail = "bytes behind the last leaf of a full bundle"
-                yield Finding("uncovered", detail, file=self._bundles.name(index * WIDTH), offset=at)
+        for index, at in sorted(self._bundles.overlong.items()):
+            detail = "bytes behind the last leaf of a full bundle"
+            yield Finding("uncovered", detail, file=self._bundles.name(index * WIDTH), offset=at)
 
     def _check_lengths(self, last: Commit, segments: Mapping[str, int]) -> Iterator[Finding]:
         lengths = {**segments, **self._tail(last), "log/commits": last.end}

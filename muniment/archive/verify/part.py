@@ -83,11 +83,12 @@ class PartCheck:
         """The records of each segment have to follow on one another, from its first byte on."""
         ends: dict[int, int] = {}
         for leaf, _, segment, offset, length, _, _ in rows:
-            end = ends.get(segment)
-            if end is None and offset:
-                end = self._catalog.end_before(first, segment)
-            if offset != (end or 0):
-                yield gap(self._paths[segment], end or 0, offset, leaf)
+            if ends.get(segment) != offset:
+                end = ends.get(segment)
+                if end is None:
+                    end = self._catalog.end_before(first, segment) if offset else 0
+                if offset != end:
+                    yield gap(self._paths[segment], end, offset, leaf)
             ends[segment] = offset + length
 
     def _due(self, part: Part) -> list[tuple[int, int, bytes]]:
@@ -104,11 +105,18 @@ class PartCheck:
     def _other_members(self, rows: Sequence[Member]) -> list[tuple[Member, bytes | None, str]]:
         """The fast check: the SHA-256 of each member as it lies."""
         bad = list[tuple[Member, bytes | None, str]]()
-        sha256 = _sha256
+        sha256, before, start, filled, view = _sha256, -1, 0, 0, memoryview(b"")
         for row in rows:
             _, _, segment, offset, length, _, member = row
             try:
-                if sha256(self._view(segment, offset, length)).digest() != member:
+                at = offset - start
+                if segment != before or at < 0 or at + length > filled:
+                    before, at = -1, 0
+                    self._view(segment, offset, length)
+                    window = self._windows[segment]
+                    before, start, filled, view = segment, window.start, window.filled, window.view
+                    at = offset - start
+                if sha256(view[at : at + length]).digest() != member:
                     bad.append((row, None, ""))
             except ValueError:
                 bad.append((row, None, ""))

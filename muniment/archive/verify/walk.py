@@ -80,6 +80,7 @@ class Bundles:
     def __init__(self, root: Path):
         self._folder = root / "log"
         self._index, self._data, self._leaves = -1, b"", list[bytes]()
+        self.overlong: dict[int, int] = {}  # full bundles with more behind their leaves, and where that begins
 
     def name(self, number: int) -> str:
         return relative(self._folder, bundle_path(self._folder, number // WIDTH))
@@ -92,6 +93,9 @@ class Bundles:
                 self._data = read_bundle(self._folder, index)
             with suppress(ValueError):
                 self._leaves.extend(islice(parse_entries(self._data), WIDTH))
+            end = sum(map(len, self._leaves)) + 2 * WIDTH
+            if len(self._leaves) == WIDTH and end < len(self._data):
+                self.overlong[index] = end
         return self._data
 
     def leaves(self, index: int) -> Sequence[bytes]:
@@ -112,11 +116,6 @@ class Bundles:
     def offset(self, number: int) -> int:
         """Where a leaf stands in its bundle."""
         return sum(2 + len(leaf) for leaf in self.leaves(number // WIDTH)[: number % WIDTH])
-
-    def surplus(self, index: int) -> int | None:
-        """Where in a full bundle bytes follow that belong to no leaf."""
-        end = sum(2 + len(leaf) for leaf in self.leaves(index))
-        return end if len(self._leaves) == WIDTH and end < len(self._data) else None
 
 
 class LogWalk:
@@ -222,7 +221,7 @@ class LogWalk:
             self._note_tiles(tiles.partial())
 
     def _missing_bundles(self) -> Iterator[Finding]:
-        """A bundle that is not there at all, or holds more than its leaves."""
+        """A bundle that is not there at all."""
         folder, size = self._root / "log", self._tally.log_size
         for index in range((size + WIDTH - 1) // WIDTH):
             if not bundle_path(folder, index).is_file():
