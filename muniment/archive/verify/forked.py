@@ -10,22 +10,24 @@ import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import BinaryIO, NoReturn, TypeVar
 
 from muniment.errors import MunimentError
 
 T = TypeVar("T")
 R = TypeVar("R")
+Start = Callable[[], AbstractContextManager[Callable[[T], R]]]
 _HEAD = 8
 
 
-def in_order(tasks: Sequence[T], start: Callable[[], Callable[[T], R]], processes: int) -> Iterator[R]:
-    """What `start()(task)` gives for each task; `start` is called once in each process. With one process nothing is
-    forked. What a task raises is raised here."""
+def in_order(tasks: Sequence[T], start: Start[T, R], processes: int) -> Iterator[R]:
+    """What the work that `start()` gives makes of each task; `start` is called once in each process. With one process
+    nothing is forked. What a task raises is raised here."""
     if processes < 2 or len(tasks) < 2:
-        work = start()
-        for task in tasks:
-            yield work(task)
+        with start() as work:
+            for task in tasks:
+                yield work(task)
         return
     children = list[tuple[int, BinaryIO]]()
     try:
@@ -41,7 +43,7 @@ def in_order(tasks: Sequence[T], start: Callable[[], Callable[[T], R]], processe
             os.waitpid(child, 0)
 
 
-def _fork(tasks: Sequence[T], start: Callable[[], Callable[[T], R]]) -> tuple[int, BinaryIO]:
+def _fork(tasks: Sequence[T], start: Start[T, R]) -> tuple[int, BinaryIO]:
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -51,14 +53,14 @@ def _fork(tasks: Sequence[T], start: Callable[[], Callable[[T], R]]) -> tuple[in
     return child, os.fdopen(reading, "rb")
 
 
-def _serve(tasks: Sequence[T], start: Callable[[], Callable[[T], R]], writing: int) -> NoReturn:
+def _serve(tasks: Sequence[T], start: Start[T, R], writing: int) -> NoReturn:
     """In the child. Whatever happens, nothing of the parent's is cleaned up here."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        work = start()
-        for task in tasks:
-            _send(writing, (True, work(task)))
+        with start() as work:
+            for task in tasks:
+                _send(writing, (True, work(task)))
     except BrokenPipeError:
         pass
     except BaseException as e:  # noqa: BLE001 - it is raised again in the parent

@@ -227,7 +227,7 @@ class _Window:
 
     def __init__(self, path: Path):
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.view = memoryview(bytearray(_WINDOW))
+        self.view = memoryview(bytearray(min(_WINDOW, os.fstat(self._descriptor).st_size)))
         self.start = self.filled = 0
 
     def fill(self, offset: int, length: int) -> None:

@@ -13,7 +13,7 @@ import sqlite3
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from muniment.archive.catalog import Catalog
@@ -135,10 +135,15 @@ class RecordCheck:
         if not self._request.numbers:
             yield from self._check_ends(catalog)
 
-    def _start(self, scope: Scope) -> Callable[[tuple[int, int]], Part]:
+    @contextmanager
+    def _start(self, scope: Scope) -> Iterator[Callable[[tuple[int, int]], Part]]:
         """In the process that checks: connections and files are not shared."""
-        check = PartCheck(scope, Catalog(self._root / "catalog.sqlite"), Bundles(self._root))
-        return lambda part: check.check(*part)
+        with closing(Catalog(self._root / "catalog.sqlite")) as catalog:
+            check = PartCheck(scope, catalog, Bundles(self._root))
+            try:
+                yield lambda part: check.check(*part)
+            finally:
+                check.close()
 
     def _scope(self) -> Scope:
         walked, request = self._walked, self._request
@@ -152,7 +157,8 @@ class RecordCheck:
             if not busy and not newer.keys() - scope.tombstones.keys():
                 break
             scope = scope._replace(tombstones={**scope.tombstones, **newer})
-            part = self._start(scope)((part.first, part.end))
+            with self._start(scope) as check:
+                part = check((part.first, part.end))
             if not part.findings:
                 break
             time.sleep(_PAUSE)
