@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from muniment.archive.withdrawal import KEPT_KEY
+from muniment.archive.withdrawal import KEPT_KEY, may_remove, tombstones_of
 from muniment.formats.leaf import Leaf
 
 
@@ -101,9 +101,10 @@ def take_withdrawal(db: sqlite3.Connection, number: int, leaf: Leaf, content: Ma
         "insert into act values (?, ?, ?, ?, ?)",
         (number, leaf.type, leaf.of, leaf.at, json.dumps(kept, ensure_ascii=False, sort_keys=True)),
     )
-    for name, digest in (leaf.tombstones or {}).items():
-        of, part = name.split(".")
-        db.execute("insert or replace into tombstone values (?, ?, ?, ?)", (int(of), int(part), digest, number))
+    for (target, part), digest in tombstones_of(leaf).items():
+        kind, of = db.execute("select type, of from leaf where number = ?", (target,)).fetchone() or (None, None)
+        if may_remove(leaf, target, kind, of):
+            db.execute("insert or replace into tombstone values (?, ?, ?, ?)", (target, part, digest, number))
     db.execute("update act set content = '{}' where number = ?", (leaf.of,))  # of a note
     db.execute("update leaf set key = coalesce(key, ?) where number = ?", (content.get(KEPT_KEY), leaf.of))
     gone = db.execute("delete from article where snapshot = ?", (leaf.of,)).rowcount

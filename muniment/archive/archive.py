@@ -198,15 +198,11 @@ class Archive:
 
     def writer(self, signer: Signer | None = None, *, wait: float = 0.0) -> Writer:
         """The writer, recovered and ready. Raises Locked, IntegrityError, UsageError (no private key here)."""
-        from muniment.archive.keys import load_signer
         from muniment.archive.writer import Writer
 
-        if self.config.next_key:
-            from muniment.archive.rotation import settle
-
-            self.config = settle(self.root, self.config)
-        signer = signer or load_signer(self.config.vkeys[-1], self.ask_passphrase)
-        return Writer(self.root, self.config, signer, wait=wait)
+        writer = Writer(self.root, self.config, signer, ask=self.ask_passphrase, wait=wait)
+        self.config = writer.config
+        return writer
 
     def refresh(self) -> None:
         """See what was committed since the archive was opened."""
@@ -240,13 +236,18 @@ class Archive:
             with (self.root / placement.segment).open("rb") as file:
                 record = inflate(read_at(file, placement.offset, placement.length), placement.size)
             found = _sha256(record)
-            if found != digest and found != self.catalog.tombstone(number, part):
+            if found != digest and not self._is_withdrawn(number, part, found, record):
                 raise ValueError("the record does not have the digest that its leaf states")
             return record
         except (OSError, ValueError) as e:
             raise IntegrityError(
                 f"{placement.segment} is damaged at byte {placement.offset} (#{number}): {e}; run `muniment verify`"
             ) from e
+
+    def _is_withdrawn(self, number: int, part: int, found: str, record: bytes) -> bool:
+        from muniment.archive.tombstone import is_tombstone
+
+        return found == self.catalog.tombstone(number, part) and is_tombstone(record)
 
     def records(self, number: int) -> list[StoredRecord]:
         """The WARC records of a leaf, parsed."""
@@ -302,7 +303,8 @@ class Archive:
         number = snapshot.derivation
         raw = self._raw_record(number, 0, self.catalog.placements(number)[0], self.leaf(number).records[0])
         try:
-            return parse_record(raw).block.decode("utf-8", "replace")
+            record = parse_record(raw)
+            return record.block.decode("utf-8", "replace") if record.type == "conversion" else ""
         except ValueError as e:
             raise IntegrityError(f"a record of #{number} is damaged: {e}; run `muniment verify`") from e
 

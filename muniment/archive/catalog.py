@@ -443,6 +443,16 @@ class Catalog:
         )
         return [row[0] for row in rows]
 
+    def revisits_of(self, number: int) -> list[int]:
+        """Every revisit that refers to a capture."""
+        key = self.key_of(number)
+        rows = self._db.execute(
+            "select number from leaf where type = 'revisit' and of = ?1 and (key is ?2 or uri ="
+            " (select uri from leaf where number = ?1)) order by number",
+            (number, key),
+        )
+        return [row[0] for row in rows]
+
     def acts(self, number: int | None = None, kind: str | None = None) -> list[tuple[int, str, int | None, str, Any]]:
         """What was said, oldest first: (number, type, of, at, content); of one snapshot, or of one type."""
         rows = self._db.execute(

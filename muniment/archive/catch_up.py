@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muniment.archive.catalog import Catalog, LoggedLeaf, Progress, is_damage
-from muniment.archive.log import Log, read_leaves, remove_tiles
+from muniment.archive.log import Log, check_leaves, leaf_at, read_leaves, remove_tiles
 from muniment.archive.records import read_facts
 from muniment.archive.recovery import Committed
 from muniment.archive.segments import Member, Placement, scan_members, stream_of
+from muniment.archive.tombstone import is_tombstone
+from muniment.archive.withdrawal import bury, may_remove, tombstones_of
 from muniment.errors import IntegrityError
 from muniment.formats.leaf import Leaf, is_type, parse_leaf
 from muniment.formats.warc import parse_record
@@ -54,6 +56,7 @@ def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
     progress = catalog.progress()
     if progress.size == committed.checkpoint.size:
         return 0
+    check_leaves(root / "log", progress.size, committed.checkpoint)
     cursors = _Cursors(root, catalog.lengths(), committed.segments)
     leaves = _read_leaves(root, cursors, progress, committed)
     group: list[LoggedLeaf] = []
@@ -76,8 +79,6 @@ def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
 
 def bury_all(root: Path, leaves: Iterable[LoggedLeaf]) -> list[tuple[int, int, Placement]]:
     """Do what the withdrawals among these leaves say, or see that it is done. Returns where the tombstones lie."""
-    from muniment.archive.withdrawal import bury
-
     withdrawals = [logged for logged in leaves if logged.leaf.type == "withdrawal"]
     return [row for logged in withdrawals for row in bury(root, logged.leaf, logged.content or {})]
 
@@ -85,11 +86,14 @@ def bury_all(root: Path, leaves: Iterable[LoggedLeaf]) -> list[tuple[int, int, P
 def _tombstones(root: Path, progress: Progress, committed: Committed) -> dict[tuple[int, int], str]:
     """The digests of what may stand in place of records, by leaf and part."""
     found: dict[tuple[int, int], str] = {}
-    for _, entry in read_leaves(root / "log", progress.size, committed.checkpoint.size):
+    log = root / "log"
+    for _, entry in read_leaves(log, progress.size, committed.checkpoint.size):
         if is_type(entry, "withdrawal"):
-            for name, digest in (parse_leaf(entry).tombstones or {}).items():
-                leaf, _, part = name.partition(".")
-                found[int(leaf), int(part)] = digest
+            leaf = parse_leaf(entry)
+            for (number, part), digest in tombstones_of(leaf).items():
+                target = leaf_at(log, number)
+                if may_remove(leaf, number, target.type, target.of):
+                    found[number, part] = digest
     return found
 
 
@@ -116,7 +120,8 @@ def _read_leaf(
         found = "" if member.problem else hashlib.sha256(member.record).hexdigest()
         withdrawn = tombstones.get((number, part))
         # A withdrawn record may still be there, or be overwritten in part: burying it is done anew.
-        if found not in (digest, withdrawn) and not (withdrawn and member.problem):
+        buried = found == withdrawn and is_tombstone(member.record)
+        if found != digest and not buried and not (withdrawn and member.problem):
             problem = member.problem or "the record does not have the digest that its leaf states"
             raise IntegrityError(
                 f"{segment} is damaged at byte {member.offset} (snapshot #{number}): {problem};"

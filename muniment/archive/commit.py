@@ -44,6 +44,11 @@ class Commit:
     digest: bytes = b""
 
 
+def is_segment_path(path: object) -> bool:
+    """Whether this names a segment, and nothing outside of the two streams."""
+    return isinstance(path, str) and bool(_SEGMENT_PATH.match(path))
+
+
 def format_frame(tail: int, segments: Mapping[str, int], note: str) -> bytes:
     lines = [MAGIC, f"tail {tail}", *(f"segment {path} {length}" for path, length in segments.items())]
     payload = ("\n".join(lines) + "\n\n" + note).encode()

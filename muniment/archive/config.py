@@ -69,9 +69,9 @@ class Config:
         coming = parse_keys(self.next_key) if self.next_key else []
         return [key for keys in self.key_sets() for key in keys] + coming
 
-    def in_force(self) -> list[VerifierKey]:
-        """The Ed25519 keys of which one has to have signed the newest checkpoint."""
-        return [parse_keys(vkeys)[0] for vkeys in (self.vkeys[-1], self.next_key) if vkeys]
+    def in_force(self) -> list[list[VerifierKey]]:
+        """The keys of which all of one element have to have signed the newest checkpoint."""
+        return [parse_keys(vkeys) for vkeys in (self.vkeys[-1], self.next_key) if vkeys]
 
 
 def parse_keys(vkeys: str) -> list[VerifierKey]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,9 +74,11 @@ class Signer:
         return lines
 
 
-def create_signer(origin: str, *, passphrase: str | None = None, post_quantum: bool = False) -> Signer:
-    """A new key pair; the private key is on the disk when this returns. Raises UsageError where `cryptography` has no
-    ML-DSA."""
+def create_signer(
+    origin: str, *, passphrase: str | None = None, post_quantum: bool = False, taken: Container[bytes] = ()
+) -> Signer:
+    """A new key pair, of none of the key ids that are `taken`; the private key is on the disk when this returns. Raises
+    UsageError where `cryptography` has no ML-DSA."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     mldsa = None
@@ -91,7 +93,10 @@ def create_signer(origin: str, *, passphrase: str | None = None, post_quantum: b
             raise UsageError(
                 "this machine's `cryptography` has no ML-DSA-44: install a newer one, or leave --post-quantum out"
             ) from None
-    signer = Signer(origin, Ed25519PrivateKey.generate(), mldsa)
+    while True:
+        signer = Signer(origin, Ed25519PrivateKey.generate(), mldsa)
+        if parse_vkey(signer.vkeys.partition(" ")[0]).identity not in taken:
+            break
     store_signer(signer, passphrase)
     return signer
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from muniment.durable import AppendFile, replace
 from muniment.errors import IntegrityError, StorageError
 from muniment.formats.checkpoint import Checkpoint
+from muniment.formats.leaf import Leaf, parse_leaf
 from muniment.formats.tile import (
     HEIGHT,
     WIDTH,
@@ -87,6 +89,41 @@ def _read(folder: Path, index: int) -> bytes:
     if not bundle:
         raise ValueError(f"the bundle of leaf #{index * WIDTH} is empty")
     return bundle
+
+
+def leaf_at(folder: Path, number: int) -> Leaf:
+    """A leaf as it stands in its bundle. Raises ValueError, OSError."""
+    entries = entries_of(_read(folder, number // WIDTH))
+    return parse_leaf(next(islice(entries, number % WIDTH, None), Entry(0, b"")).leaf)
+
+
+def check_leaves(folder: Path, since: int, checkpoint: Checkpoint) -> None:
+    """Raises IntegrityError unless the leaves from #since on are those that the checkpoint was signed over.
+
+    The hashes before them come from the tiles, which anybody may have written: that they and the leaves give the signed
+    root shows that both are right. Where they do not, all leaves are read.
+    """
+    from muniment.archive.proving import Tree
+
+    for first in dict.fromkeys((since, 0)):
+        try:
+            tree, nodes, start = Tree(folder, checkpoint), [], 0
+            for height in reversed(range(first.bit_length())):
+                if first >> height & 1:
+                    nodes.append(tree.subtree(start, start + (1 << height)))
+                    start += 1 << height
+            edge = Edge(first, nodes)
+            for entry in read_leaves(folder, first, checkpoint.size):
+                edge.append(leaf_hash(entry.leaf))
+            if edge.root() == checkpoint.root:
+                return
+        except (OSError, ValueError, IntegrityError):
+            continue
+    where = first_damaged_leaf(folder, checkpoint.size)
+    raise IntegrityError(
+        f"log/tile/entries is damaged{where}: its leaves do not hash to the signed checkpoint of {checkpoint.size}"
+        " leaves; run `muniment verify` and restore it from a copy"
+    )
 
 
 def relative(folder: Path, path: Path) -> str:
@@ -202,6 +239,11 @@ class Log:
         except (OSError, ValueError):
             self._recompute(checkpoint)
         last = checkpoint.size // WIDTH
+        if (self.folder / format_tile_path("entries", last)).exists():
+            raise IntegrityError(
+                f"log/{format_tile_path('entries', last)} is there, and the log of {checkpoint.size} leaves has not"
+                " filled it: run `muniment verify`"
+            )
         if checkpoint.size % WIDTH:
             self._length = len(read_bundle(self.folder, last))
         unpublished = range(max(0, last - CHECKED_TILES), last)
@@ -268,6 +310,11 @@ def publish_bundle(folder: Path, index: int) -> None:
     """Give a full bundle its published name; its partial copies are of no use any more."""
     published, tail = folder / format_tile_path("entries", index), folder / format_tail_path(index)
     if tail.exists():
+        if published.exists():
+            raise IntegrityError(
+                f"{relative(folder, tail)} lies beside a bundle that is full: run `muniment verify`, and take away the"
+                " one that is not what was signed"
+            )
         tail.rename(published)
     _remove_partial(published)
 

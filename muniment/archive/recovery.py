@@ -14,12 +14,19 @@ from pathlib import Path
 from muniment.archive.catalog import Catalog, Progress
 from muniment.archive.commit import MAX_PAYLOAD, Commit, find_frame, last_frame, order_problem, scan_frames
 from muniment.archive.config import Config
-from muniment.archive.log import bundle_path, bundles_from, leaves_in_tiles, relative
+from muniment.archive.log import (
+    bundle_path,
+    bundles_from,
+    check_leaves,
+    leaves_in_tiles,
+    read_leaves,
+    relative,
+)
 from muniment.archive.segments import STREAMS
 from muniment.durable import cut, set_aside
 from muniment.errors import IntegrityError
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
-from muniment.formats.note import VerifierKey, check_note
+from muniment.formats.note import VerifierKey, check_note, signers_of
 from muniment.formats.tile import WIDTH
 
 MAX_SCANNED = 4 << 20  # bytes of log/commits, some 13,000 commits
@@ -52,7 +59,7 @@ def read_sound(root: Path, config: Config, catalog: Catalog | None = None) -> Co
         published.append(("log/tile", leaves_in_tiles(root / "log")))
     committed = _read_committed(root, config.origin, catalog)
     try:
-        check_note(committed.last.note, config.in_force())
+        _check_signed(committed.last.note, config)
     except ValueError as e:
         raise IntegrityError(f"log/commits: the commit that ends at byte {committed.commits}: {e}; {_ADVICE}") from e
     for name, size in published:
@@ -63,6 +70,18 @@ def read_sound(root: Path, config: Config, catalog: Catalog | None = None) -> Co
             )
     _check_lengths(root, committed)
     return committed
+
+
+def _check_signed(note: str, config: Config) -> None:
+    """Raises ValueError unless all keys in force signed, or all that a rotation is about to bring in."""
+    problem = "no signature of a known key"
+    for keys in config.in_force():
+        try:
+            if len(signers_of(note, keys)) == len(keys):
+                return
+        except ValueError as e:
+            problem = str(e)
+    raise ValueError(problem)
 
 
 def _read_committed(root: Path, origin: str, catalog: Catalog | None) -> Committed:
@@ -158,15 +177,22 @@ def _newest_bundle(root: Path, committed: Committed) -> dict[str, int]:
 
 
 def cut_tails(root: Path, committed: Committed) -> list[str]:
-    """Move what no commit covers to `quarantine/`. Returns the names of the files that were cut."""
+    """Move what no commit covers to `quarantine/`. Returns the names of the files that were cut.
+
+    The lengths in a commit are signed by nobody, so the leaves have to give the signed root before any are cut off.
+    Raises IntegrityError.
+    """
+    size = committed.checkpoint.size
+    check_leaves(root / "log", size - size % WIDTH, committed.checkpoint)
+    _check_tail(root, committed)
     lengths = {**committed.segments, **_newest_bundle(root, committed), "log/commits": committed.commits}
-    quarantine, touched = root / "quarantine", []
+    quarantine, touched = root / "quarantine", list[str]()
     for name, length in lengths.items():
         path = root / name
         if path.exists() and path.stat().st_size > length:
             cut(path, length, quarantine)
             touched.append(name)
-    log, size = root / "log", committed.checkpoint.size
+    log = root / "log"
     for path in list(bundles_from(log, (size + WIDTH - 1) // WIDTH)):
         set_aside(path, quarantine)
         touched.append(relative(log, path))
@@ -186,6 +212,17 @@ def set_aside_stamps(root: Path, named: Container[str]) -> list[str]:
             set_aside(path, root / "quarantine")
             touched.append(path.relative_to(root).as_posix())
     return touched
+
+
+def _check_tail(root: Path, committed: Committed) -> None:
+    """The commit states how long the bundle that is not full is: exactly as long as its leaves."""
+    log, size = root / "log", committed.checkpoint.size
+    leaves = read_leaves(log, size - size % WIDTH, size)
+    if committed.tail != sum(2 + len(entry.leaf) for entry in leaves):
+        raise IntegrityError(
+            f"log/commits is damaged before byte {committed.commits}: the commit states {committed.tail} bytes for the"
+            f" newest bundle, which its leaves do not have; {_ADVICE}"
+        )
 
 
 def segment_files(root: Path) -> list[Path]:

@@ -1,21 +1,19 @@
 """Another key takes over: because it is time, because the old one was lost, or because somebody else may have it.
 
-`archive.toml` names the coming key before the commit that brings it in, and counts it among the keys after; whatever
-moment a kill hits, the newest checkpoint is signed by one of the two, and `settle` tells by which.
+`archive.toml` names the coming key before the commit that brings it in, and counts it among the keys after. Whatever
+moment a kill hits, the newest checkpoint is signed by one of the two, and the next writer tells by which (settling.py).
+All of it happens under the writer's lock, or a writer that waits for it would sign with the key of before.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
-from muniment.archive import recovery
 from muniment.archive.archive import Archive
-from muniment.archive.config import Config, change_keys, parse_keys, read_config
-from muniment.archive.keys import create_signer, load_signer
+from muniment.archive.config import change_keys, read_config
+from muniment.archive.keys import create_signer
+from muniment.archive.writer import Writer
 from muniment.errors import UsageError
-from muniment.formats.note import signers_of
 
 
 def rotate(
@@ -35,29 +33,17 @@ def rotate(
     """
     if since is not None and not 0 <= since <= archive.size:
         raise UsageError(f"#{since} is not in the log, which ends with #{archive.size - 1}")
-    config = settle(archive.root, archive.config)
-    old = None if lost else load_signer(config.vkeys[-1], archive.ask_passphrase)
-    new = create_signer(config.origin, passphrase=passphrase, post_quantum=post_quantum)
-    change_keys(archive.root, config.vkeys, new.vkeys)
-    archive.config = replace(config, next_key=new.vkeys)
-    from muniment.archive.writer import Writer
-
-    with Writer(archive.root, archive.config, new, handing_over=old, wait=wait) as writer:
-        number = writer.add_key(new.vkeys, reason=reason, since=since)
-        writer.commit()
-    archive.config = settle(archive.root, archive.config)
+    root = archive.root
+    with Writer(root, archive.config, ask=archive.ask_passphrase, signs=not lost, wait=wait) as writer:
+        vkeys = writer.config.vkeys
+        known = writer.config.keys()
+        taken = {key.identity for key in known}
+        new = create_signer(writer.config.origin, passphrase=passphrase, post_quantum=post_quantum, taken=taken)
+        change_keys(root, vkeys, new.vkeys)
+        number = writer.hand_over(new, reason=reason, since=since)
+        change_keys(root, (*vkeys, new.vkeys), None)
+    archive.config = read_config(root)
     return number, new.vkeys
-
-
-def settle(root: Path, config: Config) -> Config:
-    """Finish a rotation that was interrupted, or forget one that did not get as far as the log."""
-    if config.next_key is None:
-        return config
-    note = recovery.read_sound(root, config).last.note
-    coming = parse_keys(config.next_key)[0]
-    took_over = any(signed.key == coming for signed in signers_of(note, config.keys()))
-    change_keys(root, (*config.vkeys, config.next_key) if took_over else config.vkeys, None)
-    return read_config(root)
 
 
 class Validity(NamedTuple):

@@ -13,10 +13,11 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from muniment.formats.warc import CRLF, format_fields, format_head, format_record_id
+from muniment.formats.warc import CRLF, format_fields, format_head, format_record_id, parse_record
 
 _HEADER = b"\x1f\x8b\x08%b\0\0\0\0\0\xff"
 _COMMENT = b"\x10"
+_SAID = format_fields([("outcome", "withdrawn")])
 _STORED, _BLOCK, _FRAME, _SLACK = 65_535, 5, 18, 64
 
 
@@ -42,11 +43,20 @@ def build_tombstone(identity: str, date: str, length: int, uri: str | None, refe
     raise ValueError(f"no tombstone fits into {length} bytes")
 
 
+def is_tombstone(record: bytes) -> bool:
+    """Whether this uncompressed record says that it stands for one that was withdrawn, and nothing else."""
+    try:
+        found = parse_record(record)
+    except ValueError:
+        return False
+    said, padding = found.block[: len(_SAID)], found.block[len(_SAID) :]
+    return found.headers.get("WARC-Type") == "metadata" and said == _SAID and not padding.strip(b" ")
+
+
 def _build(fields: Sequence[tuple[str, str]], length: int) -> Tombstone | None:
-    said = format_fields([("outcome", "withdrawn")])
     padding = 0
     while True:
-        block = said + b" " * padding
+        block = _SAID + b" " * padding
         record = format_head([*fields, ("Content-Length", str(len(block)))]) + block + CRLF + CRLF
         stored = _store(record)
         slack = length - _FRAME - len(stored)

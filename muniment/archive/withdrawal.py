@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from muniment.archive.catalog import Catalog
+from muniment.archive.commit import is_segment_path
+from muniment.archive.log import leaf_at
 from muniment.archive.records import Group, act_group
 from muniment.archive.segments import Placement, inflate, read_at
 from muniment.archive.tombstone import Tombstone, build_tombstone
@@ -41,6 +44,20 @@ class Burial(NamedTuple):
         return build_tombstone(self.id, self.at, self.length, self.uri, self.refers_to)
 
 
+def may_remove(withdrawal: Leaf, number: int, kind: str | None, of: int | None) -> bool:
+    """Whether a withdrawal can concern the records of this leaf: the one that it is of, or what was made of that."""
+    return number == withdrawal.of or (of == withdrawal.of and kind in ("derivation", "revisit"))
+
+
+def tombstones_of(leaf: Leaf) -> dict[tuple[int, int], str]:
+    """The digests (hex) of what stands in place of records, by leaf and part. ValueError where a name is none."""
+    found = {}
+    for name, digest in (leaf.tombstones or {}).items():
+        number, _, part = name.partition(".")
+        found[int(number), int(part)] = digest
+    return found
+
+
 def plan(
     root: Path,
     catalog: Catalog,
@@ -51,20 +68,26 @@ def plan(
     *,
     entirely: bool = False,
 ) -> Group:
-    """The leaf and record of a withdrawal. Raises UsageError where #number is nothing that can be withdrawn."""
+    """The leaf and record of a withdrawal. Raises UsageError where #number is nothing that can be withdrawn,
+    IntegrityError where the catalog does not say where its records are."""
     kind, of = catalog.kind_of(number) or ("", None)
-    if kind == "revisit":
-        raise UsageError(f"#{number} holds no bytes of its own: withdraw #{of}, the capture that it refers to")
     if kind == "derivation":
         raise UsageError(f"#{number} was made of #{of}: withdraw that")
-    if kind not in ("capture", "attempt", "note"):
+    if kind == "revisit" and not entirely:
+        raise UsageError(
+            f"#{number} holds no bytes of its own: withdraw #{of}, the capture that it refers to; its own head and"
+            " metadata go with --entirely"
+        )
+    if kind not in ("capture", "revisit", "attempt", "note"):
         raise UsageError(f"#{number} is {f'a {kind}' if kind else 'not in the log'}: withdraw a capture or a note")
     if (before := catalog.withdrawn_by(number)) is not None:
         raise UsageError(f"#{number} was withdrawn before, by #{before}")
-    own = len(catalog.placements(number)) if entirely else 1
-    parts = [(number, part) for part in range(own)]
-    parts += [(leaf, part) for leaf in catalog.made_of(number) for part in range(len(catalog.placements(leaf)))]
-    burials = [_burial(root, catalog, leaf, part, at, new_id()) for leaf, part in parts]
+    leaves = [number, *catalog.made_of(number), *(catalog.revisits_of(number) if entirely else ())]
+    parts = [(leaf, part) for leaf in leaves for part in range(len(catalog.placements(leaf)))]
+    if not entirely:
+        parts = [(leaf, part) for leaf, part in parts if leaf != number or not part]
+    gone = [pair for pair in parts if catalog.tombstone(*pair) is None]
+    burials = [_burial(root, catalog, leaf, part, at, new_id()) for leaf, part in gone]
     content = {
         "reason": reason,
         KEPT_KEY: catalog.key_of(number),
@@ -76,22 +99,38 @@ def plan(
 
 
 def _burial(root: Path, catalog: Catalog, leaf: int, part: int, at: str, identity: str) -> Burial:
+    """The catalog is believed nothing here: the bytes at that place have to be what the leaf states."""
     placement = catalog.placements(leaf)[part]
-    uri = refers_to = None
     try:
-        with (root / placement.segment).open("rb") as file:
-            headers = parse_record(inflate(read_at(file, placement.offset, placement.length), placement.size)).headers
-        uri = headers.get("WARC-Target-URI")
+        record = _record_at(root, placement.segment, placement.offset, placement.length)
+        if hashlib.sha256(record).hexdigest() != leaf_at(root / "log", leaf).records[part]:
+            raise ValueError("another record lies there")
+        headers = parse_record(record).headers
         refers_to = headers["WARC-Record-ID"].removeprefix("<urn:uuid:").removesuffix(">")
-    except (OSError, ValueError, KeyError):  # a damaged record has to go all the same
-        pass
-    return Burial(leaf, part, placement.segment, placement.offset, placement.length, identity, at, uri, refers_to)
+    except (OSError, ValueError, KeyError, IndexError) as e:
+        raise IntegrityError(
+            f"record {part} of #{leaf} cannot be removed at byte {placement.offset} of {placement.segment}: {e}; run"
+            " `muniment verify`, restore the file from a copy, or `muniment rebuild`"
+        ) from e
+    uri = headers.get("WARC-Target-URI")
+    place = placement.segment, placement.offset, placement.length
+    return Burial(leaf, part, *place, identity, at, uri, refers_to)
+
+
+def _record_at(root: Path, segment: str, offset: int, length: int) -> bytes:
+    """The record in the gzip member at a place. Raises ValueError where no whole member is there, OSError."""
+    if not is_segment_path(segment) or offset < 0 or length < 1:
+        raise ValueError("that is no place in a segment")
+    with (root / segment).open("rb") as file:
+        return inflate(read_at(file, offset, length))
 
 
 def burials_of(leaf: Leaf, content: Mapping[str, Any]) -> Sequence[tuple[Burial, Tombstone]]:
     """What a withdrawal that stands in the log removes. Raises IntegrityError where record and leaf do not agree."""
     try:
         found = [Burial(**removed) for removed in content["removed"]]
+        if not all(is_segment_path(burial.segment) for burial in found):
+            raise ValueError("it names a file that is no segment")
         pairs = [(burial, burial.tombstone()) for burial in found]
     except (KeyError, TypeError, ValueError) as e:
         raise IntegrityError(f"the record of a withdrawal cannot be read: {e}") from e
@@ -101,18 +140,37 @@ def burials_of(leaf: Leaf, content: Mapping[str, Any]) -> Sequence[tuple[Burial,
 
 
 def bury(root: Path, leaf: Leaf, content: Mapping[str, Any]) -> list[tuple[int, int, Placement]]:
-    """Put the tombstones in place; those that are there stay. Returns where each lies, by leaf and part."""
+    """Put the tombstones in place; those that are there stay. Returns where each lies, by leaf and part.
+
+    Nothing is overwritten but the record that the log has there, or what a kill left of its overwriting: a place is
+    data that somebody wrote, and a whole record of another leaf is not to go. Raises IntegrityError.
+    """
     placed = []
     for burial, tombstone in burials_of(leaf, content):
-        path = root / burial.segment
-        try:
-            with path.open("rb") as file:
-                done = read_at(file, burial.offset, burial.length) == tombstone.member
-        except OSError as e:
-            raise IntegrityError(f"{burial.segment} cannot be read: {e.strerror}") from e
-        if not done:
-            overwrite(path, burial.offset, tombstone.member)
+        if not _is_buried(root, leaf, burial, tombstone):
+            overwrite(root / burial.segment, burial.offset, tombstone.member)
         member = hashlib.sha256(tombstone.member).digest()
         placement = Placement(burial.segment, burial.offset, burial.length, tombstone.size, member)
         placed.append((burial.leaf, burial.part, placement))
     return placed
+
+
+def _is_buried(root: Path, leaf: Leaf, burial: Burial, tombstone: Tombstone) -> bool:
+    where = f"byte {burial.offset} of {burial.segment}"
+    try:
+        target = leaf_at(root / "log", burial.leaf)
+        if not may_remove(leaf, burial.leaf, target.type, target.of):
+            raise IntegrityError(f"the withdrawal of #{leaf.of} names a record of #{burial.leaf}, no part of it")
+        with (root / burial.segment).open("rb") as file:
+            present = read_at(file, burial.offset, burial.length)
+        if present == tombstone.member:
+            return True
+        if len(present) != burial.length:
+            raise IntegrityError(f"no record of #{burial.leaf} lies at {where}")
+        digest = target.records[burial.part]
+    except (OSError, ValueError, IndexError) as e:
+        raise IntegrityError(f"what was withdrawn cannot be removed at {where}: {e}") from e
+    with suppress(ValueError):  # a whole member has to be the record's own; a broken one was overwritten in part
+        if hashlib.sha256(inflate(present)).hexdigest() != digest:
+            raise IntegrityError(f"another record than the withdrawn one of #{burial.leaf} lies at {where}")
+    return False

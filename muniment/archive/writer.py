@@ -25,12 +25,13 @@ from typing import Any
 from muniment.archive import catch_up, records, recovery, withdrawal
 from muniment.archive.catalog import Held, LoggedLeaf, Progress
 from muniment.archive.commit import MAX_LEAVES, format_frame
-from muniment.archive.config import Config
-from muniment.archive.keys import Signer
+from muniment.archive.config import Config, read_config
+from muniment.archive.keys import Ask, Signer, load_signer
 from muniment.archive.log import Log
 from muniment.archive.segments import ROLL_AT, Placement, SegmentWriter
+from muniment.archive.settling import settle
 from muniment.durable import AppendFile, Lock, replace
-from muniment.errors import StorageError, UploadError, UsageError
+from muniment.errors import IntegrityError, StorageError, UploadError, UsageError
 from muniment.formats.leaf import Leaf, LeafType, format_leaf
 from muniment.formats.tile import MAX_ENTRY
 from muniment.formats.warc import format_date
@@ -55,15 +56,17 @@ class Writer:
         self,
         root: Path,
         config: Config,
-        signer: Signer,
+        signer: Signer | None = None,
         *,
-        handing_over: Signer | None = None,
+        ask: Ask | None = None,
+        signs: bool = True,
         wait: float = 0.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         roll_at: int = ROLL_AT,
     ):
-        self._root, self._signer, self._clock, self._roll_at = root, signer, clock, roll_at
-        self._handing_over = handing_over
+        self._root, self._clock, self._roll_at = root, clock, roll_at
+        self._signer = signer
+        self._handing_over: Signer | None = None
         self._segments: dict[str, SegmentWriter] = {}
         self._dirty: dict[str, SegmentWriter] = {}
         self._pending: list[LoggedLeaf] = []
@@ -73,7 +76,11 @@ class Writer:
         self._broken: str | None = None
         self._lock = Lock(root / "lock", wait)
         try:
-            self._open(config)
+            # Whoever held the lock before may have brought another key in.
+            self.config = settle(root, read_config(root) if signer is None else config)
+            if signs and signer is None:
+                self._signer = load_signer(self.config.vkeys[-1], ask)
+            self._open(self.config)
         except BaseException:
             self._lock.release()
             raise
@@ -161,6 +168,16 @@ class Writer:
         leaf = Leaf("key", _new_id(), format_date(self._clock()), key=vkeys, reason=reason, size=since)
         return self._append("derived", records.Group(leaf, ()))
 
+    def hand_over(self, successor: Signer, *, reason: str | None = None, since: int | None = None) -> int:
+        """Commit that another key signs from here on, signed by the key so far too where it is at hand.
+
+        Returns the number of the leaf. The caller writes the keys into `archive.toml`, before and after.
+        """
+        self._handing_over, self._signer = self._signer, successor
+        number = self.add_key(successor.vkeys, reason=reason, since=since)
+        self.commit()
+        return number
+
     def add_stamp(self, size: int, files: Mapping[str, bytes]) -> int:
         """Keep what a third party returned for the checkpoint of `size` leaves, and append the digests to the log.
 
@@ -234,7 +251,7 @@ class Writer:
         writer = SegmentWriter(self._root, f"{stream}/{year_now}/{number:05d}.warc.gz")
         self._segments[stream] = self._dirty[writer.path] = writer
         name = f"{stream}-{year_now}-{number:05d}.warc.gz"
-        group = records.segment_group(stream, name, self._signer.origin, format_date(now), _new_id)
+        group = records.segment_group(stream, name, self.config.origin, format_date(now), _new_id)
         self._queue(group, format_leaf(group.leaf), [writer.append(record) for record in group.records])
         return writer
 
@@ -245,6 +262,8 @@ class Writer:
         self._refuse_if_broken()
         if not self._pending:
             return
+        if self._signer is None:
+            raise UsageError("the private key is not at hand, so nothing can be signed")
         try:
             for segment in self._dirty.values():
                 segment.file.sync()
@@ -278,7 +297,7 @@ class Writer:
         try:
             self._log.publish(note)
             self.catalog.add(pending, lengths, progress, catch_up.bury_all(self._root, pending))
-        except (StorageError, sqlite3.Error) as e:
+        except (StorageError, IntegrityError, sqlite3.Error) as e:
             self._broken = str(e)
             _log.warning("committed, but the catalog could not be brought up to date: %s", e)
 

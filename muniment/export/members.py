@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from muniment.archive.segments import Placement, digest_member
+from muniment.archive.segments import Placement, digest_member, inflate
+from muniment.archive.tombstone import is_tombstone
 from muniment.errors import IntegrityError, StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ class Members:
         placement = placements[part]
         try:
             member, record = digest_member(self._chunks(placement), placement.size)
-            if record != leaf.records[part] and record != self._archive.catalog.tombstone(number, part):
+            withdrawn = record != leaf.records[part] and record == self._archive.catalog.tombstone(number, part)
+            if withdrawn and not is_tombstone(inflate(b"".join(self._chunks(placement)), placement.size)):
+                raise ValueError("what stands in place of a withdrawn record says more than that")
+            if record != leaf.records[part] and not withdrawn:
                 raise ValueError("the record does not have the digest that its leaf states")
             if member != placement.member:
                 raise ValueError("the gzip member is not the one that was written")

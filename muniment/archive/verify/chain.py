@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from muniment.archive.commit import Commit
-from muniment.archive.config import Config
+from muniment.archive.config import Config, parse_keys
 from muniment.archive.verify.finding import Finding, Request
 from muniment.formats.leaf import Leaf, parse_leaf
-from muniment.formats.note import VerifierKey, parse_vkey, signers_of
+from muniment.formats.note import VerifierKey, signers_of
 
 
 class Chain:
@@ -20,40 +20,42 @@ class Chain:
     """
 
     def __init__(self, config: Config, request: Request):
-        self._sets = config.key_sets()
-        self._trusted = {key.identity for key in request.keys or config.keys()}
-        named = config.keys()
-        self._known = {key.identity: key for key in named}
-        self._force: Sequence[VerifierKey] = self._sets[0]
-        self._vouched = any(key.identity in self._trusted for key in self._force)
-        self._brought = bool(request.keys)
+        self._sets = [*config.key_sets(), *config.in_force()[1:]]
+        self._brought = list(request.keys)
+        self._force = self._sets[0]
+        self._vouched = self._is_named(self._force)
         self.notices: list[str] = []
+
+    def _is_named(self, keys: Sequence[VerifierKey]) -> bool:
+        """Whether whoever asks trusts these keys: all algorithms count that they named a key of."""
+        if not self._brought:
+            return any(set(keys) == set(named) for named in self._sets)
+        named = [key for key in keys if key in self._brought]
+        return bool(named) and {key.algorithm for key in self._brought} <= {key.algorithm for key in named}
 
     def check(self, commit: Commit, position: int, entries: Sequence[tuple[int, bytes]]) -> Iterator[Finding]:
         """The findings for a commit that holds these key leaves, by their numbers."""
-        leaves = [(number, parse_leaf(entry)) for number, entry in entries if _is_leaf(entry)]
+        leaves = [(number, keys, leaf) for number, entry in entries for keys, leaf in _key_leaf(entry)]
         before = self._force
-        for _, leaf in leaves:
-            with suppress(ValueError):
-                self._force = [parse_vkey(vkey) for vkey in (leaf.key or "").split(" ")]
-                self._known.update((key.identity, key) for key in self._force)
-        rotated = self._force is not before
-        try:
-            signers = {signed.key.identity for signed in signers_of(commit.note, list(self._known.values()))}
-        except ValueError as e:
-            yield self._finding(f"the checkpoint of {commit.checkpoint.size} leaves: {e}", position)
-            return
-        missing = [key for key in self._force if key.identity not in signers]
-        if missing:
-            detail = f"the checkpoint of {commit.checkpoint.size} leaves is not signed by the key in force"
-            yield self._finding(detail, position, missing[0].identity.hex())
-        if rotated:
-            self._note_rotation(before, signers, *leaves[-1])
+        if leaves:
+            self._force = leaves[-1][1]
+        signed, problem = set[VerifierKey](), None
+        for key in dict.fromkeys((*before, *self._force)):
+            try:
+                signed |= {signer.key for signer in signers_of(commit.note, [key])}
+            except ValueError as e:
+                problem = e
+        what = f"the checkpoint of {commit.checkpoint.size} leaves"
+        missing = [key for key in self._force if key not in signed]
+        if problem is not None:
+            yield self._finding(f"{what}: {problem}", position)
+        elif missing:
+            yield self._finding(f"{what} is not signed by the key in force", position, missing[0].identity.hex())
+        if leaves:
+            self._note_rotation(all(key in signed for key in before), leaves[-1][0], leaves[-1][2])
 
-    def _note_rotation(self, before: Sequence[VerifierKey], signers: set[bytes], number: int, leaf: Leaf) -> None:
-        named = any(key.identity in self._trusted for key in self._force)
-        handed_over = all(old.identity in signers for old in before)
-        self._vouched = named or (handed_over and self._vouched)
+    def _note_rotation(self, handed_over: bool, number: int, leaf: Leaf) -> None:
+        self._vouched = self._is_named(self._force) or (handed_over and self._vouched)
         how = "with the earlier key's signature" if handed_over else "without the earlier key's signature"
         why = f": {leaf.reason}" if leaf.reason else ""
         self.notices.append(f"another key signs from #{number} on, {how}{why}")
@@ -67,14 +69,17 @@ class Chain:
         if commits and not self._vouched:
             detail = "the newest checkpoint is signed by a key that "
             detail += "you did not bring" if self._brought else "archive.toml does not name"
-            yield self._finding(detail, 0, " or ".join(sorted(identity.hex() for identity in self._trusted)))
+            trusted = self._brought or [key for keys in self._sets for key in keys]
+            yield self._finding(detail, 0, " or ".join(sorted(key.identity.hex() for key in trusted)))
 
     @staticmethod
     def _finding(detail: str, position: int, expected: str | None = None) -> Finding:
         return Finding("signature", detail, file="log/commits", offset=position, expected=expected)
 
 
-def _is_leaf(entry: bytes) -> bool:
+def _key_leaf(entry: bytes) -> Iterator[tuple[list[VerifierKey], Leaf]]:
+    """The keys that a leaf brings in, where it is one that does."""
     with suppress(ValueError):
-        return parse_leaf(entry).type == "key"
-    return False
+        leaf = parse_leaf(entry)
+        if leaf.type == "key":
+            yield parse_keys(leaf.key or ""), leaf
