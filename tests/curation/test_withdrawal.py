@@ -187,7 +187,7 @@ def test_bytes_that_come_back_from_an_old_copy_are_found(held: tuple[Path, int])
     (root / name).write_bytes(copy)
     found, _ = verify(root)
     assert [(finding.finding, finding.snapshot, finding.file) for finding in found] == [("not-withdrawn", number, name)]
-    assert [finding.finding for finding in verify(root, fast=True)[0]] == ["digest-mismatch"]
+    assert [finding.finding for finding in verify(root, fast=True)[0]] == ["not-withdrawn"]
     rebuild(root)
     assert verify(root)[0] == []
     assert secret_in(root) == []

@@ -65,6 +65,8 @@ class Walked:
     def since(self, root: Path) -> list[Commit]:
         """The commits that came after those of the walk."""
         newer = self.commits[-1:]
+        if not newer:
+            return []
         with suppress(OSError), (root / "log" / "commits").open("rb") as file:
             file.seek(newer[0].end)
             for commit in scan_frames(file.read(), newer[0].end):
