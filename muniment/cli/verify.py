@@ -25,11 +25,12 @@ from muniment.cli.progress import end_progress, progress_line
 from muniment.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from muniment.archive.config import Config
     from muniment.archive.verify import Finding, Request, Tally
     from muniment.archive.verify.sample import Sample
+    from muniment.rederiving import Rederived
 
 
 @click.command()
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
               help="Trust the cosignatures of this key, not of archive.toml's witnesses.")  # fmt: skip
 @click.option("--sample", type=Share(), metavar="SHARE",
               help="Read this part of the records (5%, or a number of leaves), another one each time.")  # fmt: skip
+@click.option("--rederive", is_flag=True, help="Clean each capture again too, and compare the texts.")
 @click.option("--processes", type=Count(1, 64), default=0, show_default="one a core", metavar="N",
               help="Check the records in that many processes.")  # fmt: skip
 @json_option
@@ -58,6 +60,7 @@ def verify(
     cas: tuple[str, ...],
     witnesses: tuple[str, ...],
     sample: tuple[float, int] | None,
+    rederive: bool,
     processes: int,
     as_json: bool,
     quiet: bool,
@@ -67,6 +70,7 @@ def verify(
     Prints a line a finding and ends with exit code 10 where there is one.
     """
     import gc
+    from itertools import chain
 
     from muniment.archive.authorities import read_certificates
     from muniment.archive.config import read_config
@@ -91,13 +95,19 @@ def verify(
         progress=progress_line("verifying", quiet or as_json),
     )
     verification = Verification(root, config, request, taken.note if taken else lambda part: None)
-    for finding in verification.run():
+    rederived = _rederived() if rederive else None
+    again = _rederive(root, request, rederived, verification.tally) if rederived else ()
+    for finding in chain(verification.run(), again):
         try:
             _print_finding(finding, as_json)
         except BrokenPipeError:  # nobody reads on: the exit code still has to be true
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     if taken:
         taken.finish()
+    for why, count in sorted(rederived.others.items()) if rederived else ():
+        verification.tally.notices.append(f"{counted(count, 'text')} not compared: {why}")
+    if rederived:
+        verification.tally.notices.append(f"{counted(rederived.compared, 'text')} cleaned again and compared")
     _print_tally(verification.tally, request, as_json, quiet, taken.state() if taken else None)
     ctx.exit(IntegrityError.exit_code if verification.tally.findings else 0)
 
@@ -146,6 +156,26 @@ def _parse_keys(keys: tuple[str, ...], option: str) -> Any:
         return [parse_vkey(key) for key in keys]
     except ValueError as e:
         raise UsageError(f"{option}: {e}") from e
+
+
+def _rederived() -> Rederived:
+    from muniment.rederiving import Rederived
+
+    return Rederived()
+
+
+def _rederive(root: Path, request: Request, told: Rederived, tally: Tally) -> Iterator[Finding]:
+    from muniment.archive.archive import Archive
+    from muniment.rederiving import rederive
+
+    try:
+        with Archive(root) as archive:
+            numbers, processes = request.numbers, request.processes or None
+            for finding in rederive(archive, told, numbers=numbers, processes=processes, progress=request.progress):
+                tally.findings += 1
+                yield finding
+    except IntegrityError as e:
+        told.others[f"the archive cannot be opened ({e})"] += 1
 
 
 def _take_sample(root: Path, config: Config, sample: tuple[float, int]) -> Sample | None:
