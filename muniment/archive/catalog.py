@@ -436,6 +436,14 @@ class Catalog:
         """Whether an article stands for this snapshot."""
         return self._db.execute("select 1 from article where snapshot = ?", (number,)).fetchone() is not None
 
+    def visit_before(self, of: int, number: int) -> int:
+        """The newest capture or revisit of these bytes before a leaf: the visit that a derivation was made at."""
+        (found,) = self._db.execute(
+            "select max(number) from leaf where number < ?2 and (number = ?1 or (of = ?1 and type = 'revisit'))",
+            (of, number),
+        ).fetchone()
+        return int(found)
+
     def made_of(self, number: int) -> list[int]:
         """Every derivation of a capture, the superseded ones too."""
         rows = self._db.execute(

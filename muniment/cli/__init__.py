@@ -18,6 +18,7 @@ COMMANDS = {
     "show": ("show", "Show one snapshot: text, raw bytes, record or metadata."),
     "history": ("history", "List the versions of an article."),
     "verify": ("verify", "Check that everything is there and as it was signed."),
+    "doctor": ("doctor", "Tell what to do next, about damage and all else."),
     "export": ("export", "Write snapshots as WARC, WACZ, BagIt, JSONL or CSV."),
     "status": ("status", "Tell what the archive holds, and whether the index is in step."),
     "prove": ("prove", "Write a proof of snapshots that anybody can check."),

@@ -70,4 +70,27 @@ class Size(click.ParamType[int]):
         return size
 
 
+class Share(click.ParamType[tuple[float, int]]):
+    """`5%`, or a number of leaves: (share, 0) or (0, number)."""
+
+    name = "SHARE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, int]:
+        text = str(value)
+        if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?%", text) and 0 < float(text[:-1]) <= 100:
+            return float(text[:-1]) / 100, 0
+        if re.fullmatch(r"[0-9]{1,18}", text) and int(text):
+            return 0.0, int(text)
+        self.fail(f"{value!r} is no sample: write such as 5%, or how many leaves", param, ctx)
+
+
+def human(size: float) -> str:
+    """Bytes in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
 NUMBER = Number()

@@ -12,6 +12,7 @@ from muniment.cli.common import common_options, counted, echo, faint, json_optio
 
 if TYPE_CHECKING:
     from muniment.stamping import Tail
+from muniment.cli.numbers import human
 
 
 @click.command()
@@ -56,7 +57,7 @@ def status(ctx: click.Context, as_json: bool, quiet: bool) -> None:
         "articles": f"{facts['articles']:,}, in {counted(facts['versions'], 'version')}"
         f" and {counted(facts['snapshots'], 'snapshot')}",
         "attempts": f"{facts['attempts']:,} that gave nothing",
-        "size": ", ".join(f"{part} {_human(size)}" for part, size in facts["bytes"].items() if size),
+        "size": ", ".join(f"{part} {human(size)}" for part, size in facts["bytes"].items() if size),
         "index": _index_line(index),
         "stamped": _stamped_line(stamps, facts["unanchored_too_long"]),
     }
@@ -85,11 +86,3 @@ def _stamped_line(stamps: Tail, too_long: bool) -> str:
 
 def _size(path: Path) -> int:
     return sum(file.lstat().st_size for file in path.rglob("*") if file.is_file())
-
-
-def _human(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

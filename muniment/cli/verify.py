@@ -20,11 +20,17 @@ from muniment.cli.common import (
     one_line,
     print_json,
 )
-from muniment.cli.numbers import NUMBER
+from muniment.cli.numbers import NUMBER, Count, Share
+from muniment.cli.progress import end_progress, progress_line
 from muniment.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from muniment.archive.config import Config
     from muniment.archive.verify import Finding, Request, Tally
+    from muniment.archive.verify.sample import Sample
+    from muniment.rederiving import Rederived
 
 
 @click.command()
@@ -37,6 +43,11 @@ if TYPE_CHECKING:
               help="Trust time stamps by the root certificates in FILE (PEM), not archive.toml's.")  # fmt: skip
 @click.option("--witness", "witnesses", multiple=True, metavar="VKEY",
               help="Trust the cosignatures of this key, not of archive.toml's witnesses.")  # fmt: skip
+@click.option("--sample", type=Share(), metavar="SHARE",
+              help="Read this part of the records (5%, or a number of leaves), another one each time.")  # fmt: skip
+@click.option("--rederive", is_flag=True, help="Clean each capture again too, and compare the texts.")
+@click.option("--processes", type=Count(1, 64), default=0, show_default="one a core", metavar="N",
+              help="Check the records in that many processes.")  # fmt: skip
 @json_option
 @common_options
 @click.pass_context
@@ -48,6 +59,9 @@ def verify(
     keys: tuple[str, ...],
     cas: tuple[str, ...],
     witnesses: tuple[str, ...],
+    sample: tuple[float, int] | None,
+    rederive: bool,
+    processes: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -56,6 +70,7 @@ def verify(
     Prints a line a finding and ends with exit code 10 where there is one.
     """
     import gc
+    from itertools import chain
 
     from muniment.archive.authorities import read_certificates
     from muniment.archive.config import read_config
@@ -63,8 +78,11 @@ def verify(
 
     gc.set_threshold(50_000)  # a row and a leaf for each record, and no cycle among them
 
+    if sample and (numbers or fast):
+        raise UsageError("--sample reads records of its own choice, whole: leave out N and --fast")
     root = find_archive(ctx)
     config = read_config(root)
+    taken = _take_sample(root, config, sample) if sample else None
     request = Request(
         fast=fast,
         numbers=_with_derivations(root, numbers),
@@ -72,15 +90,25 @@ def verify(
         keys=_parse_keys(keys, "--key"),
         roots=[read_certificates(Path(ca)) for ca in cas],
         witnesses=_parse_keys(witnesses, "--witness"),
-        progress=_progress(quiet or as_json),
+        ranges=taken.ranges if taken else (),
+        processes=processes,
+        progress=progress_line("verifying", quiet or as_json),
     )
-    verification = Verification(root, config, request)
-    for finding in verification.run():
+    verification = Verification(root, config, request, taken.note if taken else lambda part: None)
+    rederived = _rederived() if rederive else None
+    again = _rederive(root, request, rederived, verification.tally) if rederived else ()
+    for finding in chain(verification.run(), again):
         try:
             _print_finding(finding, as_json)
         except BrokenPipeError:  # nobody reads on: the exit code still has to be true
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
-    _print_tally(verification.tally, request, as_json, quiet)
+    if taken:
+        taken.finish()
+    for why, count in sorted(rederived.others.items()) if rederived else ():
+        verification.tally.notices.append(f"{counted(count, 'text')} not compared: {why}")
+    if rederived:
+        verification.tally.notices.append(f"{counted(rederived.compared, 'text')} cleaned again and compared")
+    _print_tally(verification.tally, request, as_json, quiet, taken.state() if taken else None)
     ctx.exit(IntegrityError.exit_code if verification.tally.findings else 0)
 
 
@@ -130,14 +158,39 @@ def _parse_keys(keys: tuple[str, ...], option: str) -> Any:
         raise UsageError(f"{option}: {e}") from e
 
 
-def _progress(quiet: bool) -> Any:
-    if quiet or not sys.stderr.isatty():
-        return lambda done, total, read: None
+def _rederived() -> Rederived:
+    from muniment.rederiving import Rederived
 
-    def show(done: int, total: int, read: int) -> None:
-        click.echo(f"\r\033[Kverifying {100 * done // max(total, 1):3d}%", nl=False, err=True)
+    return Rederived()
 
-    return show
+
+def _rederive(root: Path, request: Request, told: Rederived, tally: Tally) -> Iterator[Finding]:
+    from muniment.archive.archive import Archive
+    from muniment.rederiving import rederive
+
+    try:
+        with Archive(root) as archive:
+            numbers, processes = request.numbers, request.processes or None
+            for finding in rederive(archive, told, numbers=numbers, processes=processes, progress=request.progress):
+                tally.findings += 1
+                yield finding
+    except IntegrityError as e:
+        told.others[f"the archive cannot be opened ({e})"] += 1
+
+
+def _take_sample(root: Path, config: Config, sample: tuple[float, int]) -> Sample | None:
+    from datetime import UTC, datetime
+
+    from muniment.archive.recovery import read_sound
+    from muniment.archive.verify.sample import Sample
+
+    share, leaves = sample
+    try:
+        size = read_sound(root, config).checkpoint.size
+    except IntegrityError:
+        note("the log is damaged, so everything is read")
+        return None
+    return Sample(root, size, share or None, leaves or None, datetime.now(UTC))
 
 
 def _print_finding(finding: Finding, as_json: bool) -> None:
@@ -162,13 +215,14 @@ def _print_finding(finding: Finding, as_json: bool) -> None:
         )
         if part
     )
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
+    end_progress()
     wanted = f" (expected {finding.expected})" if finding.expected else ""
     echo(f"{click.style(finding.finding, fg='red')} {where}{': ' if where else ''}{one_line(finding.detail)}{wanted}")
 
 
-def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> None:
+def _print_tally(
+    tally: Tally, request: Request, as_json: bool, quiet: bool, cycle: Mapping[str, Any] | None = None
+) -> None:
     if as_json:
         import base64
 
@@ -183,13 +237,13 @@ def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> 
                 "unanchored": tally.unanchored,
                 "withdrawn": sorted(tally.withdrawn),
                 "notices": tally.notices,
+                **({"cycle": cycle} if cycle else {}),
                 "log_size": tally.log_size,
                 "root": base64.b64encode(tally.root).decode(),
             }
         )
         return
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
+    end_progress()
     found = counted(tally.findings, "finding") if tally.findings else "no findings"
     looked = f"{counted(tally.snapshots, 'snapshot')}, {counted(tally.records, 'record')}, {tally.size:,} bytes"
     for notice in tally.notices:
@@ -200,6 +254,8 @@ def _print_tally(tally: Tally, request: Request, as_json: bool, quiet: bool) -> 
         f"{found}: {looked}{' (fast)' if request.fast else ''}; log of {tally.log_size:,}, {_anchored(tally)}",
         quiet=quiet,
     )
+    if cycle:
+        note(_cycle_line(cycle), quiet=quiet)
 
 
 def _anchored(tally: Tally) -> str:
@@ -216,3 +272,12 @@ def _anchored(tally: Tally) -> str:
     if tally.unanchored:
         words += f"; #{last} to #{tally.log_size - 1} are held in place by nobody outside yet"
     return words
+
+
+def _cycle_line(cycle: Mapping[str, Any]) -> str:
+    line = f"cycle: {cycle['part']} of {cycle['parts']} parts, begun {cycle['begun'][:10]}"
+    if cycle["everything_within_days"]:
+        line += f"; everything was read within {counted(cycle['everything_within_days'], 'day')}"
+    if cycle["again"]:
+        line += f"; {counted(len(cycle['again']), 'leaf', 'leaves')} with findings will be read again each time"
+    return line

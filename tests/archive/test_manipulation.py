@@ -10,7 +10,9 @@ import hashlib
 import random
 import shutil
 import sqlite3
+import tempfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from muniment.archive.archive import Archive, create
 from muniment.archive.config import read_config
 from muniment.archive.rotation import rotate
 from muniment.archive.verify import Finding, Request, Verification
+from muniment.archive.verify.forked import in_order, processors
 from muniment.model import Article, Attempt
 from tests.conftest import NOW, download, upload
 
@@ -71,21 +74,35 @@ def signed_files(root: Path) -> list[str]:
 
 
 def test_every_single_byte_that_is_changed_is_found_and_located(whole: Path, tmp_path: Path) -> None:
-    root = (MEMORY if MEMORY.is_dir() else tmp_path) / f"muniment-{tmp_path.name}-{id(tmp_path)}"
-    shutil.copytree(whole, root)
-    try:
-        for name in signed_files(root):
-            path = root / name
-            data = path.read_bytes()
-            copied = path.parent.name.endswith(".p") and path.name != "tail"  # of leaves that stand elsewhere
-            for i in range(0, len(data), 37 if copied else 1):
-                path.write_bytes(data[:i] + bytes([data[i] ^ (1 << i % 8)]) + data[i + 1 :])
-                found = verify(root)
-                assert name in {finding.file for finding in found}, f"byte {i} of {name}: {found}"
-            path.write_bytes(data)
-        assert verify(root) == []
-    finally:
-        shutil.rmtree(root)
+    """On as many cores as there are: each process has a copy, in memory where the system has such a folder."""
+    tasks = list[tuple[str, range]]()
+    for name in signed_files(whole):
+        folder, last = name.rpartition("/")[::2]
+        copied = folder.endswith(".p") and last != "tail"  # of leaves that stand elsewhere
+        places = range(0, (whole / name).stat().st_size, 37 if copied else 1)
+        tasks += [(name, places[at : at + 256]) for at in range(0, len(places), 256)]
+
+    @contextmanager
+    def start():
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else tmp_path) as folder:
+            root = Path(folder) / "archive"
+            shutil.copytree(whole, root)
+            yield lambda task: unseen(root, *task)
+
+    assert [missed for part in in_order(tasks, start, processors()) for missed in part] == []
+
+
+def unseen(root: Path, name: str, places: range) -> list[str]:
+    """The bytes whose change is not found in their file."""
+    path = root / name
+    data, missed = path.read_bytes(), []
+    for i in places:
+        path.write_bytes(data[:i] + bytes([data[i] ^ (1 << i % 8)]) + data[i + 1 :])
+        found = verify(root)
+        if name not in {finding.file for finding in found}:
+            missed.append(f"byte {i} of {name}: {found}")
+    path.write_bytes(data)
+    return missed
 
 
 def members(root: Path, name: str) -> list[bytes]:

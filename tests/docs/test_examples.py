@@ -216,7 +216,7 @@ def test_the_table_of_exit_codes_holds_every_code() -> None:
 
 def test_the_format_page_explains_every_finding_of_verify_and_no_other() -> None:
     modules = sorted((ROOT / "muniment" / "archive" / "verify").glob("*.py"))
-    source = "".join(path.read_text(encoding="utf-8") for path in modules)
+    source = "".join(path.read_text(encoding="utf-8") for path in [*modules, ROOT / "muniment" / "rederiving.py"])
     findings = set(re.findall(r'\b[Ff]inding\(\s*"([a-z-]+)"|slug(?:, problem)? = "([a-z-]+)"', source))
     findings = {slug for pair in findings for slug in pair if slug}
     listed = re.findall(r"^\| `([a-z-]+)` \|", sections("format.md")["Findings of verify"], re.M)

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from muniment.archive.segments import scan_members
+from muniment.archive.tombstone import is_tombstone
 from muniment.archive.verify.finding import Finding
 
 Owner = Callable[[bytes], tuple[int, int] | None]  # the leaf and part that state this digest
 _MANY = 200
+_NO_TOMBSTONE = "what stands in place of a withdrawn record says more than that"
 _KEPT = 64 << 20  # bytes of records that nobody knows
 
 
@@ -49,8 +51,10 @@ class Found(NamedTuple):
     record: bytes = b""
 
 
-def members_of(path: Path, segment: str, start: int, end: int, due: Container[bytes]) -> Iterator[Found]:
-    """What lies between two offsets. Raises OSError."""
+def members_of(
+    path: Path, segment: str, start: int, end: int, due: Container[bytes], tombstones: Container[bytes]
+) -> Iterator[Found]:
+    """What lies between two offsets; `tombstones` are the digests of those that say that they are. Raises OSError."""
     kept = 0
     with path.open("rb") as file:
         for one in scan_members(file, start, min(end, os.fstat(file.fileno()).st_size)):
@@ -58,6 +62,9 @@ def members_of(path: Path, segment: str, start: int, end: int, due: Container[by
                 yield Found(segment, one.offset, one.length, b"", b"", 0, one.problem)
                 continue
             digest = hashlib.sha256(one.record).digest()
+            if digest in tombstones and not is_tombstone(one.record):
+                yield Found(segment, one.offset, one.length, b"", b"", 0, _NO_TOMBSTONE)
+                continue
             record = b"" if digest in due or kept > _KEPT else one.record
             kept += len(record)
             yield Found(segment, one.offset, one.length, one.digest, digest, len(one.record), record=record)
@@ -71,8 +78,9 @@ def diagnose(root: Path, segment: str, place: str, dues: Sequence[Due], owner: O
     for run in _runs([due for due in dues if not due.problem]):
         start, end = min(due.offset for due in run), max(due.offset + due.length for due in run)
         digests = {due.digest for due in run}
+        stones = {due.digest for due in run if due.original}
         try:
-            found = list(members_of(root / place, segment, max(start, 0), end, digests))
+            found = list(members_of(root / place, segment, max(start, 0), end, digests, stones))
         except OSError as e:
             detail = f"cannot be read: {e.strerror}"
             yield from (Finding("digest-mismatch", detail, due.leaf, segment, due.offset, due.digest.hex())

@@ -63,8 +63,8 @@ class Request:
     """What to verify. `numbers` narrows the check of the records to these leaves, `ranges` to those from a first up to
     an end; `checkpoints` are notes kept outside the archive, by name; `keys` are the ones that the caller trusts,
     `roots` (PEM) the certificates of time stamp authorities, `witnesses` the keys of cosigners, all instead of what the
-    archive names. `processes` check the records (0: one a processor where it is worth it); `progress` is told (leaves
-    done, leaves in all, bytes read since it was told last)."""
+    archive names. So many `processes` check the records (0: one a processor where it is worth it); `progress` is told
+    (leaves done, leaves in all, bytes read since it was told last)."""
 
     fast: bool = False
     numbers: Sequence[int] = ()

@@ -29,16 +29,18 @@ def in_order(tasks: Sequence[T], start: Start[T, R], processes: int) -> Iterator
             for task in tasks:
                 yield work(task)
         return
-    children = list[tuple[int, BinaryIO]]()
+    children, done = list[tuple[int, BinaryIO]](), False
     try:
         for k in range(min(processes, len(tasks))):
             children.append(_fork(tasks[k :: min(processes, len(tasks))], start))
         for i in range(len(tasks)):
             yield _receive(children[i % len(children)][1])
+        done = True
     finally:
         for child, pipe in children:
             pipe.close()
-            os.kill(child, signal.SIGTERM)
+            if not done:
+                os.kill(child, signal.SIGTERM)
         for child, _ in children:
             os.waitpid(child, 0)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from muniment.archive.catalog import Catalog, Member
 from muniment.archive.segments import DEFLATE_ERRORS, digest_member, new_inflater
+from muniment.archive.tombstone import is_tombstone
 from muniment.archive.verify.diagnosis import Due, diagnose
 from muniment.archive.verify.finding import Finding
 from muniment.archive.verify.walk import Bundles
@@ -135,7 +136,7 @@ class PartCheck:
             if tombstones:
                 digest = tombstones.get((leaf, number), digest)
             try:
-                if max(length, size) > _LARGE:
+                if max(length, size) > _LARGE and (leaf, number) not in tombstones:
                     sound = self._check_large(segment, offset, length, size) == (member, digest.hex())
                 else:
                     piece = self._view(segment, offset, length)
@@ -148,6 +149,8 @@ class PartCheck:
                         and len(record) == size
                         and sha256(piece).digest() == member
                     )
+                    if tombstones and (leaf, number) in tombstones:
+                        sound = sound and is_tombstone(record)
             except OSError as e:
                 bad.append((row, digest, f"cannot be read: {e.strerror}"))
             except (ValueError, *DEFLATE_ERRORS):

@@ -46,7 +46,8 @@ class ScanCheck:
         return due
 
     def _members(self, stream: str, due: set[bytes]) -> Iterator[Found]:
+        tombstones = set(self._walked.tombstones.values())
         for name in sorted(path for path in self._walked.segments if path.startswith(stream + "/")):
             path = self._root / self._walked.places.get(name, name)
             with suppress(OSError):  # step 5 tells of a file that is missing
-                yield from members_of(path, name, 0, self._walked.segments[name], due)
+                yield from members_of(path, name, 0, self._walked.segments[name], due, tombstones)

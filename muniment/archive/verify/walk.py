@@ -18,6 +18,7 @@ from muniment.archive.log import bundle_path, leaves_in_tiles, read_bundle, rela
 from muniment.archive.recovery import published_size
 from muniment.archive.verify.chain import Chain
 from muniment.archive.verify.finding import Finding, Request, Tally
+from muniment.archive.withdrawal import may_remove, tombstones_of
 from muniment.durable import Lock
 from muniment.errors import Locked, StorageError
 from muniment.formats.checkpoint import Checkpoint
@@ -43,6 +44,7 @@ class Walked:
     stamps: list[tuple[int, Leaf]] = field(default_factory=list)
     tombstones: dict[tuple[int, int], bytes] = field(default_factory=dict)
     withdrawals: dict[int, int] = field(default_factory=dict)
+    acts: list[tuple[int, Leaf]] = field(default_factory=list)
     tiles: dict[str, bytes] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
     spans: list[tuple[int, int, bytes, bytes]] = field(default_factory=list)
@@ -60,11 +62,15 @@ class Walked:
                 self.stamps.append((number, leaf))
             elif leaf.of is not None:
                 self.withdrawals[leaf.of] = number
-                self.tombstones.update(tombstones_of(leaf))
+                stones = {pair: bytes.fromhex(digest) for pair, digest in tombstones_of(leaf).items()}
+                self.acts.append((number, leaf))
+                self.tombstones.update(stones)
 
     def since(self, root: Path) -> list[Commit]:
         """The commits that came after those of the walk."""
         newer = self.commits[-1:]
+        if not newer:
+            return []
         with suppress(OSError), (root / "log" / "commits").open("rb") as file:
             file.seek(newer[0].end)
             for commit in scan_frames(file.read(), newer[0].end):
@@ -130,6 +136,7 @@ class LogWalk:
     def run(self) -> Iterator[Finding]:
         yield from self._check_commits()
         yield from self._check_leaves()
+        yield from check_withdrawals(self.walked, self.bundles)
         yield from self._keys.finish(self.walked.commits)
         self._tally.notices += self._keys.notices
 
@@ -270,13 +277,20 @@ class LogWalk:
             self.walked.tiles[path] = hashlib.sha256(b"".join(hashes)).digest()
 
 
-def tombstones_of(leaf: Leaf) -> dict[tuple[int, int], bytes]:
-    """The digests of what stands in place of records, by (leaf, part). ValueError where a name is none."""
-    found = {}
-    for name, digest in (leaf.tombstones or {}).items():
-        number, _, part = name.partition(".")
-        found[int(number), int(part)] = bytes.fromhex(digest)
-    return found
+def check_withdrawals(walked: Walked, bundles: Bundles) -> Iterator[Finding]:
+    """A withdrawal is of a capture, and of what was made of it; what else it names stands as it was logged."""
+    for number, leaf in walked.acts:
+        for target, part in tombstones_of(leaf):
+            try:
+                (entry,) = bundles.entries(target, target + 1)
+                other = parse_leaf(entry)
+                allowed = may_remove(leaf, target, other.type, other.of)
+            except ValueError:
+                allowed = target == leaf.of
+            if not allowed:
+                walked.tombstones.pop((target, part), None)
+                detail = f"it names record {part} of #{target}, which is no part of #{leaf.of}"
+                yield Finding("withdrawal", detail, number, bundles.name(number))
 
 
 def newer_tombstones(root: Path, walked: Walked) -> dict[tuple[int, int], bytes]:
@@ -287,6 +301,7 @@ def newer_tombstones(root: Path, walked: Walked) -> dict[tuple[int, int], bytes]
         first = walked.commits[-1].checkpoint.size
         for number, entry in enumerate(Bundles(root).entries(first, commits[-1].checkpoint.size), first):
             newer.gather(number, entry)
+        list(check_withdrawals(newer, Bundles(root)))
     return newer.tombstones
 
 
