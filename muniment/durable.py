@@ -114,6 +114,11 @@ def replace(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True)
         raise storage_error("write", path, e) from e
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file is what `replace` leaves behind where it is killed."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file to be written, which takes its name, and the place of what had it, when the block ends without an error;

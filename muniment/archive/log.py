@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from muniment.durable import AppendFile, replace
+from muniment.durable import AppendFile, is_temporary, replace
 from muniment.errors import IntegrityError, StorageError
 from muniment.formats.checkpoint import Checkpoint
 from muniment.formats.leaf import Leaf, parse_leaf
@@ -322,9 +322,9 @@ def publish_bundle(folder: Path, index: int) -> None:
 def _remove_partial(full: Path) -> None:
     """The partial tiles of a full one. The leaves' only copy, which may grow beside them, is no tile and stays."""
     folder = full.with_name(full.name + ".p")
-    names = [entry for entry in _entries(folder) if entry.name.isdecimal()]
-    for entry in names:
-        entry.unlink(missing_ok=True)
+    for entry in _entries(folder):
+        if entry.name.isdecimal() or is_temporary(entry):
+            entry.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 

@@ -411,7 +411,7 @@ def test_a_wrong_setting_is_named_before_anything_is_added(
     whole = config.read_text()
     config.write_text(f"{whole}{setting}\n")  # [fetch] is the last table
     assert f"{config}, {said}" in console("add", "a.html", code=2).err
-    config.write_text(whole.replace("[fetch]", f"fetch = 5\n[sources]\n{setting}"))
+    config.write_text("fetch = 5\n" + whole.replace("[fetch]", f"[sources]\n{setting}"))
     assert f"{config}: " in console("add", "a.html", code=2).err
     config.write_text(whole)
     assert console("status", "--json").json()["log_size"] == 0
