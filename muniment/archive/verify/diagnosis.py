@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from muniment.archive.segments import scan_members
 from muniment.archive.verify.finding import Finding
+from muniment.regular import open_regular
 
 Owner = Callable[[bytes], tuple[int, int] | None]  # the leaf and part that state this digest
 _MANY = 200
@@ -52,7 +53,7 @@ class Found(NamedTuple):
 def members_of(path: Path, segment: str, start: int, end: int, due: Container[bytes]) -> Iterator[Found]:
     """What lies between two offsets. Raises OSError."""
     kept = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for one in scan_members(file, start, min(end, os.fstat(file.fileno()).st_size)):
             if one.problem:
                 yield Found(segment, one.offset, one.length, b"", b"", 0, one.problem)
