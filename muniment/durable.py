@@ -7,6 +7,9 @@ What is written through it is either whole after a crash or recognisably not the
 - `new_file()` and `new_folder()` appear under their name whole, once all is written, or not at all.
 - `Lock` is held by one process and freed by the kernel when that process dies.
 
+No link is followed at the end of a path, and what is no regular file is refused (`regular.py`): whoever can write an
+archive's folder must not make the next writer cut, copy or overwrite another file of its owner's.
+
 After a failed write or sync nothing is known of the file's tail; callers stop, and reopen through recovery.
 Each sync raises the auditing event `muniment.synced` (path, size): what stood there at that moment survives a
 power cut, which is what the crash tests build on.
@@ -20,11 +23,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from muniment.errors import Locked, StorageError
+from muniment.regular import NotRegular, kind_of, open_descriptor
 
 _INSTANT = 0.1
 
@@ -33,6 +37,8 @@ def storage_error(action: str, path: Path | str, error: OSError) -> StorageError
     """The error for a failed write: what, where, and what stays true."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     advice = "free some space and run again" if full else "see to the disk and run again"
+    if isinstance(error, NotRegular):
+        advice = "put the file itself there, or nothing"
     reason = error.strerror or str(error)
     return StorageError(f"cannot {action} {path}: {reason}; everything acknowledged is stored, {advice}")
 
@@ -53,7 +59,7 @@ class AppendFile:
             fresh = [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             existed = path.exists()
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._descriptor = open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             if not existed:
                 for folder in (path.parent, *(made.parent for made in fresh)):
                     sync_directory(folder)
@@ -96,7 +102,7 @@ def replace(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        descriptor = _open_new(temporary, mode)
         try:
             view = memoryview(content)
             while view:
@@ -119,13 +125,23 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".tmp")
 
 
+def _open_new(path: Path, mode: int) -> int:
+    """A file under a name that can be foreseen. What stands there already is a killed process's, or a trap."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, mode)
+    except FileExistsError:
+        path.unlink()
+        return os.open(path, flags, mode)
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file to be written, which takes its name, and the place of what had it, when the block ends without an error;
     else nothing of it stays."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(_open_new(temporary, 0o666), "wb") as file:
             yield file
             file.flush()
             _sync_descriptor(file.fileno())
@@ -165,7 +181,7 @@ def overwrite(path: Path, offset: int, content: bytes) -> None:
     """Put these bytes in place of others, and return once they are on the disk. A crash may leave a part of them: the
     caller writes them again then."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = open_descriptor(path, os.O_WRONLY)
         try:
             view = memoryview(content)
             while view:
@@ -190,10 +206,15 @@ def sync_directory(path: Path) -> None:
 def cut(path: Path, length: int, quarantine: Path) -> None:
     """Shorten a file to `length` bytes, the rest first copied into `quarantine` where the disk has room for it."""
     try:
-        _copy_tail(path, length, quarantine)
-        os.truncate(path, length)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = open_descriptor(path, os.O_RDWR)
         try:
+            if os.fstat(descriptor).st_nlink > 1:
+                raise StorageError(
+                    f"cannot cut the unfinished end of {path}: it is a hard link, and has other names elsewhere;"
+                    " put a copy in its place"
+                )
+            _copy_tail(descriptor, path.name, length, quarantine)
+            os.ftruncate(descriptor, length)
             _sync_descriptor(descriptor)
         finally:
             os.close(descriptor)
@@ -204,23 +225,54 @@ def cut(path: Path, length: int, quarantine: Path) -> None:
 def set_aside(path: Path, quarantine: Path) -> None:
     """Take a file that no commit names out of the way: into `quarantine`, or emptied where that fails."""
     try:
-        quarantine.mkdir(exist_ok=True)
-        path.rename(quarantine / f"{path.name}.0.{time.time_ns()}")
+        if (found := kind_of(os.lstat(path).st_mode)) is not None:
+            raise NotRegular(errno.EINVAL, f"it is {found}", str(path))
+    except OSError as e:
+        raise storage_error("set aside", path, e) from e
+    aside = quarantine / f"{path.name}.0.{time.time_ns()}"
+    try:
+        _make_quarantine(quarantine)
+        path.rename(aside)
         sync_directory(path.parent)
     except OSError:
         cut(path, 0, quarantine)
         path.unlink(missing_ok=True)
+        return
+    with suppress(OSError):  # the folder is nobody else's in any case
+        _hide(aside)
 
 
-def _copy_tail(path: Path, length: int, quarantine: Path) -> None:
-    """Best effort: the bytes were never acknowledged, and recovery has to work on a full disk."""
-    kept = quarantine / f"{path.name}.{length}.{time.time_ns()}"
+def _hide(path: Path) -> None:
+    descriptor = open_descriptor(path, os.O_RDONLY)
     try:
-        quarantine.mkdir(exist_ok=True)
-        with path.open("rb") as source, kept.open("wb") as target:
-            source.seek(length)
-            while chunk := source.read(1 << 20):
+        if os.fstat(descriptor).st_nlink == 1:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _make_quarantine(folder: Path) -> None:
+    """A folder that only its owner reads: what is set aside may be anything. Raises OSError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink():
+        raise storage_error("use", folder, NotRegular(errno.ELOOP, "it is a link", str(folder)))
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+
+
+def _copy_tail(descriptor: int, name: str, length: int, quarantine: Path) -> None:
+    """Best effort: the bytes were never acknowledged, and recovery has to work on a full disk."""
+    kept = quarantine / f"{name}.{length}.{time.time_ns()}"
+    try:
+        _make_quarantine(quarantine)
+        with os.fdopen(_open_new(kept, 0o600), "wb") as target:
+            position = length
+            while chunk := os.pread(descriptor, 1 << 20, position):
                 target.write(chunk)
+                position += len(chunk)
     except OSError:
         kept.unlink(missing_ok=True)
 
@@ -228,14 +280,14 @@ def _copy_tail(path: Path, length: int, quarantine: Path) -> None:
 class Lock:
     """The archive's writer lock (flock), or Locked once `wait` seconds are over.
 
-    A little is always waited for: `verify` takes the lock for an instant, to learn whether a writer is at work.
+    A little is always waited for: `verify` holds it for an instant, to learn whether a writer is at work.
     """
 
     def __init__(self, path: Path, wait: float = 0.0):
         self._descriptor = -1
         deadline = time.monotonic() + max(wait, _INSTANT)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = open_descriptor(path, os.O_RDWR | os.O_CREAT)
         except OSError as e:
             raise storage_error("open", path, e) from e
         while True:
@@ -258,3 +310,28 @@ class Lock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def is_held(path: Path, wait: float = 0.0) -> bool:
+    """Whether a writer holds the lock, and goes on for `wait` seconds. It is made by nobody here: where there is none,
+    or something else than a file, nobody can hold it. Raises StorageError where it cannot be told."""
+    deadline = time.monotonic() + max(wait, _INSTANT)
+    try:
+        descriptor = open_descriptor(path, os.O_RDONLY)
+    except (FileNotFoundError, NotRegular):
+        return False
+    except OSError as e:
+        raise storage_error("open", path, e) from e
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return True
+                time.sleep(0.02)
+    except OSError as e:
+        raise storage_error("lock", path, e) from e
+    finally:
+        os.close(descriptor)

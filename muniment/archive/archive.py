@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from muniment.archive.catalog import Catalog, Progress
 from muniment.errors import IntegrityError, Locked, NoArchive, StorageError, UsageError
 from muniment.formats.tile import WIDTH, format_tail_path, format_tile_path
+from muniment.regular import open_regular
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,6 +92,7 @@ def rebuild(root: Path, *, wait: float = 0.0) -> None:
     config = read_config(root)
     lock = Lock(root / "lock", wait)
     try:
+        recovery.refuse_strange(root)
         committed = recovery.read_sound(root, config)
         recovery.cut_tails(root, committed)
         catch_up.rebuild(root, committed)
@@ -149,6 +151,7 @@ class Archive:
         from muniment.durable import Lock
 
         try:
+            recovery.refuse_strange(self.root)
             lock = Lock(self.root / "lock", self._wait if catalog is None else 0.0)
         except (Locked, StorageError):
             if catalog is None:
@@ -233,7 +236,7 @@ class Archive:
         from muniment.archive.segments import inflate, read_at
 
         try:
-            with (self.root / placement.segment).open("rb") as file:
+            with open_regular(self.root / placement.segment) as file:
                 record = inflate(read_at(file, placement.offset, placement.length), placement.size)
             found = _sha256(record)
             if found != digest and not self._is_withdrawn(number, part, found, record):
@@ -286,13 +289,13 @@ class Archive:
     def _open_bundle(self, index: int) -> BinaryIO:
         """A writer may give the bundle its published name meanwhile, hence the second look."""
         try:
-            return (self.root / "log" / format_tile_path("entries", index)).open("rb")
+            return open_regular(self.root / "log" / format_tile_path("entries", index))
         except FileNotFoundError:
             pass
         try:
-            return (self.root / "log" / format_tail_path(index)).open("rb")
+            return open_regular(self.root / "log" / format_tail_path(index))
         except FileNotFoundError:
-            return (self.root / "log" / format_tile_path("entries", index)).open("rb")
+            return open_regular(self.root / "log" / format_tile_path("entries", index))
 
     def text(self, snapshot: Snapshot) -> str:
         """The cleaned text of a snapshot; empty where nothing was derived."""
@@ -337,7 +340,7 @@ def _sha256(content: bytes) -> str:
 def _is_whole(commits: Path, progress: Progress) -> bool:
     """Whether `log/commits` ends with the very commit that the catalog took in last."""
     try:
-        with commits.open("rb") as file:
+        with open_regular(commits) as file:
             if file.seek(0, os.SEEK_END) != progress.commits or not progress.commits:
                 return False
             file.seek(progress.commits - 32)

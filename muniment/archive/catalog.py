@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muniment.archive.segments import Placement
 from muniment.errors import IntegrityError, Locked, MunimentError, StorageError
+from muniment.regular import size_of
 from muniment.snapshot import Digest, Snapshot
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ _SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, 
     a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
     (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
+
+
+def _refuse_strange(path: Path) -> None:
+    """SQLite follows links, and waits for pipes."""
+    for suffix in ("", "-wal", "-shm"):
+        file = Path(f"{path}{suffix}")
+        if size_of(file) is None and os.path.lexists(file):
+            raise sqlite3.DatabaseError(f"{file.name} is a link, or no regular file")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -121,6 +130,7 @@ class Catalog:
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         if not writable and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
             uri += "&immutable=1"  # SQLite would make files beside it, and cannot; no writer has it open
+        _refuse_strange(path)
         self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10.0)
         try:
             self._prepare(writable)

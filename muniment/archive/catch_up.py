@@ -20,9 +20,11 @@ from muniment.archive.recovery import Committed
 from muniment.archive.segments import Member, Placement, scan_members, stream_of
 from muniment.archive.tombstone import is_tombstone
 from muniment.archive.withdrawal import bury, may_remove, tombstones_of
+from muniment.durable import storage_error
 from muniment.errors import IntegrityError
 from muniment.formats.leaf import Leaf, is_type, parse_leaf
 from muniment.formats.warc import parse_record
+from muniment.regular import open_regular
 
 GROUP = 1000
 
@@ -45,7 +47,10 @@ def remove_catalog(root: Path) -> None:
 
 def _remove_database(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        try:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        except OSError as e:
+            raise storage_error("remove", path.with_name(path.name + suffix), e) from e
 
 
 def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
@@ -188,7 +193,7 @@ class _Cursors:
             self._open[stream][1].close()
             self._passed.add(self._open[stream][0])
         try:
-            file = (self._root / path).open("rb")
+            file = open_regular(self._root / path)
         except OSError as e:
             raise IntegrityError(f"{path} is missing: {e.strerror}") from e
         self._open[stream] = (path, file, scan_members(file, offset, self._committed[path]))

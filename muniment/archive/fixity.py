@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from muniment.durable import replace
 from muniment.formats.leaf import canonical_json
+from muniment.regular import read_regular
 
 FILE = "fixity.json"
 _MAX_AGAIN = 10_000
@@ -104,7 +105,7 @@ class Cycle:
 def load(root: Path, now: str) -> Cycle:
     """The state; a new one where there is none, or none that can be read."""
     try:
-        fields = json.loads((root / FILE).read_bytes())
+        fields = json.loads(read_regular(root / FILE))
         if fields["fixity"] != 1:
             return Cycle(now)
         spans = [Span(int(first), int(end), str(at)) for first, end, at in fields["read"]]

@@ -35,6 +35,7 @@ from muniment.formats.tile import (
     split_hashes,
 )
 from muniment.formats.tlog import Edge, leaf_hash
+from muniment.regular import read_regular
 
 CHECKED_TILES = 64
 _NESTED, _TILE = re.compile("x[0-9]{3}"), re.compile(r"[0-9]{3}(?:\.p)?")
@@ -56,9 +57,9 @@ def bundle_path(folder: Path, index: int) -> Path:
 def read_bundle(folder: Path, index: int) -> bytes:
     """The bytes of a bundle. A writer may give it its other name meanwhile, hence the second look."""
     try:
-        return bundle_path(folder, index).read_bytes()
+        return read_regular(bundle_path(folder, index))
     except FileNotFoundError:
-        return bundle_path(folder, index).read_bytes()
+        return read_regular(bundle_path(folder, index))
 
 
 def entries_of(bundle: bytes) -> Iterator[Entry]:
@@ -207,7 +208,7 @@ class Log:
         for level, index, hashes in self._tree.partial():
             self._write_tile(level, index, b"".join(hashes), len(hashes))
         if width := self.size % WIDTH:
-            bundle = (self.folder / format_tail_path(self.size // WIDTH)).read_bytes()
+            bundle = read_regular(self.folder / format_tail_path(self.size // WIDTH))
             self._write_tile("entries", self.size // WIDTH, bundle, width)
 
     def publish_earlier(self, sizes: Iterable[int]) -> None:
@@ -254,7 +255,7 @@ class Log:
         for level, width in enumerate(partial_widths(checkpoint.size)):
             index = (checkpoint.size >> (HEIGHT * level)) // WIDTH
             path = self.folder / format_tile_path(level, index, width)
-            hashes = split_hashes(path.read_bytes()) if width else []
+            hashes = split_hashes(read_regular(path)) if width else []
             if len(hashes) != width:
                 raise ValueError(f"{path} holds {len(hashes)} hashes")
             partial.append(hashes)
@@ -273,7 +274,7 @@ class Log:
             width = min(WIDTH, checkpoint.size - index * WIDTH)
             if not width:
                 continue
-            hashes = split_hashes((self.folder / format_tile_path(0, index, width)).read_bytes())
+            hashes = split_hashes(read_regular(self.folder / format_tile_path(0, index, width)))
             if [leaf_hash(entry.leaf) for entry in entries_of(_read(self.folder, index))] != hashes:
                 raise ValueError("the leaves do not hash to the tiles")
 
@@ -330,14 +331,16 @@ def _remove_partial(full: Path) -> None:
 
 
 def remove_tiles(folder: Path) -> None:
-    """All that can be computed from the leaves, which stay."""
+    """All that can be computed from the leaves, which stay. Nothing is removed through a link."""
     import shutil
 
+    if (folder / "tile").is_symlink() or (folder / "tile" / "entries").is_symlink():
+        return
     for level in _entries(folder / "tile"):
         if level.name.isdecimal():
             shutil.rmtree(level, ignore_errors=True)
     for path in list((folder / "tile" / "entries").glob("**/*.p/*")):
-        if path.name.isdecimal():
+        if path.name.isdecimal() and not path.parent.is_symlink():
             path.unlink(missing_ok=True)
 
 
@@ -407,7 +410,7 @@ def tile_hashes(folder: Path, first: int, end: int) -> list[bytes]:
         partial = full.with_name(full.name + ".p")
         try:
             found = [full] if full.exists() else sorted(partial.iterdir(), key=lambda path: -path.stat().st_size)
-            tile = split_hashes(found[0].read_bytes())
+            tile = split_hashes(read_regular(found[0]))
         except (OSError, ValueError, IndexError):
             break
         start = index * WIDTH

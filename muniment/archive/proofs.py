@@ -25,6 +25,7 @@ from muniment.formats.leaf import Leaf, parse_leaf
 from muniment.formats.note import ED25519, VerifierKey, format_vkey, signers_of
 from muniment.formats.proof import Proof, format_proof
 from muniment.formats.warc import parse_record
+from muniment.regular import read_regular
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
@@ -145,7 +146,7 @@ def _stamps_over(commit: Commit, replies: Iterable[Path]) -> Iterator[Stamp]:
 
     for path in replies:
         try:
-            request, reply, pem = contents = [path.with_suffix(f".{kind}").read_bytes() for kind in _KINDS]
+            request, reply, pem = contents = [read_regular(path.with_suffix(f".{kind}")) for kind in _KINDS]
             roots, others = split_certificates(pem)
             said = check_reply(reply, commit.note.encode(), roots, request=request, intermediates=others)
         except (OSError, ValueError) as e:

@@ -26,6 +26,7 @@ from muniment.formats.tlog import (
     perfect_root,
     split_point,
 )
+from muniment.regular import read_regular
 
 _REBUILD = "run `muniment rebuild`"
 _MAGIC = f"{MAGIC}\n".encode()
@@ -88,7 +89,7 @@ class Tree:
         """From the tile on disk: the full one, or any partial one that is wide enough."""
         for path in self._candidates(level, index):
             try:
-                hashes = split_hashes(path.read_bytes())
+                hashes = split_hashes(read_regular(path))
             except (OSError, ValueError):
                 continue
             if width <= len(hashes) <= WIDTH:
@@ -101,7 +102,7 @@ class Tree:
         for path in self._candidates("entries", index):
             try:
                 # What stands behind the entries of this tree may be unfinished.
-                entries = list(islice(parse_entries(path.read_bytes()), width))
+                entries = list(islice(parse_entries(read_regular(path)), width))
             except (OSError, ValueError):
                 continue
             if len(entries) == width:
@@ -160,6 +161,6 @@ def _checked(commit: Commit, keys: Sequence[VerifierKey]) -> Commit:
 
 def _commits(log: Path) -> bytes:
     try:
-        return (log / "commits").read_bytes()
+        return read_regular(log / "commits")
     except OSError as e:
         raise IntegrityError(f"log/commits cannot be read: {e.strerror}; run `muniment verify`") from e

@@ -7,7 +7,9 @@ cut then, and the archive refuses to be written.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import os
+import stat
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +26,15 @@ from muniment.archive.log import (
 )
 from muniment.archive.segments import STREAMS
 from muniment.durable import cut, set_aside
-from muniment.errors import IntegrityError
+from muniment.errors import IntegrityError, StorageError
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.note import VerifierKey, check_note, signers_of
 from muniment.formats.tile import WIDTH
+from muniment.regular import kind_of, open_regular, read_regular, size_of
 
 MAX_SCANNED = 4 << 20  # bytes of log/commits, some 13,000 commits
+_FOLDERS = ("warc", "derived", "log")
+_FILES = ("lock", "catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm")
 _ADVICE = "run `muniment verify` to see what it touches, and restore the file from a copy"
 
 
@@ -121,7 +126,7 @@ def _read_committed(root: Path, origin: str, catalog: Catalog | None) -> Committ
 def _commits(path: Path, since: Progress) -> tuple[bytes, int]:
     """The bytes of `log/commits` and their offset: of a very long one, from the last frame that the catalog saw."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if since.commits <= MAX_SCANNED:
                 return file.read(), 0
             window = min(since.commits, MAX_PAYLOAD)
@@ -153,7 +158,7 @@ def _check_catalog(since: Progress, frame: Commit, lengths: Mapping[str, int], s
 def published_size(root: Path, keys: Sequence[VerifierKey]) -> int:
     """How many leaves `log/checkpoint` was signed over; 0 where it cannot be read: a cache, written without sync."""
     try:
-        return parse_checkpoint(check_note((root / "log" / "checkpoint").read_text(), keys)).size
+        return parse_checkpoint(check_note(read_regular(root / "log" / "checkpoint").decode(), keys)).size
     except (OSError, ValueError):
         return 0
 
@@ -162,8 +167,7 @@ def _check_lengths(root: Path, committed: Committed) -> None:
     """Raises IntegrityError where a file is shorter than a commit promised."""
     expected = dict(committed.segments) | _newest_bundle(root, committed)
     for name, length in expected.items():
-        path = root / name
-        found = path.stat().st_size if path.exists() else 0
+        found = size_of(root / name) or 0
         if found < length:
             raise IntegrityError(f"{name} is damaged: it holds {found} bytes and {length} are committed; {_ADVICE}")
 
@@ -176,11 +180,47 @@ def _newest_bundle(root: Path, committed: Committed) -> dict[str, int]:
     return {relative(log, bundle_path(log, committed.checkpoint.size // WIDTH)): committed.tail}
 
 
+def strange(root: Path) -> Iterator[tuple[str, str]]:
+    """What stands in an archive's own folders and is neither folder nor regular file, or not the one of the two that
+    belongs there: its name, and what it is. Nothing behind a link is looked at."""
+    for names, is_right in ((_FILES, stat.S_ISREG), ((*_FOLDERS, "quarantine"), stat.S_ISDIR)):
+        for name in names:
+            try:
+                mode = os.lstat(root / name).st_mode
+            except OSError:
+                continue
+            if not is_right(mode):
+                yield name, kind_of(mode) or "a file"
+            elif name in _FOLDERS:
+                yield from _strange_below(root / name, name)
+
+
+def _strange_below(folder: Path, name: str) -> Iterator[tuple[str, str]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _strange_below(folder / entry.name, f"{name}/{entry.name}")
+                elif not entry.is_file(follow_symlinks=False):
+                    yield f"{name}/{entry.name}", kind_of(entry.stat(follow_symlinks=False).st_mode) or "a file"
+    except OSError:  # gone meanwhile, or not ours to read: then it is not ours to write either
+        return
+
+
+def refuse_strange(root: Path) -> None:
+    """Raises StorageError where a link would lead a writer out of the archive: it cuts, renames and removes files."""
+    for name, what in strange(root):
+        advice = "put the file itself there, or nothing"
+        if what == "a link":
+            advice = "muniment follows none; mount or bind the folder there instead, or put the file itself there"
+        raise StorageError(f"{root / name} is {what}: {advice}")
+
+
 def cut_tails(root: Path, committed: Committed) -> list[str]:
     """Move what no commit covers to `quarantine/`. Returns the names of the files that were cut.
 
     The lengths in a commit are signed by nobody, so the leaves have to give the signed root before any are cut off.
-    Raises IntegrityError.
+    To be called where `refuse_strange` found nothing. Raises IntegrityError, StorageError.
     """
     size = committed.checkpoint.size
     check_leaves(root / "log", size - size % WIDTH, committed.checkpoint)
@@ -189,7 +229,7 @@ def cut_tails(root: Path, committed: Committed) -> list[str]:
     quarantine, touched = root / "quarantine", list[str]()
     for name, length in lengths.items():
         path = root / name
-        if path.exists() and path.stat().st_size > length:
+        if (size_of(path) or 0) > length:
             cut(path, length, quarantine)
             touched.append(name)
     log = root / "log"

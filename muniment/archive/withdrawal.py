@@ -23,6 +23,7 @@ from muniment.durable import overwrite
 from muniment.errors import IntegrityError, UsageError
 from muniment.formats.leaf import Leaf
 from muniment.formats.warc import parse_record
+from muniment.regular import open_regular
 
 KEPT_KEY = "articleKey"  # under which the article is found when the record that says so is gone too
 
@@ -121,7 +122,7 @@ def _record_at(root: Path, segment: str, offset: int, length: int) -> bytes:
     """The record in the gzip member at a place. Raises ValueError where no whole member is there, OSError."""
     if not is_segment_path(segment) or offset < 0 or length < 1:
         raise ValueError("that is no place in a segment")
-    with (root / segment).open("rb") as file:
+    with open_regular(root / segment) as file:
         return inflate(read_at(file, offset, length))
 
 
@@ -161,7 +162,7 @@ def _is_buried(root: Path, leaf: Leaf, burial: Burial, tombstone: Tombstone) -> 
         target = leaf_at(root / "log", burial.leaf)
         if not may_remove(leaf, burial.leaf, target.type, target.of):
             raise IntegrityError(f"the withdrawal of #{leaf.of} names a record of #{burial.leaf}, no part of it")
-        with (root / burial.segment).open("rb") as file:
+        with open_regular(root / burial.segment) as file:
             present = read_at(file, burial.offset, burial.length)
         if present == tombstone.member:
             return True

@@ -86,6 +86,7 @@ class Writer:
             raise
 
     def _open(self, config: Config) -> None:
+        recovery.refuse_strange(self._root)
         with ExitStack() as opened:  # what was opened is closed again where the rest cannot be
             self.catalog = opened.enter_context(closing(catch_up.open_catalog(self._root)))
             committed = recovery.read_sound(self._root, config, self.catalog)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from muniment.archive.segments import Placement, digest_member, inflate
 from muniment.archive.tombstone import is_tombstone
 from muniment.errors import IntegrityError, StorageError, UsageError
+from muniment.regular import open_descriptor
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
@@ -120,7 +121,7 @@ class Members:
         if segment not in self._files:
             if len(self._files) >= _OPEN_FILES:
                 self.close()
-            self._files[segment] = os.open(self._archive.root / segment, os.O_RDONLY | os.O_CLOEXEC)
+            self._files[segment] = open_descriptor(self._archive.root / segment, os.O_RDONLY)
         return self._files[segment]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from muniment.index.engine import Engine, State, open_engine
+from muniment.regular import read_regular
 
 DEFAULT_ENGINE = "tantivy"
 _NAME = re.compile(r"(tantivy|whoosh)-([0-9]{1,9})\Z")
@@ -19,7 +20,7 @@ _NAME = re.compile(r"(tantivy|whoosh)-([0-9]{1,9})\Z")
 def current(root: Path) -> str | None:
     """The name of the folder in use, or None where no index was put in use yet."""
     try:
-        name = (root / "current").read_text().strip()
+        name = read_regular(root / "current").decode("ascii", "replace").strip()
     except OSError:
         return None
     return name if _NAME.match(name) else None
@@ -30,7 +31,7 @@ def open_current(root: Path) -> Engine | None:
     name = current(root)
     if name is None:
         return None
-    return open_engine(name.partition("-")[0], root / name)
+    return open_engine(name.partition("-")[0], _folder(root, name))
 
 
 def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
@@ -39,7 +40,7 @@ def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
     from muniment.errors import StorageError
 
     name = f"{engine}-1"
-    _remove(root / name)
+    _remove(_folder(root, name))
     try:
         opened = open_engine(engine, root / name, create=True)
     except OSError as e:
@@ -56,7 +57,7 @@ def begin_build(root: Path, engine: str, is_of_use: Callable[[State], bool]) -> 
     generation = int(in_use.partition("-")[2]) + 1 if in_use else 1
     name = f"{engine}-{generation}"
     try:
-        opened = open_engine(engine, root / name, create=True)
+        opened = open_engine(engine, _folder(root, name), create=True)
         if is_of_use(opened.state()):
             return name, opened
         opened.close()
@@ -79,6 +80,16 @@ def put_in_use(root: Path, name: str) -> None:
 def engine_in_use(root: Path) -> str:
     """The engine of the index in use, the default where there is none."""
     return (current(root) or DEFAULT_ENGINE).partition("-")[0]
+
+
+def _folder(root: Path, name: str) -> Path:
+    """Where an index lies. Raises StorageError where a link would lead out of the archive: engines write and remove."""
+    from muniment.errors import StorageError
+
+    for folder in (root, root / name):
+        if folder.is_symlink():
+            raise StorageError(f"{folder} is a link: muniment follows none; mount or bind the folder there instead")
+    return root / name
 
 
 def _remove(folder: Path) -> None:

@@ -13,6 +13,7 @@ from muniment.archive.authorities import MAX_STAMP, StampFile, parse_stamp_name,
 from muniment.archive.proving import commits_of
 from muniment.errors import FetchError, IntegrityError
 from muniment.formats.ots import Proof, complete, make_proof, read_proof, require
+from muniment.regular import open_regular
 from muniment.stamping.keeping import free_name, keep, ready
 from muniment.stamping.outcome import Granted, Stamping
 
@@ -83,7 +84,7 @@ def _completed(archive: Archive, file: StampFile, tries: int, how: How) -> tuple
     if not commits:
         raise IntegrityError(f"there is no checkpoint of {file.size} leaves: run `muniment verify`")
     note = commits[-1].note.encode()
-    with (archive.root / "log" / "stamps" / f"{file.size}.{file.party}.ots").open("rb") as stored:
+    with open_regular(archive.root / "log" / "stamps" / f"{file.size}.{file.party}.ots") as stored:
         proof = stored.read(MAX_STAMP)
     said = read_proof(proof, note)
     if said.blocks:

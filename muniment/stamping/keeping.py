@@ -10,6 +10,7 @@ from muniment.archive.authorities import parse_stamp_name
 from muniment.archive.proving import commits_of, newest_commit
 from muniment.durable import Lock
 from muniment.errors import IntegrityError
+from muniment.regular import read_regular
 
 if TYPE_CHECKING:
     from muniment.archive.commit import Commit
@@ -36,7 +37,7 @@ def every_commit(archive: Archive) -> list[Commit]:
     from muniment.archive.commit import scan_frames
 
     try:
-        return list(scan_frames((archive.root / "log" / "commits").read_bytes()))[::-1]
+        return list(scan_frames(read_regular(archive.root / "log" / "commits")))[::-1]
     except OSError as e:
         raise IntegrityError(f"log/commits cannot be read: {e.strerror}; run `muniment verify`") from e
 

@@ -19,7 +19,7 @@ from muniment.archive.verify.finding import Anchor, Finding, Request, Tally
 from muniment.archive.verify.held import HeldCheck
 from muniment.archive.verify.part import Part
 from muniment.archive.verify.records import RecordCheck
-from muniment.archive.verify.walk import LogWalk, writer_at_work
+from muniment.archive.verify.walk import LogWalk
 from muniment.formats.checkpoint import parse_checkpoint
 from muniment.formats.note import check_note
 
@@ -39,7 +39,7 @@ class Verification:
     def run(self) -> Iterator[Finding]:
         walked, bundles = self._walked, self._walk.bundles
         records = RecordCheck(self._root, self._request, walked, self.tally, self._read)
-        cover = CoverCheck(self._root, self._config, walked, bundles)
+        cover = CoverCheck(self._root, self._config, walked, bundles, self.tally, self._held.unknown_files)
         steps: list[Callable[[], Iterator[Finding]]] = [
             self._walk.run,
             self._check_checkpoints,
@@ -47,7 +47,6 @@ class Verification:
             records.run,
             self._held.run,
             cover.run,
-            self._unknown_stamps,
         ]
         for step in steps:
             for finding in step():
@@ -57,10 +56,6 @@ class Verification:
         anchored = max((anchor.size for anchor in self.tally.anchors), default=0)
         stamps = sum(number >= anchored for number, _ in self._walked.stamps)
         self.tally.unanchored = self.tally.log_size - anchored - stamps
-
-    def _unknown_stamps(self) -> Iterator[Finding]:
-        if not (writer_at_work(self._root) or self._walked.since(self._root)):
-            yield from self._held.unknown_files()
 
     def _check_checkpoints(self) -> Iterator[Finding]:
         roots = self._walked.roots()

@@ -1,37 +1,47 @@
-"""Step 5: bytes and files that no commit covers, committed ones that are missing, and the published tiles."""
+"""Step 5: bytes and files that no commit covers, committed ones that are missing, and the published tiles.
+
+What is missing is told in any case. What is there in excess, and the tiles, say something only while no writer is at
+work; where one is, or it cannot be told, a notice says what was not looked at.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from muniment.archive.commit import Commit
 from muniment.archive.config import Config
 from muniment.archive.log import bundle_path, leaves_in_tiles, relative
-from muniment.archive.recovery import published_size, segment_files
+from muniment.archive.recovery import published_size, segment_files, strange
 from muniment.archive.segments import STREAMS, scan_members
 from muniment.archive.verify.finding import Finding, Tally
-from muniment.archive.verify.walk import Bundles, Walked, writer_at_work
+from muniment.archive.verify.walk import Bundles, Walked
+from muniment.durable import is_held
+from muniment.errors import StorageError
 from muniment.formats.leaf import is_type, records_of
 from muniment.formats.tile import WIDTH, format_tail_path, format_tile_path
+from muniment.regular import open_regular, read_regular, size_of
 
+_TRIES, _PATIENCE = 3, 1.0  # seconds
 _INTERRUPTED = "an interrupted add leaves such, and the next one sets them aside"
 
 
 def find_renamed(root: Path, walked: Walked, bundles: Bundles, tally: Tally) -> Iterator[Finding]:
     """Segments that are missing, and lie there under another name: told once, and read where they lie."""
-    missing = [name for name in walked.segments if not (root / name).is_file()]
+    missing = [name for name in walked.segments if size_of(root / name) is None]
     if not missing:
         return
     begun = {record: number for number, entry in enumerate(bundles.entries(0, tally.log_size))
              if is_type(entry, "segment") for record in _records(entry)}  # fmt: skip
-    files = [path for stream in STREAMS for path in sorted((root / stream).glob("**/*")) if path.is_file()]
+    streams = [root / stream for stream in STREAMS if not (root / stream).is_symlink()]
+    files = [path for stream in streams for path in sorted(stream.glob("**/*")) if size_of(path) is not None]
     unknown = [path for path in files if path.relative_to(root).as_posix() not in walked.segments]
     for path in unknown:
-        with suppress(OSError), path.open("rb") as file:
-            for member in scan_members(file, 0, path.stat().st_size):
+        with suppress(OSError), open_regular(path) as file:
+            for member in scan_members(file, 0, os.fstat(file.fileno()).st_size):
                 name = None if member.problem else _own_name(member.record)
                 digest = hashlib.sha256(member.record).digest()
                 if digest in begun and name in missing and name not in walked.places:
@@ -58,50 +68,122 @@ def _own_name(record: bytes) -> str | None:
 
 
 class CoverCheck:
-    """`for finding in run()`, once the commits and the leaves were walked."""
+    """`for finding in run()`, once the commits and the leaves were walked; notices go into the tally. `unknown_stamps`
+    is asked while no writer is at work."""
 
-    def __init__(self, root: Path, config: Config, walked: Walked, bundles: Bundles):
+    def __init__(
+        self,
+        root: Path,
+        config: Config,
+        walked: Walked,
+        bundles: Bundles,
+        tally: Tally,
+        unknown_stamps: Callable[[], Iterator[Finding]],
+    ):
         self._root, self._config, self._walked, self._bundles = root, config, walked, bundles
+        self._tally, self._unknown_stamps = tally, unknown_stamps
 
     def run(self) -> Iterator[Finding]:
+        yield from self._strange()
+        yield from self._surplus()
         if not self._walked.commits:
             return
-        yield from self._surplus()
-        if writer_at_work(self._root):
-            return  # tails say nothing, and tiles are replaced
+        for _ in range(_TRIES):
+            why = self._why_not()
+            if why:
+                break
+            findings = self._look()
+            if findings is not None:
+                yield from findings
+                return
+        why = why or "writers came and went"
+        self._tally.notices.append(
+            f"{why}: the hash tiles, and bytes and files that no commit covers, were not looked at; verify again later"
+        )
+        published = self._published()
+        newest = self._newest_commit()
+        yield from self._check_missing(*newest)
+        yield from self._check_published(newest[0], published)
+
+    def _why_not(self) -> str:
+        """What keeps tails and tiles from saying anything; nothing where no writer is at work."""
+        try:
+            return "another muniment is writing to the archive" if is_held(self._root / "lock", _PATIENCE) else ""
+        except StorageError as e:
+            return f"whether a writer is at work cannot be told ({e})"
+
+    def _newest_commit(self) -> tuple[Commit, dict[str, int]]:
+        """The last commit by now, and all committed lengths: writers may have come since the walk."""
         last, segments = self._walked.commits[-1], dict(self._walked.segments)
-        findings = [*self._check_lengths(last, segments), *self._check_tiles(last)]
-        for newer in self._walked.since(self._root):  # a writer came and went
-            last = newer
-            segments.update(newer.segments)
+        for last in self._walked.since(self._root):
+            segments.update(last.segments)
+        return last, segments
+
+    def _look(self) -> list[Finding] | None:
+        """Everything; None where a writer came meanwhile. What is looked at here changes while one is at work."""
+        published = self._published()
+        last, segments = self._newest_commit()
+        findings = [
+            *self._check_excess(last, segments),
+            *self._check_missing(last, segments),
+            *self._check_published(last, published),
+        ]
+        if last is self._walked.commits[-1]:
+            findings += [*self._check_tiles(last), *self._unknown_stamps()]
+        if self._why_not() or self._newest_commit()[0].end != last.end:
+            return None
         if last is not self._walked.commits[-1]:
-            findings = list(self._check_lengths(last, segments))
-        yield from findings
+            self._tally.notices.append(
+                "the log grew meanwhile: the hash tiles and the names in log/stamps were not looked at; verify again"
+                " later"
+            )
+        return findings
 
     def _surplus(self) -> Iterator[Finding]:
         for index, at in sorted(self._bundles.overlong.items()):
             detail = "bytes behind the last leaf of a full bundle"
             yield Finding("uncovered", detail, file=self._bundles.name(index * WIDTH), offset=at)
 
-    def _check_lengths(self, last: Commit, segments: Mapping[str, int]) -> Iterator[Finding]:
-        lengths = {**segments, **self._tail(last), "log/commits": last.end}
-        for name, length in lengths.items():
-            path = self._root / self._walked.places.get(name, name)
-            size = path.stat().st_size if path.is_file() else -1
-            if size > length:
-                detail = f"{size - length} bytes that no commit covers: {_INTERRUPTED}"
-                yield Finding("uncommitted", detail, file=name, offset=length, expected=str(length))
-            elif size < 0:
+    def _strange(self) -> Iterator[Finding]:
+        """Links, and what is no file: nobody writes to the archive as long as they are there."""
+        for name, what in strange(self._root):
+            yield Finding("unknown-file", f"it is {what}, and muniment puts none there", file=name)
+
+    def _lengths(self, last: Commit, segments: Mapping[str, int]) -> dict[str, int]:
+        return {**segments, **self._tail(last), "log/commits": last.end}
+
+    def _size(self, name: str) -> int | None:
+        return size_of(self._root / self._walked.places.get(name, name))
+
+    def _check_missing(self, last: Commit, segments: Mapping[str, int]) -> Iterator[Finding]:
+        """What was committed, and is not there: true whoever writes."""
+        for name, length in self._lengths(last, segments).items():
+            size = self._size(name)
+            if size is None:
                 if not name.startswith("log/"):  # those of the log were told before
                     yield Finding("file-missing", f"{length} committed bytes are missing", file=name)
             elif size < length:
                 detail = f"{length - size} committed bytes are missing at the end"
                 yield Finding("cut", detail, file=name, offset=size, expected=str(length))
+
+    def _check_excess(self, last: Commit, segments: Mapping[str, int]) -> Iterator[Finding]:
+        lengths = self._lengths(last, segments)
+        for name, length in lengths.items():
+            size = self._size(name)
+            if size is not None and size > length:
+                detail = f"{size - length} bytes that no commit covers: {_INTERRUPTED}"
+                yield Finding("uncommitted", detail, file=name, offset=length, expected=str(length))
         yield from self._check_names(last, lengths)
-        for name, size in (
+
+    def _published(self) -> list[tuple[str, int]]:
+        """For how many leaves caches were made. To be asked before the commits are, which are always ahead of both."""
+        return [
             ("log/checkpoint", published_size(self._root, self._config.keys())),
             ("log/tile", leaves_in_tiles(self._root / "log")),
-        ):
+        ]
+
+    def _check_published(self, last: Commit, published: list[tuple[str, int]]) -> Iterator[Finding]:
+        for name, size in published:
             if size > last.checkpoint.size:
                 detail = f"{name} was made for {size} leaves, and the commits hold {last.checkpoint.size}"
                 yield Finding("cut", detail, file="log/commits", expected=str(size))
@@ -117,7 +199,7 @@ class CoverCheck:
         known = {*lengths, *self._walked.places.values()}
         for index in range((size + WIDTH - 1) // WIDTH):
             known |= {f"log/{format_tile_path('entries', index)}", f"log/{format_tail_path(index)}"}
-        bundles = (path for path in sorted((self._root / "log/tile/entries").glob("**/*")) if path.is_file())
+        bundles = (path for path in sorted((self._root / "log/tile/entries").glob("**/*")) if size_of(path) is not None)
         for path in (*segment_files(self._root), *bundles):
             name = path.relative_to(self._root).as_posix()
             partial = path.parent.name.endswith(".p") and path.name.isdecimal()
@@ -128,7 +210,7 @@ class CoverCheck:
         """The published tiles, against what the leaves give."""
         for name, digest in self._walked.tiles.items():
             try:
-                found = hashlib.sha256((self._root / "log" / name).read_bytes()).digest()
+                found = hashlib.sha256(read_regular(self._root / "log" / name)).digest()
             except OSError:
                 found = b""
             if found != digest:
@@ -148,7 +230,7 @@ class CoverCheck:
                 continue
             begun = whole[: width * 32] if "/entries/" not in f"/{name}" else _first_leaves(whole, width)
             with suppress(OSError):
-                if path.read_bytes() != begun:
+                if read_regular(path) != begun:
                     detail = "the partial tile does not begin as the newest one does"
                     yield Finding("tile-damaged", detail, file=f"log/{name}")
 
@@ -159,7 +241,7 @@ class CoverCheck:
         newest = max((tile for tile in self._walked.tiles if tile.startswith(f"{name}.p/")), default=name)
         for path in (full, partial.parent / "tail", self._root / "log" / newest):
             with suppress(OSError):
-                return path.read_bytes()
+                return read_regular(path)
         return None
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from muniment.archive.segments import scan_members
 from muniment.archive.tombstone import is_tombstone
 from muniment.archive.verify.finding import Finding
+from muniment.regular import open_regular
 
 Owner = Callable[[bytes], tuple[int, int] | None]  # the leaf and part that state this digest
 _MANY = 200
@@ -56,7 +57,7 @@ def members_of(
 ) -> Iterator[Found]:
     """What lies between two offsets; `tombstones` are the digests of those that say that they are. Raises OSError."""
     kept = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for one in scan_members(file, start, min(end, os.fstat(file.fileno()).st_size)):
             if one.problem:
                 yield Found(segment, one.offset, one.length, b"", b"", 0, one.problem)

@@ -33,6 +33,7 @@ from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.leaf import Leaf
 from muniment.formats.note import signers_of, split_note
 from muniment.formats.warc import format_date
+from muniment.regular import open_regular
 
 _FOLDER = "log/stamps"
 # A leaf is made before the commit that is stamped, by a clock that may be a little off.
@@ -227,10 +228,8 @@ def stamp_files(root: Path) -> Sequence[Path]:
 
 
 def _read(path: Path) -> bytes:
-    """Raises OSError; a file that is none, or over the limit, gives bytes that no leaf names."""
-    if not path.is_file():  # a device or a pipe might never end
-        raise FileNotFoundError(2, "no such file")
-    with path.open("rb") as file:
+    """Raises OSError; a file over the limit gives bytes that no leaf names."""
+    with open_regular(path) as file:
         return file.read(MAX_STAMP + 1)
 
 

@@ -19,6 +19,7 @@ from muniment.archive.verify.diagnosis import Due, diagnose
 from muniment.archive.verify.finding import Finding
 from muniment.archive.verify.walk import Bundles
 from muniment.formats.leaf import records_of
+from muniment.regular import open_descriptor
 
 _WINDOW, _LARGE, _OPEN_FILES = 1 << 20, 4 << 20, 8
 _sha256 = hashlib.sha256
@@ -229,7 +230,7 @@ class _Window:
     """A stretch of a file, read at once."""
 
     def __init__(self, path: Path):
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = open_descriptor(path, os.O_RDONLY)
         self.view = memoryview(bytearray(min(_WINDOW, os.fstat(self._descriptor).st_size)))
         self.start = self.filled = 0
 

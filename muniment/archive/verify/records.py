@@ -24,6 +24,7 @@ from muniment.archive.verify.scanned import ScanCheck
 from muniment.archive.verify.walk import Bundles, Walked, newer_tombstones, writer_at_work
 from muniment.formats.leaf import records_of
 from muniment.formats.tile import WIDTH
+from muniment.regular import size_of
 
 _LEAVES = 1024  # in a part
 _WORTH_FORKING = 64 << 20  # bytes of segments
@@ -84,7 +85,7 @@ class RecordCheck:
         """The catalog, if it knows what is committed and no file is shorter than it says."""
         commits = self._walked.commits
         if not commits or any(
-            not (path := self._root / self._walked.places.get(name, name)).is_file() or path.stat().st_size < length
+            (size_of(self._root / self._walked.places.get(name, name)) or 0) < length
             for name, length in self._walked.segments.items()
         ):
             return None

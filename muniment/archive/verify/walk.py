@@ -19,12 +19,13 @@ from muniment.archive.recovery import published_size
 from muniment.archive.verify.chain import Chain
 from muniment.archive.verify.finding import Finding, Request, Tally
 from muniment.archive.withdrawal import may_remove, tombstones_of
-from muniment.durable import Lock
-from muniment.errors import Locked, StorageError
+from muniment.durable import is_held
+from muniment.errors import StorageError
 from muniment.formats.checkpoint import Checkpoint
 from muniment.formats.leaf import Leaf, is_type, parse_leaf
 from muniment.formats.tile import WIDTH, TileBuilder, format_tile_path, parse_entries
 from muniment.formats.tlog import EMPTY_ROOT
+from muniment.regular import open_regular, read_regular, size_of
 
 _sha256 = hashlib.sha256
 
@@ -71,7 +72,7 @@ class Walked:
         newer = self.commits[-1:]
         if not newer:
             return []
-        with suppress(OSError), (root / "log" / "commits").open("rb") as file:
+        with suppress(OSError), open_regular(root / "log" / "commits") as file:
             file.seek(newer[0].end)
             for commit in scan_frames(file.read(), newer[0].end):
                 if order_problem(newer[-1], commit):
@@ -145,7 +146,7 @@ class LogWalk:
     def _check_commits(self) -> Iterator[Finding]:
         name = "log/commits"
         try:
-            data = (self._root / name).read_bytes()
+            data = read_regular(self._root / name)
         except OSError as e:
             yield Finding("file-missing", f"cannot be read: {e.strerror}", file=name)
             return
@@ -231,7 +232,7 @@ class LogWalk:
         """A bundle that is not there at all."""
         folder, size = self._root / "log", self._tally.log_size
         for index in range((size + WIDTH - 1) // WIDTH):
-            if not bundle_path(folder, index).is_file():
+            if size_of(bundle_path(folder, index)) is None:
                 last = min(size, (index + 1) * WIDTH) - 1
                 detail = f"the bundle of the leaves #{index * WIDTH} to #{last} is missing"
                 yield Finding("file-missing", detail, index * WIDTH, self.bundles.name(index * WIDTH))
@@ -308,9 +309,6 @@ def newer_tombstones(root: Path, walked: Walked) -> dict[tuple[int, int], bytes]
 def writer_at_work(root: Path) -> bool:
     """Whether somebody holds the lock; where it cannot be told, nobody does."""
     try:
-        Lock(root / "lock").release()
-    except Locked:
-        return True
+        return is_held(root / "lock")
     except StorageError:
         return False
-    return False
