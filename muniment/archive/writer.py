@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from muniment.archive import catch_up, records, recovery, withdrawal
+from muniment.archive.authorities import parse_stamp_name
 from muniment.archive.catalog import Held, LoggedLeaf, Progress
 from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config, read_config
@@ -187,6 +188,9 @@ class Writer:
         """
         self._refuse_if_broken()
         folder = self._root / "log" / "stamps"
+        for name in files:
+            if parse_stamp_name(name).size != size or (folder / name).exists():
+                raise ValueError(f"{name} cannot be kept: it is there already, or is not for {size} leaves")
         for name, content in files.items():
             replace(folder / name, content)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}

@@ -30,6 +30,8 @@ def check(
 
     Prints a line a finding and ends with exit code 10 where there is one. The steps are those of verify.sh.
     """
+    from muniment.archive.authorities import read_certificates
+    from muniment.archive.proofs import written
     from muniment.formats.evidence import Files
     from muniment.formats.examine import Examination, Finding
     from muniment.formats.note import parse_vkey
@@ -38,11 +40,11 @@ def check(
         trusted = [parse_vkey(key) for key in keys]
     except ValueError as e:
         raise UsageError(f"--key: {e}") from e
-    certificates = [_read_certificates(path) for path in roots]
+    certificates = [read_certificates(Path(path)) for path in roots]
     findings = 0
     try:
         with Path(file).open("rb") as source:
-            examination = Examination(Files(source), trusted, certificates)
+            examination = Examination(Files(source), written(), trusted, certificates)
             for finding in examination.run():
                 findings += 1
                 _print_finding(finding, as_json)
@@ -58,19 +60,6 @@ def check(
     ctx.exit(IntegrityError.exit_code if findings else 0)
 
 
-def _read_certificates(path: str) -> bytes:
-    from cryptography.x509 import load_pem_x509_certificates
-
-    try:
-        content = Path(path).read_bytes()
-        load_pem_x509_certificates(content)
-    except OSError as e:
-        raise UsageError(f"--ca: cannot read {path}: {e.strerror}") from e
-    except ValueError as e:
-        raise UsageError(f"--ca: {path} holds no certificates in PEM") from e
-    return content
-
-
 def _print_finding(finding: Any, as_json: bool) -> None:
     if as_json:
         print_json({"finding": finding.finding, "file": finding.file, "detail": finding.detail})
@@ -80,8 +69,8 @@ def _print_finding(finding: Any, as_json: bool) -> None:
 
 
 def _summary(examination: Examination, findings: int) -> dict[str, Any]:
-    from muniment.formats.examine import fingerprint
     from muniment.formats.note import format_vkey
+    from muniment.formats.spki import fingerprint
 
     checkpoint, key = examination.checkpoint, examination.key
     return {
@@ -91,6 +80,7 @@ def _summary(examination: Examination, findings: int) -> dict[str, Any]:
         "root": checkpoint and base64.b64encode(checkpoint.root).decode(),
         "key": key and format_vkey(key.name, key.key),
         "fingerprint": key and fingerprint(key),
+        "unknown_signers": examination.unknown,
         "stamps": [
             {"time": f"{stamp.time:%Y-%m-%dT%H:%M:%SZ}", "authority": stamp.authority, "root": stamp.root}
             for stamp in examination.stamps
@@ -111,6 +101,8 @@ def _print_summary(examination: Examination, findings: int, key_known: bool, roo
     if said["key"]:
         known = "which you named" if key_known else "compare it with the one that the archive published elsewhere"
         echo(f"signed    {one_line(said['key'])}, SHA-256 {said['fingerprint']}: {known}")
+    for name in said["unknown_signers"]:
+        echo(f"unknown   also signed by {one_line(name)}, whose key is not known here: that says nothing")
     for stamp in said["stamps"]:
         known = "which you trust" if roots_known else "compare it with the one that the authority publishes"
         echo(f"stamped   {stamp['time']} by {one_line(stamp['authority'])}, root {stamp['root']}: {known}")

@@ -28,7 +28,7 @@ def prove(ctx: click.Context, numbers: tuple[int, ...], output: str, force: bool
     """
     import io
 
-    from muniment.archive.proofs import write_proof
+    from muniment.archive.proofs import script_digest, write_proof
     from muniment.durable import replace
 
     target = Path(output)
@@ -50,6 +50,7 @@ def prove(ctx: click.Context, numbers: tuple[int, ...], output: str, force: bool
                 "stamps": [
                     {"time": f"{stamp.time:%Y-%m-%dT%H:%M:%SZ}", "authority": stamp.authority} for stamp in made.stamps
                 ],
+                "script": script_digest(),
             }
         )
     elif not quiet:

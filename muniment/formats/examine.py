@@ -12,7 +12,6 @@ A finding does not end the check, and nothing that is missing is passed over.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,9 @@ from muniment.formats import evidence
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.leaf import Leaf, format_leaf, parse_leaf
 from muniment.formats.note import ED25519, VerifierKey, parse_vkey, signers_of, split_note
+from muniment.formats.page import describe_proof
 from muniment.formats.proof import format_proof, parse_proof
+from muniment.formats.spki import public_pem
 from muniment.formats.tile import MAX_ENTRY
 from muniment.formats.tlog import check_inclusion, leaf_hash
 from muniment.formats.warc import format_record_id, parse_record
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 SKEW = timedelta(seconds=60)  # that two clocks may differ
 _MAX_HEAD = 1 << 16
-_SPKI = bytes.fromhex("302a300506032b6570032100")  # what stands before an Ed25519 key in DER (RFC 8410)
+_ANOTHER = "that this version of muniment writes: do not {} it; it may be of another version"
 
 
 class Finding(NamedTuple):
@@ -42,6 +43,14 @@ class Finding(NamedTuple):
     finding: str
     file: str
     detail: str
+
+
+class Written(NamedTuple):
+    """What `muniment prove` puts into a proof and nobody signs: the SHA-256 (hex) of each verify.sh that some version
+    wrote, and the template of each README.html."""
+
+    scripts: Sequence[str]
+    pages: Sequence[str]
 
 
 class _Head(NamedTuple):
@@ -54,25 +63,36 @@ class _Head(NamedTuple):
 
 @dataclass
 class Examination:
-    """Checks the files of a proof. `keys`: one of these has to have signed. `roots`: time stamps have to lead to one of
-    these (PEM); without, to those that came with the proof. What was found to hold stands in the other fields."""
+    """Checks the files of a proof. `written`: what muniment puts into one. `keys`: one of these has to have signed.
+    `roots`: time stamps have to lead to one of these (PEM); without, to those that came with the proof. What was found
+    to hold stands in the other fields; `unknown` are the names of signers whose key is not known here."""
 
     files: evidence.Files
+    written: Written
     keys: Sequence[VerifierKey] = ()
     roots: Sequence[bytes] = ()
     checkpoint: Checkpoint | None = None
     key: VerifierKey | None = None
     leaves: dict[int, Leaf] = field(default_factory=dict)
     stamps: list[Stamped] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     _heads: dict[tuple[int, int], _Head] = field(default_factory=dict)
 
     def run(self) -> Iterator[Finding]:
-        yield from self._check_files()
-        yield from self._check_records()
-        yield from self._check_tree()
-        yield from self._check_signature()
-        yield from self._check_stamps()
-        yield from self._check_content()
+        findings = 0
+        for step in (
+            self._check_files,
+            self._check_records,
+            self._check_tree,
+            self._check_signature,
+            self._check_stamps,
+            self._check_content,
+        ):
+            for finding in step():
+                findings += 1
+                yield finding
+        if not findings:  # the page is made of what holds
+            yield from self._check_page()
 
     # ---- 1
 
@@ -86,6 +106,8 @@ class Examination:
             problem = self._file_problem(name, sums.get(name))
             if problem:
                 yield Finding("file", name, problem)
+            elif name == evidence.SCRIPT and self.files.digest(name) not in self.written.scripts:
+                yield Finding("file", name, f"it is not the script {_ANOTHER.format('run')}")
 
     def _file_problem(self, name: str, expected: str | None) -> str | None:
         if name not in self.files.names:
@@ -193,24 +215,28 @@ class Examination:
         try:
             if key.name != self.checkpoint.origin:
                 raise ValueError(f"it is a checkpoint of {self.checkpoint.origin}, and the key is {key.name}'s")
-            if not signers_of(self.files.read(evidence.CHECKPOINT).decode(), [key]):
+            note = self.files.read(evidence.CHECKPOINT).decode()
+            if not signers_of(note, [key]):
                 raise ValueError("the key did not sign it")
             self.key = key
+            self.unknown = [name for name, line in split_note(note)[1] if line[:4] != key.identity]
         except ValueError as e:
             yield Finding("signature", evidence.CHECKPOINT, str(e))
 
     # ---- 5
 
     def _check_stamps(self) -> Iterator[Finding]:
-        names = sorted(name for name in self.files.names if name.startswith("stamps/"))
-        for stem in sorted({name.rpartition(".")[0] for name in names}):
+        for stem in self._stems():
             reply = f"{stem}.tsr"
             try:
-                self.stamps.append(self._check_stamp(stem))
+                self.stamps.append(self._check_stamp(stem, self.roots))
             except ValueError as e:
                 yield Finding("stamp", reply, str(e))
 
-    def _check_stamp(self, stem: str) -> Stamped:
+    def _stems(self) -> list[str]:
+        return sorted({name.rpartition(".")[0] for name in self.files.names if name.startswith("stamps/")})
+
+    def _check_stamp(self, stem: str, trusted: Sequence[bytes] = ()) -> Stamped:
         from muniment.formats.timestamp import check_reply
 
         reply, request, pem = (self.files.read(f"{stem}.{kind}") for kind in ("tsr", "tsq", "pem"))
@@ -219,7 +245,7 @@ class Examination:
             raise ValueError("it is not over this checkpoint")
         roots, others = split_certificates(pem)
         data = self.files.read(evidence.CHECKPOINT)
-        return check_reply(reply, data, list(self.roots) or roots, request=request, intermediates=others)
+        return check_reply(reply, data, trusted or roots, request=request, intermediates=others)
 
     # ---- 6
 
@@ -269,6 +295,27 @@ class Examination:
         except ValueError as e:
             yield f"{text}: {e}"
 
+    # ---- nobody signs the page
+
+    def _check_page(self) -> Iterator[Finding]:
+        if self.key is None:
+            return
+        try:
+            page = self.files.read(evidence.README).decode()
+            note = self.files.read(evidence.CHECKPOINT).decode()
+            stamps = [self._check_stamp(stem) for stem in self._stems()]
+            if any(
+                page == describe_proof(template, self.leaves, self._metadata, note, self.key, stamps)
+                for template in self.written.pages
+            ):
+                return
+        except ValueError:
+            pass
+        yield Finding("file", evidence.README, f"it is not the page {_ANOTHER.format('believe')}")
+
+    def _metadata(self, number: int) -> bytes:
+        return self.files.read(evidence.record_name(number, len(self.leaves[number].records)))
+
 
 def _read_leaf(entry: bytes) -> Leaf:
     """A leaf that anybody may have written. Raises ValueError."""
@@ -293,26 +340,14 @@ def _parse_date(text: str) -> datetime:
     return datetime.strptime(text, pattern).replace(tzinfo=UTC)
 
 
-def public_der(key: VerifierKey) -> bytes:
-    """An Ed25519 key as SubjectPublicKeyInfo; the SHA-256 of it is the key's fingerprint."""
-    return _SPKI + key.key
-
-
-def public_pem(key: VerifierKey) -> bytes:
-    return b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(public_der(key)) + b"\n-----END PUBLIC KEY-----\n"
-
-
-def fingerprint(key: VerifierKey) -> str:
-    return hashlib.sha256(public_der(key)).hexdigest()
-
-
 def split_certificates(pem: bytes) -> tuple[list[bytes], list[bytes]]:
     """The root certificates of a chain, which are issued by themselves, and the others; PEM. Raises ValueError."""
     from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import load_pem_x509_certificates
+
+    from muniment.formats.chain import parse_certificates
 
     roots, others = list[bytes](), list[bytes]()
-    for certificate in load_pem_x509_certificates(pem):
+    for certificate in parse_certificates(pem):
         of_itself = certificate.issuer == certificate.subject
         (roots if of_itself else others).append(certificate.public_bytes(Encoding.PEM))
     return roots, others

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from muniment.archive.archive import Archive, create
-from muniment.archive.proofs import write_proof
+from muniment.archive.proofs import write_proof, written
 from muniment.formats.evidence import SUMS, Files
 from muniment.formats.examine import Examination, Finding
 from muniment.formats.note import VerifierKey
@@ -170,7 +170,7 @@ class Judges:
     def check(
         self, parts: Parts, keys: list[VerifierKey] | None = None, roots: list[bytes] | None = None
     ) -> list[Finding]:
-        return list(Examination(Files(packed(parts)), keys or [], roots or []).run())
+        return list(Examination(Files(packed(parts)), written(), keys or [], roots or []).run())
 
     def refuse(self, parts: Parts) -> str:
         """Both refuse it. Returns what the script said."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import struct
@@ -13,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from muniment.archive.archive import Archive
+from muniment.archive.proofs import written
 from muniment.formats.evidence import MAX_FILES, Files, Writer
 from muniment.formats.examine import Examination
 from tests.authority import Authority
+from tests.conftest import fill
 from tests.proof.conftest import PROVED, Parts, muniment, packed, proof_of, sealed
 
 
@@ -56,6 +61,73 @@ def test_wrong_calls_are_told_in_a_line(
 ) -> None:
     (tmp_path / "junk").write_bytes(b"no zip at all " * 10)
     assert words in muniment("--archive", stamped, *arguments, cwd=tmp_path, code=code)
+
+
+def of_version_ten(certificate: bytes) -> bytes:
+    """A PEM file with the certificate of another PEM file in it, whose version is one that nobody knows."""
+    body = b"".join(certificate.splitlines()[1:-1])
+    der = base64.b64decode(body).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1)
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+
+
+def test_a_certificate_that_nobody_can_read_is_told_in_a_line(
+    new_archive: Callable[..., Path], parts: Parts, tmp_path: Path, authority: Authority
+) -> None:
+    odd = of_version_ten(authority.root_pem)
+    (tmp_path / "odd.pem").write_bytes(odd)
+    (tmp_path / "p.zip").write_bytes(packed(parts).getvalue())
+    assert "odd.pem: no certificates in PEM" in muniment("check", "p.zip", "--ca", "odd.pem", cwd=tmp_path, code=2)
+    (tmp_path / "q.zip").write_bytes(packed(sealed({**parts, "stamps/19.test-tsa.pem": odd})).getvalue())
+    assert "stamp stamps/19.test-tsa.tsr: no certificates" in muniment("check", "q.zip", cwd=tmp_path, code=10)
+    root = new_archive()
+    fill(root, 1)
+    with Archive(root) as archive, archive.writer() as writer:
+        size = archive.size
+        writer.add_stamp(size, {f"{size}.odd.{kind}": odd for kind in ("tsq", "tsr", "pem")})
+        writer.commit()
+    said = muniment("--archive", root, "prove", "1", "-o", "r.zip", cwd=tmp_path)
+    assert f"{size}.odd.tsr is left out: no certificates in PEM" in said
+
+
+def test_a_script_and_a_page_that_muniment_does_not_write_are_findings(parts: Parts, tmp_path: Path) -> None:
+    (tmp_path / "p.zip").write_bytes(packed(sealed({**parts, "verify.sh": b"echo PROVED: everything\n"})).getvalue())
+    assert "file verify.sh: it is not the script that this version of muniment writes: do not run it" in muniment(
+        "check", "p.zip", cwd=tmp_path, code=10
+    )
+    page = parts["README.html"].replace(b"A page &lt;b&gt;&amp;", b"The minister is guilty")
+    assert page != parts["README.html"]
+    (tmp_path / "p.zip").write_bytes(packed(sealed({**parts, "README.html": page})).getvalue())
+    assert "file README.html: it is not the page" in muniment("check", "p.zip", cwd=tmp_path, code=10)
+
+
+def test_the_page_is_compared_whatever_roots_are_trusted(parts: Parts, authority: Authority) -> None:
+    page = {**parts, "README.html": parts["README.html"] + b"<p>Seen by the court"}
+    for roots in ([], [authority.root_pem]):
+        findings = list(Examination(Files(packed(sealed(page))), written(), [], roots).run())
+        assert [(finding.finding, finding.file) for finding in findings] == [("file", "README.html")]
+
+
+def test_the_digest_of_the_script_is_told_where_a_proof_is_made_and_in_the_documents(
+    stamped: Path, parts: Parts, tmp_path: Path
+) -> None:
+    digest = hashlib.sha256(parts["verify.sh"]).hexdigest()
+    said = json.loads(muniment("--archive", stamped, "prove", "1", "-o", "p.zip", "--json", cwd=tmp_path))
+    assert said["script"] == digest
+    page = Path(__file__).resolve().parents[2] / "docs" / "evidence.md"
+    assert digest in page.read_text(encoding="utf-8"), "docs/evidence.md names the digest of another verify.sh"
+
+
+def test_a_signature_by_a_key_that_is_not_known_is_told_as_one(parts: Parts, tmp_path: Path) -> None:
+    line = "— witness.example/un ".encode() + base64.b64encode(bytes(72)) + b"\n"
+    note = parts["checkpoint"]
+    more = {
+        name: content.replace(note, note + line) for name, content in parts.items() if not name.startswith("stamps")
+    }
+    (tmp_path / "p.zip").write_bytes(packed(sealed(more)).getvalue())
+    said = muniment("check", "p.zip", cwd=tmp_path, code=10)  # for the page
+    assert "also signed by witness.example/un, whose key is not known here" in said
+    examination = Examination(Files(packed(parts)), written())
+    assert (list(examination.run()), examination.unknown) == ([], [])
 
 
 def test_a_proof_on_standard_output_is_the_zip_alone(stamped: Path, tmp_path: Path) -> None:
@@ -126,7 +198,7 @@ def test_a_bomb_is_not_read(parts: Parts) -> None:
     files = Files(io.BytesIO(bomb))
     with pytest.raises(ValueError, match="over 64 MiB"):
         files.read("checkpoint")
-    assert {finding.finding for finding in Examination(files).run()} >= {"file", "record", "inclusion"}
+    assert {finding.finding for finding in Examination(files, written()).run()} >= {"file", "record", "inclusion"}
 
 
 def test_a_file_that_is_larger_than_the_directory_says_is_damaged() -> None:
@@ -155,12 +227,12 @@ def test_every_byte_of_a_zips_directory_may_be_damaged_without_a_traceback(parts
             files = Files(io.BytesIO(changed))
         except ValueError:
             continue
-        assert list(Examination(files).run())
+        assert list(Examination(files, written()).run())
 
 
 def test_a_zip_that_was_packed_anew_still_holds(parts: Parts) -> None:
     again = io.BytesIO(zip_of(*parts.items(), compression=zipfile.ZIP_DEFLATED))
-    assert list(Examination(Files(again)).run()) == []
+    assert list(Examination(Files(again), written()).run()) == []
 
 
 def test_a_writer_takes_no_name_that_a_reader_would_refuse() -> None:
@@ -180,9 +252,9 @@ def test_a_writer_takes_no_name_that_a_reader_would_refuse() -> None:
 )  # fmt: skip
 def test_files_of_any_bytes_are_findings_and_no_tracebacks(parts: Parts, change: Callable[[Parts], Parts]) -> None:
     changed = change(parts)
-    assert list(Examination(Files(packed(changed))).run())
+    assert list(Examination(Files(packed(changed)), written()).run())
     if changed["SHA256SUMS"] == parts["SHA256SUMS"]:
-        assert list(Examination(Files(packed(sealed(changed)))).run())
+        assert list(Examination(Files(packed(sealed(changed))), written()).run())
 
 
 @pytest.mark.parametrize(
@@ -198,5 +270,5 @@ def test_a_leaf_with_a_field_of_another_type_is_a_finding(
     fields = json.loads(parts[name]) | {field: value}
     entry = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
     (tmp_path / "p.zip").write_bytes(packed(sealed({**parts, name: entry})).getvalue())
-    assert list(Examination(Files(packed(sealed({**parts, name: entry})))).run())
+    assert list(Examination(Files(packed(sealed({**parts, name: entry}))), written()).run())
     muniment("check", "p.zip", cwd=tmp_path, code=10)

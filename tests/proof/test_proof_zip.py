@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import re
 import shutil
+import sqlite3
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from muniment.archive.archive import Archive, create
 from muniment.archive.rotation import rotate
 from muniment.errors import UsageError
-from muniment.formats.examine import public_pem
 from muniment.formats.leaf import parse_leaf
 from muniment.formats.note import format_vkey, parse_vkey, sign_note, split_note
+from muniment.formats.spki import public_pem
+from muniment.formats.timestamp import make_request
 from tests.authority import Authority
 from tests.conftest import NOW, fill
 from tests.proof.conftest import PROVED, SHELLS, Judges, Parts, muniment, proof_of, sealed, stamp, stock, unpacked
@@ -159,8 +162,9 @@ def test_a_file_that_belongs_to_no_proof_is_noticed_by_the_script(parts: Parts, 
 @pytest.mark.parametrize("missing", [16, 17])
 def test_a_leaf_that_another_is_about_cannot_be_left_out(parts: Parts, judges: Judges, missing: int) -> None:
     without = {name: content for name, content in parts.items() if not name.startswith(f"leaves/{missing}/")}
-    if missing == 17:  # nothing is about a derivation; what is left is still proved
-        assert judges.check(sealed(without)) == []
+    if missing == 17:  # nothing is about a derivation; what is left is still proved, and the page names a title
+        assert judges.script(sealed(without))[0] == 0
+        assert [finding.file for finding in judges.check(sealed(without))] == ["README.html"]
         assert judges.check(without)
     else:
         assert "which is not in this proof" in judges.refuse(sealed(without))
@@ -212,6 +216,22 @@ def test_a_stamp_of_another_authority_is_noticed_by_whoever_knows_the_right_root
     assert [finding.finding for finding in judges.check(parts, roots=[other.root_pem])] == ["stamp"]
 
 
+def test_the_root_that_is_shown_is_the_one_that_the_stamp_leads_to(
+    parts: Parts, judges: Judges, authority: Authority, tmp_path: Path
+) -> None:
+    """A root that everybody knows, put beside the chain, gives a stamp no weight."""
+    known = Authority(tmp_path / "known", name="Known Root")
+    both = authority.chain_pem.rstrip() + b"\n" + known.root_pem
+    said = judges.script(sealed({**parts, "stamps/19.test-tsa.pem": both}))[1]
+    own, other = (ssl.PEM_cert_to_DER_cert(one.root_pem.decode()) for one in (authority, known))
+    assert hashlib.sha256(own).hexdigest() in said
+    assert hashlib.sha256(other).hexdigest() not in said
+    assert "\nPROVED" in said
+    (tmp_path / "both.pem").write_bytes(known.root_pem + authority.root_pem)
+    code, said = judges.script(parts, "-c", str(tmp_path / "both.pem"))
+    assert (code, said.count("    root ")) == (0, 1)
+
+
 def test_records_that_are_later_than_the_time_stamp_are_noticed(
     tmp_path: Path, new_archive: Callable[..., Path], judges: Judges
 ) -> None:
@@ -246,6 +266,37 @@ def test_the_earliest_checkpoint_with_a_time_stamp_is_taken_that_covers_all(
         parts = unpacked(proof_of(root, *numbers))
         assert parts["checkpoint"] == note
         assert judges.check(parts) == []
+
+
+def test_a_stamp_that_the_log_does_not_name_is_not_given_out(
+    tmp_path: Path, new_archive: Callable[..., Path], judges: Judges
+) -> None:
+    root = new_archive()
+    fill(root, 3)
+    note = (root / "log" / "checkpoint").read_bytes()
+    size = note.split(b"\n")[1].decode()
+    mine, request = Authority(tmp_path / "mine", name="Mine"), make_request(note, 5)
+    (root / "log" / "stamps").mkdir()
+    contents = {"tsq": request, "tsr": mine.reply(request), "pem": mine.chain_pem}
+    for kind, content in contents.items():
+        (root / "log" / "stamps" / f"{size}.mine.{kind}").write_bytes(content)
+    parts = unpacked(proof_of(root, 1))
+    assert not [name for name in parts if name.startswith("stamps")]
+    assert judges.check(parts) == []
+
+
+def test_a_stamp_that_was_exchanged_for_another_that_holds_is_not_given_out(
+    tmp_path: Path, new_archive: Callable[..., Path], authority: Authority
+) -> None:
+    root = new_archive()
+    fill(root, 3)
+    note = (root / "log" / "checkpoint").read_bytes()
+    stamp(root, authority)
+    mine = Authority(tmp_path / "mine", name="Mine")
+    for path in (root / "log" / "stamps").iterdir():
+        request = make_request(note, 5)
+        path.write_bytes({"tsq": request, "tsr": mine.reply(request), "pem": mine.chain_pem}[path.suffix[1:]])
+    assert not [name for name in unpacked(proof_of(root, 1)) if name.startswith("stamps")]
 
 
 def test_a_stamp_that_does_not_hold_is_not_given_out(
@@ -324,6 +375,17 @@ def test_the_page_tells_what_is_to_be_compared_and_runs_nothing(parts: Parts, au
         assert text in page, text
     assert not re.search(r"<script|javascript:|https?://(?!news\.example)|src=|@import|url\(", page)
     assert "$" not in re.sub(r"\$\(date", "", page)
+
+
+def test_the_title_on_the_page_is_that_of_the_record_and_not_of_the_catalog(root: Path, judges: Judges) -> None:
+    stock(root)
+    with sqlite3.connect(root / "catalog.sqlite") as catalog:
+        catalog.execute("update article set title = 'The minister is guilty'")
+    catalog.close()
+    parts = unpacked(proof_of(root, *PROVED))
+    assert b"minister" not in parts["README.html"]
+    assert b'<h1 dir="auto">A page &lt;b&gt;&amp;</h1>' in parts["README.html"].replace(b", and 1 more", b"")
+    assert judges.check(parts) == []
 
 
 def test_a_key_that_somebody_else_may_have_had_vouches_for_no_proof(

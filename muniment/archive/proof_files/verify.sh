@@ -260,11 +260,9 @@ for reply in stamps/*; do
     case $said in *'Verification: OK'*) ;; *) held=no ;; esac
   done
   [ $held = yes ] || { fail "$reply does not hold: ${said##*error:}"; continue; }
-  [ "$tsa" != unspecified ] || tsa='an authority below this root:'
-  stamps=$((stamps + 1))
-  [ -n "$earliest" ] && [ "$earliest" -le "$seconds" ] || earliest=$seconds
-  told="$told  $(date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ)  $tsa$nl"
-  certificate=''
+  # Which root it is: trusted alone, it has to hold. Others in the file have nothing to do with the stamp.
+  { cat "$stem.pem"; echo; cat "${roots:-$stem.pem}"; } > "$work/others"
+  certificate='' found=''
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%"$cr"}
     case $line in '-----BEGIN CERTIFICATE-----') certificate='' ;; esac
@@ -273,9 +271,20 @@ for reply in stamps/*; do
     facts=$(printf %s "$certificate" | openssl x509 -noout -subject -issuer 2> /dev/null)
     subject=${facts#subject=} issuer=${facts#*"${nl}issuer="}
     [ "${subject%%"$nl"*}" = "$issuer" ] || continue
-    print=$(printf %s "$certificate" | openssl x509 -outform DER 2> /dev/null | sha256sum)
-    told="$told    root ${print%% *}  $issuer$nl"
+    printf %s "$certificate" > "$work/root"
+    said=$(openssl ts -verify -data checkpoint -in "$reply" -CAfile "$work/root" -untrusted "$work/others" \
+      -attime "$seconds" 2>&1) || continue
+    case $said in *'Verification: OK'*) ;; *) continue ;; esac
+    print=$(openssl x509 -in "$work/root" -outform DER 2> /dev/null | sha256sum)
+    case $found in *"${print%% *}"*) continue ;; esac
+    found="$found    root ${print%% *}  $issuer$nl"
   done < "${roots:-$stem.pem}"
+  [ -n "$found" ] || { fail "$reply: no root certificate alone bears it out"; continue; }
+  [ "$tsa" != unspecified ] || tsa='an authority below this root:'
+  stamps=$((stamps + 1))
+  [ -n "$earliest" ] && [ "$earliest" -le "$seconds" ] || earliest=$seconds
+  told="$told  $(date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ)  $tsa$nl"
+  told="$told$found"
 done
 case $stamps in
   0) [ $bad -gt $before ] || printf 'none    5. there is no time stamp: only the holder of the key says when\n' ;;

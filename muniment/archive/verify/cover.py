@@ -19,7 +19,7 @@ from muniment.archive.recovery import published_size, segment_files, strange
 from muniment.archive.segments import STREAMS, scan_members
 from muniment.archive.verify.finding import Finding, Tally
 from muniment.archive.verify.walk import Bundles, Walked
-from muniment.durable import is_held
+from muniment.durable import is_held, is_temporary
 from muniment.errors import StorageError
 from muniment.formats.leaf import is_type, records_of
 from muniment.formats.tile import WIDTH, format_tail_path, format_tile_path
@@ -203,7 +203,12 @@ class CoverCheck:
         for path in (*segment_files(self._root), *bundles):
             name = path.relative_to(self._root).as_posix()
             partial = path.parent.name.endswith(".p") and path.name.isdecimal()
-            if name not in known and not partial:
+            if path.name == "tail" and size_of(path.parent.with_name(path.parent.name.removesuffix(".p"))) is not None:
+                detail = (
+                    "leaves lie here beside the full bundle of the same name, which counts: an older copy put back?"
+                )
+                yield Finding("unknown-file", detail, file=name)
+            elif name not in known and not partial and not is_temporary(path):
                 yield Finding("unknown-file", f"no commit names this file: {_INTERRUPTED}", file=name)
 
     def _check_tiles(self, last: Commit) -> Iterator[Finding]:
