@@ -480,6 +480,11 @@ class Catalog:
         )
         return [(*row[:4], json.loads(row[4])) for row in rows]
 
+    def act(self, number: int) -> tuple[int, str, int | None, str, Any] | None:
+        """One act by the number of its leaf."""
+        row = self._db.execute("select number, type, of, at, content from act where number = ?", (number,)).fetchone()
+        return None if row is None else (*row[:4], json.loads(row[4]))
+
     def tombstone(self, number: int, part: int) -> str | None:
         """The SHA-256 (hex) of what stands in place of a record that was withdrawn."""
         row = self._db.execute("select digest from tombstone where leaf = ? and part = ?", (number, part)).fetchone()

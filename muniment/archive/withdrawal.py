@@ -8,6 +8,7 @@ overwriting (`bury`), then the catalog; whoever finds the catalog behind does th
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -127,16 +128,16 @@ def _record_at(root: Path, segment: str, offset: int, length: int) -> bytes:
 
 
 def burials_of(leaf: Leaf, content: Mapping[str, Any]) -> Sequence[tuple[Burial, Tombstone]]:
-    """What a withdrawal that stands in the log removes. Raises IntegrityError where record and leaf do not agree."""
+    """What a withdrawal that stands in the log removes. Raises ValueError where record and leaf do not agree."""
     try:
         found = [Burial(**removed) for removed in content["removed"]]
-        if not all(is_segment_path(burial.segment) for burial in found):
-            raise ValueError("it names a file that is no segment")
         pairs = [(burial, burial.tombstone()) for burial in found]
-    except (KeyError, TypeError, ValueError) as e:
-        raise IntegrityError(f"the record of a withdrawal cannot be read: {e}") from e
+    except (KeyError, TypeError) as e:
+        raise ValueError(f"its record cannot be read: {e}") from e
+    if not all(is_segment_path(burial.segment) for burial in found):
+        raise ValueError("it names a file that is no segment")
     if {f"{burial.leaf}.{burial.part}": tombstone.digest for burial, tombstone in pairs} != leaf.tombstones:
-        raise IntegrityError(f"the withdrawal of #{leaf.of} does not name the tombstones that its leaf does")
+        raise ValueError("it does not name the tombstones that its leaf does")
     return pairs
 
 
@@ -147,7 +148,12 @@ def bury(root: Path, leaf: Leaf, content: Mapping[str, Any]) -> list[tuple[int, 
     data that somebody wrote, and a whole record of another leaf is not to go. Raises IntegrityError.
     """
     placed = []
-    for burial, tombstone in burials_of(leaf, content):
+    try:
+        burials = burials_of(leaf, content)
+    except ValueError as e:  # whoever holds the key wrote it so; verify tells of it, and nothing is removed
+        logging.getLogger(__name__).warning("a withdrawal of #%s is not carried out: %s", leaf.of, e)
+        return []
+    for burial, tombstone in burials:
         if not _is_buried(root, leaf, burial, tombstone):
             overwrite(root / burial.segment, burial.offset, tombstone.member)
         member = hashlib.sha256(tombstone.member).digest()

@@ -81,9 +81,8 @@ def _print_leaf(leaf: Leaf, number: int, as_json: bool) -> None:
 
 def _print_act(archive: Archive, leaf: Leaf, number: int, as_json: bool) -> None:
     """What somebody said or did, and when."""
-    said: dict[str, Any] = next(
-        (content for known, _, _, _, content in archive.catalog.acts(leaf.of) if known == number), {}
-    )
+    act = archive.catalog.act(number)
+    said: dict[str, Any] = act[4] if act else {}
     facts = {"type": leaf.type, "at": leaf.at, "of": leaf.of, **said, "size": leaf.size, "key": leaf.key}
     facts |= {"files": sorted(leaf.files) if leaf.files else None, "reason": facts.get("reason") or leaf.reason}
     if as_json:
@@ -97,7 +96,7 @@ def _print_act(archive: Archive, leaf: Leaf, number: int, as_json: bool) -> None
 
 def _print_withdrawn(archive: Archive, snapshot: Snapshot) -> None:
     """Why there is nothing to be shown. Raises UsageError, so that a program that asked for bytes gets none."""
-    act = next((act for act in archive.catalog.acts(snapshot.number) if act[0] == snapshot.withdrawn), None)
+    act = archive.catalog.act(snapshot.withdrawn or 0)
     when, why = (act[3][:10], one_line(act[4].get("reason", ""))) if act else ("", "")
     raise UsageError(f"#{snapshot.number} was withdrawn on {when} by #{snapshot.withdrawn}: {why}")
 

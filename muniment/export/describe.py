@@ -70,5 +70,5 @@ def summarize(archive: Archive, members: Members, number: int) -> dict[str, Any]
 def _withdrawal(archive: Archive, number: int) -> dict[str, Any] | None:
     """When and why the bytes were removed, and the number of the leaf that says so."""
     act = archive.catalog.withdrawn_by(number)
-    said = next((said for said in archive.catalog.acts(number) if said[0] == act), None)
+    said = archive.catalog.act(act) if act is not None else None
     return said and {"leaf": act, "at": said[3], "reason": said[4].get("reason")}

@@ -96,6 +96,8 @@ def parse_leaf(entry: bytes) -> Leaf:
         leaf = Leaf(**fields)
         if any(type(fields.get(name, kind())) is not kind for name, kind in _KINDS.items()):
             raise ValueError("a field is of the wrong type")
+        if leaf.stream not in (None, "warc", "derived"):
+            raise ValueError("there is no such stream")
         if min(leaf.of or 0, leaf.size or 0) < 0:
             raise ValueError("a number is below zero")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:

@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import uuid
 from pathlib import Path
 
@@ -20,12 +21,17 @@ from warcio.checker import Checker
 from muniment import curating, pipeline
 from muniment.archive import withdrawal
 from muniment.archive.archive import Archive, rebuild
+from muniment.archive.commit import format_frame, scan_frames
 from muniment.archive.config import read_config
+from muniment.archive.log import entries_of
+from muniment.archive.records import Group, act_group
 from muniment.archive.segments import inflate
 from muniment.archive.tombstone import build_tombstone
 from muniment.archive.verify import Finding, Request, Verification
 from muniment.archive.verify.finding import Tally
-from muniment.errors import UsageError
+from muniment.errors import IntegrityError, UsageError
+from muniment.formats.leaf import Leaf, format_leaf, parse_leaf
+from muniment.formats.tile import format_entry
 from muniment.formats.warc import parse_record
 from muniment.model import Article
 from tests.conftest import download, upload
@@ -265,4 +271,102 @@ def test_the_shortest_records_that_there_are_can_be_withdrawn(root: Path) -> Non
         writer.add_article(Article("", ""), number, "x")
         writer.commit()
         writer.withdraw(number, "order", entirely=True)
+    assert verify(root)[0] == []
+
+
+# ---- what an attacker would have it do
+
+
+def test_a_withdrawal_removes_nothing_where_the_catalog_says_another_place(root: Path) -> None:
+    with Archive(root) as archive, archive.writer() as writer:
+        first, second = (writer.add_capture(upload(f"{i}", os.urandom(2000)), []).number for i in range(2))
+        writer.commit()
+    with Archive(root) as archive:
+        place = archive.catalog.placements(second)[0]
+    with sqlite3.connect(root / "catalog.sqlite") as catalog:
+        catalog.execute(
+            "update record set offset = ?, length = ? where leaf = ? and part = 0", (place.offset, place.length, first)
+        )
+    catalog.close()
+    before = (root / "warc/2026/00000.warc.gz").read_bytes()
+    with Archive(root) as archive, pytest.raises(IntegrityError, match=f"#{first} cannot be removed"):
+        curating.withdraw(archive, first, "order")
+    assert (root / "warc/2026/00000.warc.gz").read_bytes() == before
+    rebuild(root)
+    with Archive(root) as archive:
+        curating.withdraw(archive, first, "order")
+        assert archive.records(second)[0].type == "resource"
+    assert verify(root)[0] == []
+
+
+def test_a_place_outside_of_the_segments_is_none(root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine\n" * 400)
+    leaf = Leaf("withdrawal", str(uuid.UUID(int=1)), "at", of=0)
+    for segment in (str(victim), "warc/2026/../../../victim", "log/commits", "warc/2026/00000.warc.gz\n"):
+        burial = withdrawal.Burial(0, 0, segment, 0, 1500, "x", "at", None, None)
+        named = leaf._replace(tombstones={"0.0": burial.tombstone().digest})
+        assert withdrawal.bury(root, named, {"removed": [burial._asdict()]}) == []
+        assert "names a file that is no segment" in caplog.messages[-1]
+    assert victim.read_bytes() == b"mine\n" * 400
+
+
+def test_a_withdrawal_of_one_thing_does_not_reach_another(held: tuple[Path, int]) -> None:
+    """The key's holder writes a leaf that names the records of another capture, and puts other bytes there."""
+    root, number = held
+    with Archive(root) as archive, archive.writer() as writer:
+        note = writer.add_act("note", {"text": "hm"}, number)
+        writer.commit()
+        text = archive.text(archive.snapshot(number))
+        (made, *_) = reversed(writer.catalog.made_of(number))
+        place = writer.catalog.placements(made)[0]
+        forged = build_tombstone(str(uuid.uuid4()), "at", place.length, None, None)
+        group = act_group("withdrawal", {"reason": "", "removed": []}, "at", lambda: str(uuid.uuid4()), note, None)
+        leaf = group.leaf._replace(tombstones={f"{made}.0": forged.digest})
+        writer._append("derived", Group(leaf, group.records))  # without content nothing is buried
+        writer.commit()
+    found, _ = verify(root)
+    assert [finding.finding for finding in found] == ["withdrawal"]
+    with Archive(root) as archive:
+        assert archive.text(archive.snapshot(number)) == text
+    with (root / place.segment).open("r+b") as file:
+        file.seek(place.offset)
+        file.write(forged.member)
+    assert {finding.finding for finding in verify(root)[0]} == {"withdrawal", "digest-mismatch"}
+    with Archive(root) as archive, pytest.raises(IntegrityError):
+        archive.text(archive.snapshot(number))
+
+
+def test_an_unsigned_leaf_is_not_taken_in_and_removes_nothing(held: tuple[Path, int]) -> None:
+    root, number = held
+    before = {path: path.read_bytes() for path in root.glob("*/2026/*.gz")}
+    tail = root / "log/tile/entries/000.p/tail"
+    *others, last = entries_of(tail.read_bytes())
+    leaf = Leaf("withdrawal", str(uuid.UUID(int=1)), "at", parse_leaf(last.leaf).records, of=number,
+                tombstones={f"{number}.0": 64 * "0"})  # fmt: skip
+    forged = tail.read_bytes()[: last.offset] + format_entry(format_leaf(leaf))
+    tail.write_bytes(forged)
+    commits = list(scan_frames((root / "log/commits").read_bytes()))
+    frames = [(len(forged) if c is commits[-1] else c.tail, c.segments, c.note) for c in commits]
+    (root / "log/commits").write_bytes(b"".join(format_frame(*frame) for frame in frames))
+    for path in root.glob("catalog.sqlite*"):
+        path.unlink()
+    for act in (lambda: Archive(root).close(), lambda: rebuild(root)):
+        with pytest.raises(IntegrityError, match="log/tile/entries is damaged"):
+            act()
+    assert {path: path.read_bytes() for path in root.glob("*/2026/*.gz")} == before
+
+
+def test_a_revisit_goes_with_its_capture_where_all_has_to_go(root: Path) -> None:
+    with Archive(root) as archive, archive.writer() as writer:
+        facts = [("articleKey", "a"), ("declared-author", "Ann Harbour Street")]
+        for _ in range(2):
+            writer.add_capture(upload("a", SECRET), facts)
+        writer.commit()
+    with Archive(root) as archive:
+        curating.withdraw(archive, 1, "order", entirely=True)
+        assert archive.snapshot(2).withdrawn == archive.size - 1
+    assert secret_in(root) == []
+    assert verify(root)[0] == []
+    rebuild(root)
     assert verify(root)[0] == []

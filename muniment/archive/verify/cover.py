@@ -204,9 +204,7 @@ class CoverCheck:
             name = path.relative_to(self._root).as_posix()
             partial = path.parent.name.endswith(".p") and path.name.isdecimal()
             if path.name == "tail" and size_of(path.parent.with_name(path.parent.name.removesuffix(".p"))) is not None:
-                detail = (
-                    "leaves lie here beside the full bundle of the same name, which counts: an older copy put back?"
-                )
+                detail = "leaves lie beside the full bundle of the same name, which counts: an older copy put back?"
                 yield Finding("unknown-file", detail, file=name)
             elif name not in known and not partial and not is_temporary(path):
                 yield Finding("unknown-file", f"no commit names this file: {_INTERRUPTED}", file=name)
