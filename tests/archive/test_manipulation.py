@@ -23,7 +23,9 @@ from muniment.archive.rotation import rotate
 from muniment.archive.verify import Finding, Request, Verification
 from muniment.archive.verify.forked import in_order, processors
 from muniment.model import Article, Attempt
+from tests.authority import Authority
 from tests.conftest import NOW, download, upload
+from tests.proof.conftest import stamp
 
 MEMORY = Path("/dev/shm")
 
@@ -74,13 +76,35 @@ def signed_files(root: Path) -> list[str]:
 
 
 def test_every_single_byte_that_is_changed_is_found_and_located(whole: Path, tmp_path: Path) -> None:
-    """On as many cores as there are: each process has a copy, in memory where the system has such a folder."""
     tasks = list[tuple[str, range]]()
     for name in signed_files(whole):
         folder, last = name.rpartition("/")[::2]
         copied = folder.endswith(".p") and last != "tail"  # of leaves that stand elsewhere
         places = range(0, (whole / name).stat().st_size, 37 if copied else 1)
         tasks += [(name, places[at : at + 256]) for at in range(0, len(places), 256)]
+    assert all_unseen(whole, tasks, tmp_path) == []
+
+
+def test_every_single_byte_of_a_stamp_that_is_changed_is_found_and_located(root: Path, tmp_path: Path) -> None:
+    """Those too that no signature of the authority covers."""
+    with Archive(root) as archive, archive.writer() as writer:
+        writer.add_capture(upload("a", b"a"), [])
+        writer.commit()
+    authority = Authority(tmp_path / "tsa")
+    stamp(root, authority)
+    assert verify(root) == []
+    files = sorted((root / "log/stamps").iterdir())
+    assert {path.suffix for path in files} == {".tsq", ".tsr", ".pem"}
+    tasks = [
+        (path.relative_to(root).as_posix(), range(at, min(at + 256, path.stat().st_size)))
+        for path in files
+        for at in range(0, path.stat().st_size, 256)
+    ]
+    assert all_unseen(root, tasks, tmp_path) == []
+
+
+def all_unseen(whole: Path, tasks: list[tuple[str, range]], tmp_path: Path) -> list[str]:
+    """On as many cores as there are: each process has a copy, in memory where the system has such a folder."""
 
     @contextmanager
     def start():
@@ -89,7 +113,7 @@ def test_every_single_byte_that_is_changed_is_found_and_located(whole: Path, tmp
             shutil.copytree(whole, root)
             yield lambda task: unseen(root, *task)
 
-    assert [missed for part in in_order(tasks, start, processors()) for missed in part] == []
+    return [missed for part in in_order(tasks, start, processors()) for missed in part]
 
 
 def unseen(root: Path, name: str, places: range) -> list[str]:

@@ -341,7 +341,7 @@ def test_an_unsigned_leaf_is_not_taken_in_and_removes_nothing(held: tuple[Path, 
     root, number = held
     before = {path: path.read_bytes() for path in root.glob("*/2026/*.gz")}
     tail = root / "log/tile/entries/000.p/tail"
-    *others, last = entries_of(tail.read_bytes())
+    *_, last = entries_of(tail.read_bytes())
     leaf = Leaf("withdrawal", str(uuid.UUID(int=1)), "at", parse_leaf(last.leaf).records, of=number,
                 tombstones={f"{number}.0": 64 * "0"})  # fmt: skip
     forged = tail.read_bytes()[: last.offset] + format_entry(format_leaf(leaf))
