@@ -70,7 +70,8 @@ def replace_by(kind: str, path: Path, elsewhere: Path) -> None:
         here = Path.cwd()
         os.chdir(path.parent)  # a socket's path has to be short
         try:
-            socket.socket(socket.AF_UNIX).bind(path.name)
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind(path.name)
         finally:
             os.chdir(here)
 
