@@ -55,6 +55,10 @@ _GROUPS: dict[tuple[str, ...], _Group] = {
     ("digest-mismatch", "record-missing", "record-order", "uncovered"): _Group(
         "damage", "records are not what their leaves state", _RESTORE
     ),
+    ("leaf-record",): _Group(
+        "damage", "what leaves say is not what their records say, as both were signed",
+        "no copy has another: believe neither, and ask who held the key",
+    ),
     ("renamed",): _Group("damage", "a segment was given another name", "nothing is lost: give it its name back"),
     ("stamp-damaged", "stamp-missing"): _Group("damage", "files of time stamps are not what was logged", _RESTORE),
     ("rewritten", "checkpoint"): _Group(

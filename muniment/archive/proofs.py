@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from muniment.archive.authorities import parse_stamp_name
+from muniment.archive.authorities import MAX_STAMP, parse_stamp_name
 from muniment.archive.commit import Commit
 from muniment.archive.proving import Tree, commits_of, newest_commit
 from muniment.errors import IntegrityError, UsageError
@@ -23,7 +23,7 @@ from muniment.formats.page import describe_proof
 from muniment.formats.proof import Proof, format_proof
 from muniment.formats.spki import public_pem
 from muniment.formats.warc import parse_record
-from muniment.regular import read_regular
+from muniment.regular import open_regular
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
@@ -181,10 +181,10 @@ def _stamps_over(archive: Archive, commit: Commit, replies: Iterable[tuple[str, 
 
 def _logged(archive: Archive, size: int, name: str, leaf: Leaf) -> bytes:
     """A file in `log/stamps/`. Raises OSError, and ValueError where it is not the one that the leaf names."""
-    path = archive.root / "log" / "stamps" / name
     if parse_stamp_name(name).size != size or not evidence.is_name(f"stamps/{name}"):
         raise ValueError(f"{name} is no name of a stamp over {size} leaves")
-    content = read_regular(path)
+    with open_regular(archive.root / "log" / "stamps" / name) as file:
+        content = file.read(MAX_STAMP + 1)
     if hashlib.sha256(content).hexdigest() != (leaf.files or {}).get(name):
         raise ValueError(f"{name} is not the file that was logged")
     return content

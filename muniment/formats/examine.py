@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from muniment.formats import evidence
+from muniment.formats.agreement import MAX_HEAD, differences, read_head
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.leaf import Leaf, format_leaf, parse_leaf
 from muniment.formats.note import ED25519, VerifierKey, parse_vkey, signers_of, split_note
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from muniment.formats.timestamp import Stamped
 
 SKEW = timedelta(seconds=60)  # that two clocks may differ
-_MAX_HEAD = 1 << 16
 _ANOTHER = "that this version of muniment writes: do not {} it; it may be of another version"
 
 
@@ -54,11 +54,13 @@ class Written(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """A record's SHA-256 in hex, the first of each of its headers, and the length of its head with the blank line."""
+    """A record's SHA-256 in hex, the first of each of its headers, the length of its head with the blank line, and the
+    first bytes of its block."""
 
     digest: str
     headers: Mapping[str, str]
     length: int
+    block: bytes
 
 
 @dataclass
@@ -157,16 +159,10 @@ class Examination:
         digest, start = hashlib.sha256(), b""
         for chunk in self.files.chunks(name):
             digest.update(chunk)
-            if len(start) < _MAX_HEAD:
-                start += chunk[:_MAX_HEAD]
-        head, blank, _ = start.partition(b"\r\n\r\n")
-        if not blank or not head.startswith(b"WARC/1."):
-            raise ValueError("it is no WARC record")
-        headers: dict[str, str] = {}
-        for line in head.decode("utf-8", "replace").split("\r\n")[1:]:
-            title, _, value = line.partition(": ")
-            headers.setdefault(title, value)
-        return _Head(digest.hexdigest(), headers, len(head) + 4)
+            if len(start) < 2 * MAX_HEAD:
+                start += chunk[: 2 * MAX_HEAD]
+        headers, length = read_head(start)
+        return _Head(digest.hexdigest(), headers, length, start[length : length + 12])
 
     # ---- 3
 
@@ -269,10 +265,10 @@ class Examination:
     def _leaf_problems(self, number: int, leaf: Leaf) -> Iterator[str]:
         first = self._heads.get((number, 1))
         headers = first.headers if first else {}
-        if headers.get("WARC-Record-ID") != format_record_id(leaf.id):
-            yield "its first record has another id"
-        if headers.get("WARC-Date") != leaf.at:
-            yield "its first record has another date"
+        if first is not None:
+            yield from differences(leaf, headers, first.block)
+            if headers.get("WARC-Type") == "resource" and self._block_digest(number, first) != leaf.payload:
+                yield "its record does not hold the payload that it states"
         if leaf.type in ("revisit", "derivation"):
             other = self.leaves.get(leaf.of) if leaf.of is not None else None
             if other is None:
@@ -287,6 +283,18 @@ class Examination:
             yield from self._text_problems(number, text)
         elif text in self.files.names:
             yield f"{text} belongs to no cleaned text"
+
+    def _block_digest(self, number: int, head: _Head) -> str:
+        """The SHA-256 of the block of a leaf's first record, which may be large."""
+        length = head.headers.get("Content-Length", "")
+        left = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
+        skip, digest = head.length, hashlib.sha256()
+        for chunk in self.files.chunks(evidence.record_name(number, 1)):
+            piece = chunk[skip : skip + left]
+            skip = max(0, skip - len(chunk))
+            left -= len(piece)
+            digest.update(piece)
+        return digest.hexdigest()
 
     def _text_problems(self, number: int, text: str) -> Iterator[str]:
         try:

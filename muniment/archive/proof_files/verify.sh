@@ -295,7 +295,7 @@ esac
 
 skew=60                     # seconds that two clocks may differ
 head_of() {                 # reads a record's head: size, and the first value of these fields
-  head=0 body='' warc_id='' warc_date='' refers=''
+  head=0 body='' warc_id='' warc_date='' refers='' warc_type='' media='' target='' stated=''
   while IFS= read -r line; do
     head=$((head + ${#line} + 1)) line=${line%"$cr"}
     [ -n "$line" ] || return 0
@@ -304,6 +304,10 @@ head_of() {                 # reads a record's head: size, and the first value o
       'WARC-Record-ID: '*) warc_id=${warc_id:-${line#*: }} ;;
       'WARC-Date: '*) warc_date=${warc_date:-${line#*: }} ;;
       'WARC-Refers-To: '*) refers=${refers:-${line#*: }} ;;
+      'WARC-Type: '*) warc_type=${warc_type:-${line#*: }} ;;
+      'WARC-Target-URI: '*) target=${target:-${line#*: }} ;;
+      'WARC-Payload-Digest: '*) stated=${stated:-${line#*: }} ;;
+      'Content-Type: '*) media=${media:-${line#*: }} ;;
     esac
   done < "$1"
   return 1
@@ -327,6 +331,30 @@ for n in $numbers; do
   head_of "leaves/$n/record-1.warc" 2> /dev/null || continue
   [ -n "$id" ] && [ "$warc_id" = "$(uuid_of "$id")" ] || fail "leaf #$n: its first record has another id"
   [ -n "$at" ] && [ "$warc_date" = "$at" ] || fail "leaf #$n: its first record has another date"
+  case $type:$warc_type in
+    segment:warcinfo | capture:response | capture:resource | revisit:revisit | attempt:response | attempt:metadata) ;;
+    derivation:conversion | tag:metadata | note:metadata | source:metadata | collection:metadata | withdrawal:metadata) ;;
+    *) fail "leaf #$n says type $type, and its record $warc_type" ;;
+  esac
+  is_number "$body" || body=0
+  case $type in
+    capture | revisit | attempt)
+      [ "$target" = "$uri" ] || fail "leaf #$n says uri $uri, and its record $target"
+      said='' code=$(integer status)
+      case $warc_type:$media in
+        resource:* | metadata:*) ;;
+        *:application/http*)
+          [ "$body" -eq 0 ] || said=$(tail -c "+$((head + 1))" "leaves/$n/record-1.warc" | head -c 12 | cut -c 10-12) ;;
+      esac
+      [ "$said" = "$code" ] || fail "leaf #$n says status $code, and its record $said"
+      sum=$(unwritten "$payload" =)
+      [ -z "$stated" ] || [ "$type" = attempt ] || [ "$stated" = "sha256:$sum" ] ||
+        fail "leaf #$n says payload sha256:$sum, and its record $stated"
+      if [ "$warc_type" = resource ]; then
+        block=$(tail -c "+$((head + 1))" "leaves/$n/record-1.warc" | head -c "$body" | sha256sum)
+        [ "${block%% *}" = "$sum" ] || fail "leaf #$n: its record does not hold the payload that it states"
+      fi ;;
+  esac
   case $type in
     revisit | derivation)
       if ! is_number "$of" || [ ! -f "leaves/$of/leaf.json" ]; then
@@ -339,7 +367,6 @@ for n in $numbers; do
       ;;
   esac
   if [ "$type" = derivation ]; then
-    is_number "$body" || body=0
     block=$(tail -c "+$((head + 1))" "leaves/$n/record-1.warc" | head -c "$body" | sha256sum)
     [ -f "leaves/$n/text.txt" ] && [ "${block%% *}" = "$(digest "leaves/$n/text.txt")" ] ||
       fail "leaves/$n/text.txt is not the text of its record"

@@ -53,9 +53,16 @@ class Found(NamedTuple):
 
 
 def members_of(
-    path: Path, segment: str, start: int, end: int, due: Container[bytes], tombstones: Container[bytes]
+    path: Path,
+    segment: str,
+    start: int,
+    end: int,
+    due: Container[bytes],
+    tombstones: Container[bytes],
+    look: Callable[[bytes, bytes, int], None] = lambda digest, record, offset: None,
 ) -> Iterator[Found]:
-    """What lies between two offsets; `tombstones` are the digests of those that say that they are. Raises OSError."""
+    """What lies between two offsets; `tombstones` are the digests of those that say that they are, and `look` is shown
+    each whole record with its digest and offset. Raises OSError."""
     kept = 0
     with open_regular(path) as file:
         for one in scan_members(file, start, min(end, os.fstat(file.fileno()).st_size)):
@@ -66,6 +73,7 @@ def members_of(
             if digest in tombstones and not is_tombstone(one.record):
                 yield Found(segment, one.offset, one.length, b"", b"", 0, _NO_TOMBSTONE)
                 continue
+            look(digest, one.record, one.offset)
             record = b"" if digest in due or kept > _KEPT else one.record
             kept += len(record)
             yield Found(segment, one.offset, one.length, one.digest, digest, len(one.record), record=record)

@@ -18,7 +18,8 @@ from muniment.archive.tombstone import is_tombstone
 from muniment.archive.verify.diagnosis import Due, diagnose
 from muniment.archive.verify.finding import Finding
 from muniment.archive.verify.walk import Bundles
-from muniment.formats.leaf import records_of
+from muniment.formats.agreement import MAX_HEAD, differences, plainly_agree, read_head
+from muniment.formats.leaf import parse_leaf, records_of
 from muniment.regular import open_descriptor
 
 _WINDOW, _LARGE, _OPEN_FILES = 1 << 20, 4 << 20, 8
@@ -62,18 +63,21 @@ class PartCheck:
         if any(row[5] < 1 for row in rows):
             raise ValueError("a record of no bytes")
         part = Part(first, end, records=len(rows), size=sum(row[5] for row in rows), read=sum(row[4] for row in rows))
+        differ = list[Finding]()
         uncovered = list(self._gaps(first, rows)) if self._scope.whole else []
         if self._scope.fast:
             part.snapshots = self._catalog.snapshots_in(first, end)
             bad = self._other_members(rows)
         else:
-            due = self._due(part)
+            entries = dict[int, bytes]()
+            due = self._due(part, entries)
             rows, digests, lacking = _paired(rows, due)
-            bad = self._other_records(rows, digests)
+            bad = self._other_records(rows, digests, entries, differ)
             part.findings += lacking
         part.findings += self._explain(bad)
         explained = {finding.file for finding in part.findings}
         part.findings += [gap for gap in uncovered if gap.file not in explained]
+        part.findings += differ
         return part
 
     def close(self) -> None:
@@ -93,7 +97,8 @@ class PartCheck:
                     yield gap(self._paths[segment], end, offset, leaf)
             ends[segment] = offset + length
 
-    def _due(self, part: Part) -> list[tuple[int, int, bytes]]:
+    def _due(self, part: Part, entries: dict[int, bytes] | None = None) -> list[tuple[int, int, bytes]]:
+        """The records that the leaves name, and into `entries` the leaves themselves."""
         due = list[tuple[int, int, bytes]]()
         for number, entry in enumerate(self._bundles.entries(part.first, part.end), part.first):
             try:
@@ -101,6 +106,8 @@ class PartCheck:
             except ValueError:
                 continue  # step 2 has named it
             part.snapshots += is_snapshot
+            if entries is not None:
+                entries[number] = entry
             due += [(number, i, digest) for i, digest in enumerate(digests)]
         return due
 
@@ -127,9 +134,10 @@ class PartCheck:
         return bad
 
     def _other_records(
-        self, rows: Sequence[Member], digests: Sequence[bytes]
+        self, rows: Sequence[Member], digests: Sequence[bytes], entries: Mapping[int, bytes], differ: list[Finding]
     ) -> list[tuple[Member, bytes | None, str]]:
-        """The full check: the same, and each record inflated, against its leaf."""
+        """The full check: the same, and each record inflated, against its leaf; into `differ` what a leaf and its first
+        record say of each other."""
         bad = list[tuple[Member, bytes | None, str]]()
         sha256, inflater, tombstones = _sha256, new_inflater, self._scope.tombstones
         for row, digest in zip(rows, digests, strict=True):
@@ -139,6 +147,7 @@ class PartCheck:
             try:
                 if max(length, size) > _LARGE and (leaf, number) not in tombstones:
                     sound = self._check_large(segment, offset, length, size) == (member, digest.hex())
+                    record = inflater().decompress(self._view(segment, offset, min(length, _WINDOW)), MAX_HEAD)
                 else:
                     piece = self._view(segment, offset, length)
                     inflate = inflater()
@@ -159,6 +168,8 @@ class PartCheck:
             else:
                 if not sound:
                     bad.append((row, digest, ""))
+                elif not number and (leaf, 0) not in tombstones and not plainly_agree(entries[leaf], record):
+                    differ += disagreements(leaf, entries[leaf], record, self._paths[segment], offset)
         return bad
 
     def _view(self, segment: int, offset: int, length: int) -> memoryview:
@@ -195,6 +206,16 @@ class PartCheck:
         for segment, dues in sorted(by_segment.items()):
             path = self._paths[segment]
             yield from diagnose(self._scope.root, path, self._scope.places.get(path, path), dues, self._scope.owner)
+
+
+def disagreements(number: int, entry: bytes, record: bytes, segment: str, offset: int) -> list[Finding]:
+    """The finding where a leaf and its first record, of which 64 KiB are enough, say different things."""
+    try:
+        headers, length = read_head(record)
+        found = list(differences(parse_leaf(entry), headers, record[length:-4]))
+    except ValueError as e:
+        found = [str(e)]
+    return [Finding("leaf-record", "; ".join(found), number, segment, offset)] if found else []
 
 
 def gap(segment: str, end: int, offset: int, before: int | None = None) -> Finding:

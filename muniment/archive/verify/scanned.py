@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from muniment.archive.segments import STREAMS, stream_of
 from muniment.archive.verify.diagnosis import Due, Found, Owner, explain, members_of
 from muniment.archive.verify.finding import Finding, Tally
+from muniment.archive.verify.part import disagreements
 from muniment.archive.verify.walk import Bundles, Walked
+from muniment.formats.agreement import plainly_agree
 from muniment.formats.leaf import parse_leaf
 
 
@@ -21,6 +24,8 @@ class ScanCheck:
 
     def __init__(self, root: Path, walked: Walked, bundles: Bundles, tally: Tally, owner: Owner):
         self._root, self._walked, self._bundles, self._tally, self._owner = root, walked, bundles, tally, owner
+        self._firsts = dict[bytes, tuple[int, bytes]]()
+        self._differ = list[Finding]()
 
     def run(self) -> Iterator[Finding]:
         due = self._due()
@@ -32,6 +37,7 @@ class ScanCheck:
             self._tally.size += sum(one.size for one in found)
             first = next((path for path in sorted(self._walked.segments) if path.startswith(stream)), stream)
             yield from explain(first, wanted, found, self._owner)
+        yield from self._differ
 
     def _due(self) -> dict[str, list[Due]]:
         due: dict[str, list[Due]] = {stream: [] for stream in STREAMS}
@@ -41,6 +47,8 @@ class ScanCheck:
                 self._tally.snapshots += leaf.type in ("capture", "revisit")
                 for part, digest in enumerate(map(bytes.fromhex, leaf.records)):
                     tombstone = self._walked.tombstones.get((number, part))
+                    if not part and not tombstone:
+                        self._firsts[digest] = (number, entry)
                     original = digest if tombstone else None
                     due[stream_of(leaf)].append(Due(number, part, tombstone or digest, original=original))
         return due
@@ -50,4 +58,11 @@ class ScanCheck:
         for name in sorted(path for path in self._walked.segments if path.startswith(stream + "/")):
             path = self._root / self._walked.places.get(name, name)
             with suppress(OSError):  # step 5 tells of a file that is missing
-                yield from members_of(path, name, 0, self._walked.segments[name], due, tombstones)
+                yield from members_of(
+                    path, name, 0, self._walked.segments[name], due, tombstones, partial(self._look, name)
+                )
+
+    def _look(self, segment: str, digest: bytes, record: bytes, offset: int) -> None:
+        number, entry = self._firsts.get(digest, (0, b""))
+        if entry and not plainly_agree(entry, record):
+            self._differ += disagreements(number, entry, record, segment, offset)
