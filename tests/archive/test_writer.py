@@ -133,6 +133,16 @@ def test_nothing_uncommitted_is_seen_or_kept(root: Path) -> None:
     assert findings(root) == []
 
 
+@pytest.mark.parametrize("torn", [b"\0", b"\xff\xff{", bytes(100), b"\x00\x05{}"])
+def test_a_leaf_that_was_torn_by_a_crash_is_set_aside(root: Path, torn: bytes) -> None:
+    fill(root, 2)
+    with (root / "log/tile/entries/000.p/tail").open("ab") as tail:
+        tail.write(torn)
+    fill(root, 1)
+    assert [path.read_bytes() for path in (root / "quarantine").iterdir()] == [torn]
+    assert findings(root) == []
+
+
 def test_segments_roll_and_a_new_year_begins_a_new_file(root: Path) -> None:
     with Archive(root) as archive:
         signer = load_signer(archive.config.vkeys[0])
