@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,10 @@ import pytest
 from stamped_archive import configure, kept, put, slugs, verify
 
 from muniment.archive.archive import Archive
+from muniment.archive.records import Group
+from muniment.formats.leaf import Leaf
 from muniment.formats.timestamp import make_request
+from muniment.formats.warc import format_date
 from muniment.stamping import import_reply, stamp
 from tests.authority import Authority
 
@@ -104,8 +109,27 @@ def test_a_stamp_over_another_log_is_invalid_though_it_is_as_logged(filled: Path
     ("size", "name"), [(3, "../../../x.tsr"), (3, "4.x.tsr"), (3, "3.x.exe"), (2, "2.x.tsr"), (3, "3.x.tsr")]
 )
 def test_whatever_a_leaf_names_is_told_and_nothing_else_is_read(filled: Path, size: int, name: str) -> None:
-    keep(filled, size, {name: b"no stamp"})
+    """`add_stamp` refuses such names; whoever holds the key may write the leaf all the same."""
+    content = b"no stamp"
+    path = filled / "log/stamps" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    files = {name: hashlib.sha256(content).hexdigest()}
+    with Archive(filled) as archive, archive.writer() as writer:
+        leaf = Leaf("stamp", str(uuid.uuid4()), format_date(datetime.now(UTC)), size=size, files=files)
+        writer._append("derived", Group(leaf, ()))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)  # the writer sets aside what no leaf names
+        writer.commit()
     assert slugs(filled) == ["stamp-invalid"]
+
+
+@pytest.mark.parametrize("name", ["../../../x.tsr", "4.x.tsr", "3.x.exe", "3.twice.tsr"])
+def test_a_stamp_is_kept_under_a_name_of_its_own_and_replaces_nothing(filled: Path, name: str) -> None:
+    keep(filled, 3, {"3.twice.tsr": b"first"})
+    with pytest.raises(ValueError, match=r"no name of a stamp's file|cannot be kept"):
+        keep(filled, 3, {name: b"second"})
+    assert (filled / "log/stamps/3.twice.tsr").read_bytes() == b"first"
 
 
 def test_a_root_that_nobody_named_gives_a_notice_and_no_anchor(stamped: Path, make_authority: Make) -> None:
