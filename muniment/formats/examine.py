@@ -81,7 +81,7 @@ class Examination:
     _heads: dict[tuple[int, int], _Head] = field(default_factory=dict)
 
     def run(self) -> Iterator[Finding]:
-        findings = 0
+        sound = True
         for step in (
             self._check_files,
             self._check_records,
@@ -91,9 +91,9 @@ class Examination:
             self._check_content,
         ):
             for finding in step():
-                findings += 1
+                sound = sound and finding.file == evidence.SCRIPT
                 yield finding
-        if not findings:  # the page is made of what holds
+        if sound:  # the page is made of what holds
             yield from self._check_page()
 
     # ---- 1

@@ -98,6 +98,11 @@ def test_a_script_and_a_page_that_muniment_does_not_write_are_findings(parts: Pa
     assert page != parts["README.html"]
     (tmp_path / "p.zip").write_bytes(packed(sealed({**parts, "README.html": page})).getvalue())
     assert "file README.html: it is not the page" in muniment("check", "p.zip", cwd=tmp_path, code=10)
+    both = sealed({**parts, "README.html": page, "verify.sh": b""})
+    assert [finding.file for finding in Examination(Files(packed(both)), written()).run()] == [
+        "verify.sh",
+        "README.html",
+    ]
 
 
 def test_the_page_is_compared_whatever_roots_are_trusted(parts: Parts, authority: Authority) -> None:
