@@ -59,6 +59,10 @@ _GROUPS: dict[tuple[str, ...], _Group] = {
         "damage", "what leaves say is not what their records say, as both were signed",
         "no copy has another: believe neither, and ask who held the key",
     ),
+    ("withdrawal",): _Group(
+        "damage", "a withdrawal names records that are no part of what it withdraws",
+        "nothing is lost, the records stand as they were logged: ask whoever held the key why",
+    ),
     ("renamed",): _Group("damage", "a segment was given another name", "nothing is lost: give it its name back"),
     ("stamp-damaged", "stamp-missing"): _Group("damage", "files of time stamps are not what was logged", _RESTORE),
     ("rewritten", "checkpoint"): _Group(
