@@ -68,7 +68,7 @@ def write_proof(archive: Archive, numbers: Sequence[int], target: BinaryIO) -> M
     wanted = leaves_about(archive, numbers)
     if len(wanted) > MAX_LEAVES:
         raise UsageError(f"{len(wanted)} leaves are more than the {MAX_LEAVES} of one proof: ask for fewer at a time")
-    commit, stamps = _choose_checkpoint(archive, max(wanted))
+    commit, stamps = choose_checkpoint(archive, max(wanted))
     key = _signer(archive, commit)
     tree = Tree(archive.root / "log", commit.checkpoint)
     entries = {number: archive.entry(number) for number in wanted}
@@ -133,7 +133,8 @@ def leaves_about(archive: Archive, numbers: Iterable[int]) -> list[int]:
     return sorted(found)
 
 
-def _choose_checkpoint(archive: Archive, last: int) -> tuple[Commit, list[Stamp]]:
+def choose_checkpoint(archive: Archive, last: int) -> tuple[Commit, list[Stamp]]:
+    """The earliest commit with a time stamp that holds all leaves up to #last, with its stamps; else the newest."""
     from muniment.archive.rotation import validity
 
     log, config = archive.root / "log", archive.config

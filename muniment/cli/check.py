@@ -56,7 +56,7 @@ def check(
     if as_json:
         print_json(_summary(examination, findings))
     elif not quiet:
-        _print_summary(examination, findings, bool(trusted), bool(certificates))
+        _print_summary(examination, findings, examination.key in trusted, bool(certificates))
     ctx.exit(IntegrityError.exit_code if findings else 0)
 
 

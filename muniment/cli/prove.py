@@ -32,6 +32,8 @@ def prove(ctx: click.Context, numbers: tuple[int, ...], output: str, force: bool
     from muniment.durable import replace
 
     target = Path(output)
+    if output != "-" and not target.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent} to write {target.name} into")
     if output != "-" and not force and target.exists():
         raise UsageError(f"{output} is there already: name another file, or say --force")
     with open_archive(ctx) as archive:

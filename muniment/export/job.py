@@ -66,14 +66,17 @@ class Job:
 
     def proof_files(self) -> Iterator[tuple[str, Iterable[bytes]]]:
         """(name, content in pieces) of what ties the export to the log."""
+        from muniment.archive.proofs import choose_checkpoint
         from muniment.archive.proving import Tree
         from muniment.formats.proof import Proof, format_proof
 
-        yield "checkpoint", [self.note.encode()]
-        yield "vkey", [f"{vkey}\n".encode() for vkeys in self.archive.config.vkeys for vkey in vkeys.split(" ")]
         leaves = sorted({*self.selection.captures, *self.selection.derived} - self.damaged.keys())
+        commit, stamps = choose_checkpoint(self.archive, leaves[-1] if leaves else 0)
+        yield "checkpoint", [commit.note.encode()]
+        yield "vkey", [f"{vkey}\n".encode() for vkeys in self.archive.config.vkeys for vkey in vkeys.split(" ")]
+        yield from ((name.rpartition("/")[2], [content]) for stamp in stamps for name, content in stamp.files.items())
         yield "leaves.txt", (b"%d %s\n" % (number, self.archive.entry(number)) for number in leaves)
-        tree = Tree(self.archive.root / "log", self.checkpoint)
+        tree = Tree(self.archive.root / "log", commit.checkpoint)
         for number in leaves:
             path = tuple(tree.prove_inclusion(number, self.archive.entry(number)))
-            yield f"{number}.tlog-proof", [format_proof(Proof(number, path, self.note)).encode()]
+            yield f"{number}.tlog-proof", [format_proof(Proof(number, path, commit.note)).encode()]

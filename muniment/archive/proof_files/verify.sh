@@ -56,6 +56,9 @@ cd -- "${1:-$here}" || cannot "no folder ${1:-$here}"
 for tool in sha256sum base64 tr cut xxd openssl date head tail cat mktemp rm; do
   command -v "$tool" > /dev/null || cannot "this needs $tool"
 done
+[ "$(date -u -d 1970-01-01T00:00:01Z +%s 2> /dev/null)" = 1 ] || cannot 'this needs the date of GNU coreutils'
+case $(openssl pkeyutl -help 2>&1) in *-rawin*) ;; *) cannot 'this needs openssl 3, which checks Ed25519' ;; esac
+case $(openssl ts -help 2>&1) in *-attime*) ;; *) cannot 'this needs openssl 3, which checks time stamps' ;; esac
 [ -z "$roots" ] || [ -r "$roots" ] || cannot "cannot read $roots"
 work=$(mktemp -d) || cannot 'no room for temporary files'
 trap 'rm -rf "$work"' EXIT
@@ -344,7 +347,8 @@ for n in $numbers; do
       case $warc_type:$media in
         resource:* | metadata:*) ;;
         *:application/http*)
-          [ "$body" -eq 0 ] || said=$(tail -c "+$((head + 1))" "leaves/$n/record-1.warc" | head -c 12 | cut -c 10-12) ;;
+          [ "$body" -eq 0 ] || said=$(tail -c "+$((head + 1))" "leaves/$n/record-1.warc" | head -c 12 | tr -cd '!-~ ')
+          case $said in HTTP/*) said=$(printf %s "$said" | cut -c 10-12) ;; *) said='' ;; esac ;;
       esac
       [ "$said" = "$code" ] || fail "leaf #$n says status $code, and its record $said"
       sum=$(unwritten "$payload" =)
