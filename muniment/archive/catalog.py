@@ -205,6 +205,8 @@ class Catalog:
             return acts.take_article(self._db, logged.number, leaf, content) if content is not None else 0
         if leaf.type == "stamp":
             acts.take_stamp(self._db, logged.number, leaf)
+        elif leaf.type == "key":
+            acts.take_act(self._db, logged.number, leaf, {})
         elif leaf.type == "withdrawal":
             return acts.take_withdrawal(self._db, logged.number, leaf, content or {})
         elif content is not None:
@@ -438,9 +440,9 @@ class Catalog:
         ).fetchone()
         return found
 
-    def numbers_of(self, kind: str) -> list[int]:
-        """The numbers of all leaves of a type."""
-        return [row[0] for row in self._db.execute("select number from leaf where type = ? order by number", (kind,))]
+    def key_changes(self) -> list[int]:
+        """The numbers of the leaves by which other keys took over."""
+        return [row[0] for row in self._db.execute("select number from act where type = 'key' order by number")]
 
     def has_article(self, number: int) -> bool:
         """Whether an article stands for this snapshot."""

@@ -135,7 +135,7 @@ def leaves_about(archive: Archive, numbers: Iterable[int]) -> list[int]:
 
 def choose_checkpoint(archive: Archive, last: int) -> tuple[Commit, list[Stamp]]:
     """The earliest commit with a time stamp that holds all leaves up to #last, with its stamps; else the newest."""
-    from muniment.archive.rotation import validity
+    from muniment.archive.validity import validity
 
     log, config = archive.root / "log", archive.config
     keys = config.keys()

@@ -7,8 +7,6 @@ All of it happens under the writer's lock, or a writer that waits for it would s
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from muniment.archive.archive import Archive
 from muniment.archive.config import change_keys, read_config
 from muniment.archive.keys import create_signer
@@ -44,27 +42,3 @@ def rotate(
         change_keys(root, (*vkeys, new.vkeys), None)
     archive.config = read_config(root)
     return number, new.vkeys
-
-
-class Validity(NamedTuple):
-    """A key by the leaves of the log: the first and the last whose commits it signed (None: it is in force).
-
-    `trusted_to` is the first leaf that its signature alone does not vouch for, where another had the key.
-    """
-
-    vkeys: str
-    first: int
-    last: int | None
-    reason: str | None
-    trusted_to: int | None
-
-
-def validity(archive: Archive) -> list[Validity]:
-    """The keys of the log, oldest first."""
-    numbers = archive.catalog.numbers_of("key")
-    leaves = [(number, archive.leaf(number)) for number in numbers]
-    found = [Validity(archive.config.vkeys[0], 0, None, None, None)]
-    for number, leaf in leaves:
-        found[-1] = found[-1]._replace(last=number - 1, trusted_to=leaf.size)
-        found.append(Validity(leaf.key or "", number, None, leaf.reason, None))
-    return found

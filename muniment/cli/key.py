@@ -91,7 +91,7 @@ def key(
 
 def _list(ctx: click.Context, as_json: bool) -> None:
     from muniment.archive.keys import key_path
-    from muniment.archive.rotation import validity
+    from muniment.archive.validity import validity
 
     for held in validity(open_archive(ctx)):
         if as_json:

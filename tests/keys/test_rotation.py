@@ -19,6 +19,7 @@ from muniment.archive.archive import Archive, create, rebuild
 from muniment.archive.commit import scan_frames
 from muniment.archive.config import read_config
 from muniment.archive.keys import key_path, load_signer, store_signer
+from muniment.archive.validity import validity
 from muniment.archive.verify import Finding, Request, Verification
 from muniment.archive.verify.finding import Tally
 from muniment.archive.writer import Writer
@@ -63,7 +64,7 @@ def test_a_rotation_is_signed_by_both_keys_and_what_follows_by_the_new_one(root:
     assert found == []
     assert tally.notices == [f"another key signs from #{number} on, with the earlier key's signature: a year is over"]
     with Archive(root) as archive:
-        held = rotation.validity(archive)
+        held = validity(archive)
     assert [(v.vkeys, v.first, v.last, v.reason) for v in held] == [
         (old, 0, number - 1, None),
         (new, number, None, "a year is over"),
@@ -110,7 +111,7 @@ def test_a_compromised_key_is_told_of_from_the_leaf_on(root: Path) -> None:
     fill(root, 4)
     with Archive(root) as archive:
         number, _ = rotation.rotate(archive, since=5, reason="stolen laptop")
-        held = rotation.validity(archive)
+        held = validity(archive)
         assert (held[0].last, held[0].trusted_to) == (number - 1, 5)
         with pytest.raises(UsageError, match="#999 is not in the log"):
             rotation.rotate(archive, since=999)
