@@ -126,6 +126,23 @@ def test_request_and_reply_can_be_carried(filled: Path, authority: Authority, tm
     assert kept(filled) == ["3.carried.pem", "3.carried.tsq", "3.carried.tsr"]
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--request", "X"], "goes with"),
+        (["--name", "x"], "goes with"),
+        (["--ca", "X"], "goes with"),
+        (["--import-reply", "", "--request", "", "--name", "", "--upgrade"], "exclude one another"),
+        (["--upgrade", "--authority", "tsa-0"], "not with --upgrade"),
+        (["--export-request", "X", "--authority", "tsa-0"], "not with --upgrade"),
+        (["--import-reply", "X", "--request", "X", "--name", "x", "--authority", "tsa-0"], "not with --upgrade"),
+    ],
+)
+def test_options_out_of_place_are_refused(filled: Path, words: list[str], why: str) -> None:
+    assert why in run(filled, "stamp", *words, code=2)[1]
+    assert not (filled / "X").exists()
+
+
 def test_a_checkpoint_is_brought_back(filled: Path, tmp_path: Path) -> None:
     note = run(filled, "checkpoint")[0]
     out, _ = run(filled, "checkpoint", "--import", "-", stdin=note)
