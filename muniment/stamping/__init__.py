@@ -23,7 +23,6 @@ from muniment.archive.archive import Archive
 from muniment.archive.authorities import Authority, StampSettings, parse_stamp_name, read_settings
 from muniment.archive.proving import newest_commit
 from muniment.errors import UsageError
-from muniment.formats.ots import require
 from muniment.stamping import calendar
 from muniment.stamping.authority import ask, export_request, import_reply
 from muniment.stamping.calendar import party_of, upgrade
@@ -87,8 +86,6 @@ def _chosen(settings: StampSettings, only: Sequence[str]) -> list[Authority | st
     for name in only:
         if name not in known:
             raise UsageError(f"there is no authority {name!r}: archive.toml names {', '.join(known)}")
-    if settings.calendars:
-        require()
     return [party for name, party in known.items() if not only or name in only]
 
 
