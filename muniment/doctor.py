@@ -9,10 +9,14 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from muniment.errors import MunimentError
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
 
 Kind = Literal["damage", "rebuild", "care"]
 _ORDER: Sequence[Kind] = ("damage", "rebuild", "care")
@@ -166,33 +170,46 @@ def _space(root: Path, free: Callable[[Path], int] = lambda path: shutil.disk_us
         yield Step("care", "space", f"{left >> 20:,} MiB are left on the disk", "make room before the next add")
 
 
-def _in_step(archive: Any) -> Iterator[Step]:
-    from muniment import indexing
-    from muniment.index import generations
+def _in_step(archive: Archive) -> Iterator[Step]:
+    from muniment.pipeline import index_state
 
     if archive.lag:
         yield Step("rebuild", "catalog-behind", f"{archive.lag} leaves are not catalogued",
                    "another muniment is at work, or cannot write here: the next open does it")  # fmt: skip
-    problem = None
     try:
-        engine = generations.open_current(archive.root / "index")
+        index = index_state(archive)
     except MunimentError as e:
-        engine, problem = None, str(e)
-    if engine is not None:
-        with engine:
-            state = engine.state()
-            problem = indexing.problem_of(archive, state)
-            if problem is None and state.log_size < archive.progress.size:
-                yield Step("rebuild", "index-behind", "the index lacks what was added last", "a search brings it up",
-                           "muniment search --limit 1 x")  # fmt: skip
-    elif problem is None and archive.progress.articles:
-        problem = "is missing"
-    if problem:
+        index = {"problem": str(e)}
+    if problem := index["problem"]:
         yield Step("rebuild", "index", f"the index: {problem}", _REBUILD, "muniment reindex")
-    if archive.progress.size and not archive.catalog.stamps():
-        yield Step("care", "anchors", "nobody outside vouches for the log",
-                   "have it stamped, or keep what `muniment checkpoint` prints where others can vouch for it",
-                   "muniment stamp")  # fmt: skip
+    elif index["indexed"] != index["articles"]:
+        yield Step("rebuild", "index-behind", "the index lacks what was added last", "a search brings it up",
+                   "muniment search --limit 1 x")  # fmt: skip
+    yield from _anchors(archive)
+
+
+def _anchors(archive: Archive) -> Iterator[Step]:
+    from muniment.archive.authorities import read_settings
+    from muniment.stamping import tail
+
+    try:
+        authorities = read_settings(archive.config.stamp).authorities
+    except MunimentError as e:
+        yield Step("care", "stamp-settings", str(e), "until it is put right nobody is asked, and nobody believed")
+        return
+    found = tail(archive)
+    if not archive.progress.size or (found.stamped_up_to is not None and not found.is_old(datetime.now(UTC))):
+        return
+    if found.stamped_up_to is not None:
+        what = f"what came after #{found.stamped_up_to} has been held in place by nobody outside for over a day"
+    elif found.others:
+        what = f"stamps of {', '.join(found.others)} are kept, and vouched for by nobody whom archive.toml names"
+    else:
+        what = "nobody outside vouches for the log"
+    have = "have it stamped" if authorities else "name an authority under [stamp] in archive.toml (see docs/cli.md)"
+    yield Step("care", "anchors", what,
+               f"{have}, or keep what `muniment checkpoint` prints where others can vouch for it",
+               "muniment stamp" if authorities else None)  # fmt: skip
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:

@@ -52,19 +52,29 @@ def stamp(ctx: click.Context, /, **options: Any) -> None:
 
     Exit code 3 where some of them failed, 13 where all did.
     """
+    _check(options)
     offline = options["import_reply"]
-    if bool(offline) != bool(options["request"] and options["name"]) or (options["ca"] and not offline):
-        raise click.UsageError("--import-reply goes with --request, --name and, where need be, --ca")
-    if sum(bool(options[name]) for name in ("import_reply", "export_request", "upgrade", "renew")) > 1:
-        raise click.UsageError("--renew, --upgrade, --export-request and --import-reply exclude one another")
     archive = open_archive(ctx, wait=options["wait"])
-    if options["export_request"]:
+    if options["export_request"] is not None:
         _export(archive, Path(options["export_request"]), options)
         return
-    done = _import(archive, options) if offline else _ask(archive, options)
+    done = _import(archive, options) if offline is not None else _ask(archive, options)
     _print(done, options["as_json"], options["quiet"])
     if done.failed:
         ctx.exit(_SOME_FAILED if done.granted else _ALL_FAILED)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse options that would be passed over where they stand."""
+    offline = options["import_reply"] is not None
+    goes_with = [options[name] is not None for name in ("request", "name")]
+    if any(given != offline for given in goes_with) or (options["ca"] is not None and not offline):
+        raise click.UsageError("--import-reply goes with --request, --name and, where need be, --ca")
+    elsewhere = [options[name] not in (None, False) for name in ("import_reply", "export_request", "upgrade")]
+    if sum(elsewhere) + options["renew"] > 1:
+        raise click.UsageError("--renew, --upgrade, --export-request and --import-reply exclude one another")
+    if options["names"] and any(elsewhere):
+        raise click.UsageError("--authority is for asking: not with --upgrade, --export-request or --import-reply")
 
 
 def _ask(archive: Archive, options: dict[str, Any]) -> Stamping:

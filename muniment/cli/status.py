@@ -43,6 +43,7 @@ def status(ctx: click.Context, as_json: bool, quiet: bool) -> None:
         "stamped_up_to": stamps.stamped_up_to,
         "stamped_by": stamps.by,
         "stamped_at": stamps.at,
+        "stamped_by_others": stamps.others,
         "unanchored_since": stamps.since,
         "unanchored_leaves": stamps.leaves,
         "unanchored_too_long": stamps.is_old(datetime.now(UTC)),
@@ -74,9 +75,12 @@ def _index_line(index: dict[str, Any]) -> str:
 
 def _stamped_line(stamps: Tail, too_long: bool) -> str:
     """By whom the log is held in place; whether those stamps hold is for verify to find."""
-    words = "by nobody outside yet"
+    others = ", ".join(stamps.others)
+    unnamed = f"by {others}: kept, and vouched for by nobody whom archive.toml names"
+    words = unnamed if others else "by nobody outside yet"
     if stamps.stamped_up_to is not None:
         words = f"up to #{stamps.stamped_up_to} by {', '.join(stamps.by)} at {(stamps.at or '')[:19]}Z"
+        words += f"; past that {unnamed}" if others else ""
     if stamps.leaves:
         words += f"; {counted(stamps.leaves, 'leaf', 'leaves')} since"
     if too_long:

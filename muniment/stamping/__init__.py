@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from muniment.archive.archive import Archive
-from muniment.archive.authorities import Authority, StampSettings, parse_stamp_name, read_settings
+from muniment.archive.authorities import MAX_STAMP, Authority, StampSettings, parse_stamp_name, read_settings
 from muniment.archive.proving import newest_commit
 from muniment.errors import UsageError
-from muniment.formats.ots import require
+from muniment.formats.note import split_note
+from muniment.regular import open_regular
 from muniment.stamping import calendar
 from muniment.stamping.authority import ask, export_request, import_reply
 from muniment.stamping.calendar import party_of, upgrade
@@ -87,8 +88,6 @@ def _chosen(settings: StampSettings, only: Sequence[str]) -> list[Authority | st
     for name in only:
         if name not in known:
             raise UsageError(f"there is no authority {name!r}: archive.toml names {', '.join(known)}")
-    if settings.calendars:
-        require()
     return [party for name, party in known.items() if not only or name in only]
 
 
@@ -105,14 +104,16 @@ def _last_size(archive: Archive, party: Authority | str) -> int:
 
 
 class Tail(NamedTuple):
-    """What the catalog knows of stamps, unchecked: who stamped up to which leaf (None: nobody yet) and when (ISO); the
-    leaves since, besides stamps, and when the oldest of them came about."""
+    """How far parties that archive.toml names stamped, by what is kept, unchecked: up to which leaf (None: nobody yet),
+    who, and when (ISO); the leaves since, besides stamps, and when the oldest of them came about; and `others`, whose
+    stamps reach further though archive.toml does not name them."""
 
     stamped_up_to: int | None
     by: Sequence[str]
     at: str | None
     leaves: int
     since: str | None
+    others: Sequence[str] = ()
 
     def is_old(self, now: datetime) -> bool:
         """Whether something has been held in place by nobody outside for over a day."""
@@ -120,12 +121,41 @@ class Tail(NamedTuple):
 
 
 def tail(archive: Archive) -> Tail:
-    """How far the log is stamped or cosigned, and what lies past that."""
+    """How far the log is stamped or cosigned, and what lies past that. Settings that cannot be read name nobody."""
     catalog = archive.catalog
-    held = [(size, parse_stamp_name(name).party, at) for name, _, size, _, at in catalog.stamps()
-            if name.endswith((".tsr", ".note"))]  # fmt: skip
-    last = max((size for size, _, _ in held), default=0)
-    newest = [(party, at) for size, party, at in held if size == last]
-    by, at = sorted({party for party, _ in newest}), min((at for _, at in newest), default=None)
-    up_to = last - 1 if newest else None
-    return Tail(up_to, by, at, catalog.count_since(last), catalog.oldest_since(last))
+    try:
+        settings = read_settings(archive.config.stamp)
+    except UsageError:
+        settings = StampSettings()
+    last, by, times, others = 0, set[str](), list[str](), set[str]()
+    for name, _, size, _, at in reversed(catalog.stamps()):
+        if size < last:
+            break
+        if not name.endswith((".tsr", ".note")):  # nor does a calendar's promise hold anything in place
+            continue
+        if parties := _named(archive, name, settings):
+            last = size
+            by.update(parties)
+            times.append(at)
+        elif size > last:
+            others.add(parse_stamp_name(name).party)
+    up_to = last - 1 if by else None
+    since = catalog.count_since(last), catalog.oldest_since(last)
+    return Tail(up_to, sorted(by), min(times, default=None), *since, sorted(others))
+
+
+def _named(archive: Archive, name: str, settings: StampSettings) -> set[str]:
+    """The parties behind a kept stamp or cosigned checkpoint whom the settings name; signatures are not checked."""
+    if name.endswith(".tsr"):
+        return {parse_stamp_name(name).party} & {authority.name for authority in settings.authorities}
+    log_keys = archive.config.keys()
+    ours = {key.identity for key in log_keys}
+    witnesses = {(key.name, key.identity) for key in settings.witnesses if key.identity not in ours}
+    if not witnesses:
+        return set()
+    try:
+        with open_regular(archive.root / "log" / "stamps" / name) as file:
+            signatures = split_note(file.read(MAX_STAMP).decode())[1]
+    except (OSError, ValueError):  # missing or damaged: for verify to find
+        return set()
+    return {signer for signer, signature in signatures if (signer, signature[:4]) in witnesses}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from muniment.archive.archive import Archive
 from muniment.archive.authorities import MAX_STAMP, StampFile, parse_stamp_name, slug_of
 from muniment.archive.proving import commits_of
-from muniment.errors import FetchError, IntegrityError
+from muniment.errors import FetchError, IntegrityError, UsageError
 from muniment.formats.ots import Proof, complete, make_proof, read_proof, require
 from muniment.regular import open_regular
 from muniment.stamping.keeping import free_name, keep, ready
@@ -33,9 +33,10 @@ def ask(url: str, commit: Commit, tries: int, how: How) -> Granted | tuple[str, 
 
     note, name = commit.note.encode(), party_of(url)
     try:
+        require()
         answer = patiently(lambda: ask_calendar(url, hashlib.sha256(note).digest(), **how), tries=tries)
         proof = make_proof(note, answer)
-    except (FetchError, ValueError) as e:
+    except (FetchError, UsageError, ValueError) as e:
         return name, str(e)
     return Granted(name, None, {f"{commit.checkpoint.size}.{name}.ots": proof})
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from muniment import doctor
+from muniment import doctor, pipeline
 from muniment.archive.archive import Archive
 from muniment.archive.config import read_config
 from muniment.archive.keys import key_path
 from muniment.archive.verify import Request, Verification
-from tests.conftest import fill
+from tests.conftest import fill, upload
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +47,41 @@ def test_what_can_be_seen_in_a_moment(root: Path) -> None:
     shutil.copy(root / "log/commits", root / "kept")
     (root / "log/commits").write_bytes(b"x")
     assert "unreadable" in names(root)
+
+
+def anchors(root: Path) -> doctor.Step | None:
+    return next((step for step in doctor.look(root) if step.name == "anchors"), None)
+
+
+def stamp_by(root: Path, *names: str) -> None:
+    """Files as a stamp leaves them; whether they hold is not asked here."""
+    with Archive(root) as archive, archive.writer() as writer:
+        writer.add_stamp(archive.size, {f"{archive.size}.{name}": b"x" for name in names})
+        writer.commit()
+
+
+def test_anchors_are_those_of_parties_that_archive_toml_names(root: Path) -> None:
+    fill(root, 3)
+    with Archive(root) as archive:
+        pipeline.reindex(archive, None, lambda reached: None)
+    config = root / "archive.toml"
+    step = anchors(root)
+    assert step and step.command is None and "[stamp] in archive.toml" in step.do
+    stamp_by(root, "one.tsr", "two.ots")
+    assert names(root) == {"anchors"}  # and the index lacks no article
+    step = anchors(root)
+    assert step and "stamps of one are kept, and vouched for by nobody" in step.what
+    text = config.read_text().partition("[stamp]")[0]
+    config.write_text(text + '[stamp]\n[[stamp.authorities]]\nname = "one"\nurl = "http://x"\nca = "x.pem"\n')
+    assert names(root) == set()
+    with Archive(root) as archive, archive.writer() as writer:
+        before = datetime.now(UTC) - timedelta(hours=25)
+        writer.add_capture(replace(upload("late.txt", b"late"), captured_at=before), [("articleKey", "late")])
+        writer.commit()
+    step = anchors(root)
+    assert step and step.command == "muniment stamp" and "for over a day" in step.what
+    config.write_text(text + "[stamp]\nnonsense = 1\n")
+    assert "stamp-settings" in names(root) and "unreadable" not in names(root)
 
 
 def test_findings_become_steps_in_the_order_in_which_to_take_them(root: Path) -> None:

@@ -107,17 +107,19 @@ def test_a_proof_over_other_data_is_refused(calendar: Calendar) -> None:
         complete(proof, b"one", [(other, calendar.block(other.commitment))])
 
 
-def test_without_the_library_calendars_are_refused_with_the_remedy(
-    filled: Path, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+def test_without_the_library_calendars_alone_fail_with_the_remedy(
+    filled: Path, calendar: Calendar, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import importlib.util
-
     configure(filled, lines=f'calendars = ["{calendar.url}"]')
     ask(filled)
     put(filled, "c")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    configure(filled, authority, lines=f'calendars = ["{calendar.url}"]')
+    monkeypatch.setattr("muniment.formats.ots.is_available", lambda: False)
+    done = ask(filled)
+    assert [one.name for one in done.granted] == ["tsa-0"]
+    assert len(done.failed) == 1 and "muniment[opentimestamps]" in done.failed[0][1]
     with pytest.raises(UsageError, match=r"muniment\[opentimestamps\]"):
-        ask(filled)
+        ask_again(filled)
     findings, tally = verify(filled)
     assert findings == []
     assert "was not read" in tally.notices[0]

@@ -12,7 +12,7 @@ from stamped_archive import configure, kept, put, slugs, verify
 from muniment.archive.archive import Archive
 from muniment.errors import IntegrityError, UsageError
 from muniment.formats.note import ED25519_COSIGNATURE, cosign_ed25519, format_vkey, parse_vkey, split_note
-from muniment.stamping import import_checkpoint
+from muniment.stamping import import_checkpoint, tail
 
 TIME = 1_700_000_000  # 2023-11-14
 
@@ -134,3 +134,17 @@ def test_a_cosigned_note_of_another_checkpoint_is_invalid(filled: Path, note: st
         writer.add_stamp(3, {"3.w.note": (newest + witness.line(newest)).encode()})
         writer.commit()
     assert slugs(filled, witnesses=[witness.key]) == ["stamp-invalid"]
+
+
+def test_the_tail_counts_witnesses_that_archive_toml_names(filled: Path, note: str) -> None:
+    stranger, witness = Witness("stranger.example"), Witness()
+    configure(filled, lines=f'witnesses = ["{witness.vkey}"]')
+    with Archive(filled) as archive:
+        import_checkpoint(archive, note + stranger.line(note), [stranger.key])
+        assert (tail(archive).stamped_up_to, tail(archive).others) == (None, ["stranger-example"])
+        both = note + stranger.line(note) + witness.line(note)
+        import_checkpoint(archive, both, [stranger.key])  # kept under the first one's name
+        assert (tail(archive).stamped_up_to, tail(archive).by, tail(archive).leaves) == (2, [witness.name], 1)
+    (filled / "log" / "stamps" / "3.stranger-example-2.note").unlink()
+    with Archive(filled) as archive:
+        assert tail(archive).stamped_up_to is None

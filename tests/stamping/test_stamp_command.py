@@ -67,6 +67,23 @@ def test_verify_and_status_tell_who_holds_the_log(filled: Path, make_authority: 
     assert (facts["stamped_up_to"], facts["unanchored_leaves"], facts["unanchored_too_long"]) == (2, 1, False)
 
 
+def test_status_counts_those_alone_whom_archive_toml_names(filled: Path, make_authority: Make) -> None:
+    one, two = make_authority("One"), make_authority("Two")
+    configure(filled, ("one", one.url, one.root_pem))
+    run(filled, "stamp", "--allow-private")
+    put(filled, "c")
+    configure(filled, ("two", two.url, two.root_pem))
+    assert "anchored by nobody outside" in run(filled, "verify")[1]
+    unnamed = "by one: kept, and vouched for by nobody whom archive.toml names"
+    assert f"stamped   {unnamed}; 4 leaves since\n" in run(filled, "status")[0]
+    facts = json.loads(run(filled, "status", "--json")[0])
+    assert (facts["stamped_up_to"], facts["stamped_by"], facts["stamped_by_others"]) == (None, [], ["one"])
+    run(filled, "stamp", "--allow-private")
+    assert "stamped   up to #4 by two at 20" in run(filled, "status")[0]
+    configure(filled, ("one", one.url, one.root_pem))
+    assert "Z; past that by two: kept, and vouched for by nobody whom" in run(filled, "status")[0]
+
+
 def test_status_warns_of_what_nobody_held_for_a_day(root: Path) -> None:
     put(root, "a", at=datetime.now(UTC) - timedelta(hours=25))
     out, _ = run(root, "status")
@@ -124,6 +141,23 @@ def test_request_and_reply_can_be_carried(filled: Path, authority: Authority, tm
     assert "kept already" in run(filled, *words, "--ca", ca, code=2)[1]
     assert "goes with" in run(filled, "stamp", "--import-reply", reply, code=2)[1]
     assert kept(filled) == ["3.carried.pem", "3.carried.tsq", "3.carried.tsr"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--request", "X"], "goes with"),
+        (["--name", "x"], "goes with"),
+        (["--ca", "X"], "goes with"),
+        (["--import-reply", "", "--request", "", "--name", "", "--upgrade"], "exclude one another"),
+        (["--upgrade", "--authority", "tsa-0"], "not with --upgrade"),
+        (["--export-request", "X", "--authority", "tsa-0"], "not with --upgrade"),
+        (["--import-reply", "X", "--request", "X", "--name", "x", "--authority", "tsa-0"], "not with --upgrade"),
+    ],
+)
+def test_options_out_of_place_are_refused(filled: Path, words: list[str], why: str) -> None:
+    assert why in run(filled, "stamp", *words, code=2)[1]
+    assert not (filled / "X").exists()
 
 
 def test_a_checkpoint_is_brought_back(filled: Path, tmp_path: Path) -> None:
