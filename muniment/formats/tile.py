@@ -9,7 +9,6 @@ its path ends in `.p/<width>`.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,7 @@ def format_entry(entry: bytes) -> bytes:
     """An entry with its length in front."""
     if len(entry) > MAX_ENTRY:
         raise ValueError(f"an entry of {len(entry)} bytes does not fit a bundle; {MAX_ENTRY} is the limit")
-    return struct.pack(">H", len(entry)) + entry
+    return len(entry).to_bytes(2, "big") + entry
 
 
 def parse_entries(bundle: bytes) -> Iterator[bytes]:
