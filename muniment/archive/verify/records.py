@@ -27,7 +27,7 @@ from muniment.formats.tile import WIDTH
 from muniment.regular import size_of
 
 _LEAVES = 1024  # in a part
-_WORTH_FORKING = 64 << 20  # bytes of segments
+_WORTH_FORKING = 64 << 20  # bytes of segments; hashing alone reads ten times as fast
 _PATIENCE, _PAUSE = 10, 0.2
 # What comes of reading a catalog that somebody changed.
 _ODD_VALUES = (sqlite3.DatabaseError, ValueError, TypeError, KeyError, MemoryError, OverflowError)
@@ -121,7 +121,8 @@ class RecordCheck:
     def _check(self, catalog: Catalog) -> Iterator[Finding]:
         parts, scope = self._ranges(), self._scope()
         total, looked_at = sum(end - first for first, end in parts), 0
-        worth = sum(self._walked.segments.values()) >= _WORTH_FORKING and len(parts) > 8
+        enough = 10 * _WORTH_FORKING if self._request.fast else _WORTH_FORKING
+        worth = sum(self._walked.segments.values()) >= enough and len(parts) > 8
         processes = (self._request.processes or processors()) if worth or self._request.processes else 1
         for part in in_order(parts, lambda: self._start(scope), processes):
             if part.findings:
