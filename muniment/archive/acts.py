@@ -56,18 +56,13 @@ def take_act(db: sqlite3.Connection, number: int, leaf: Leaf, content: Mapping[s
     if leaf.type == "source":
         _name_source(db, number, content["host"], content["name"])
     elif leaf.type == "tag":
-        _label(db, number, "tag", [leaf.of or 0], content)
+        for held, names in ((1, content["add"]), (0, content["remove"])):
+            for name in names:
+                _set_label(db, number, "tag", leaf.of or 0, name, held)
     elif leaf.type == "collection":
         for held, members in ((1, content["add"]), (0, content["remove"])):
             for member in members:
                 _set_label(db, number, "collection", member, content["name"], held)
-
-
-def _label(db: sqlite3.Connection, number: int, kind: str, members: Iterable[int], content: Mapping[str, Any]) -> None:
-    for member in members:
-        for held, names in ((1, content["add"]), (0, content["remove"])):
-            for name in names:
-                _set_label(db, number, kind, member, name, held)
 
 
 def _set_label(db: sqlite3.Connection, number: int, kind: str, member: int, name: str, held: int) -> None:
@@ -105,8 +100,10 @@ def take_withdrawal(db: sqlite3.Connection, number: int, leaf: Leaf, content: Ma
         kind, of = db.execute("select type, of from leaf where number = ?", (target,)).fetchone() or (None, None)
         if may_remove(leaf, target, kind, of):
             db.execute("insert or replace into tombstone values (?, ?, ?, ?)", (target, part, digest, number))
+            if kind != "derivation":  # as a rebuild finds it, which may not read the record that said more
+                kept_key = content.get(KEPT_KEY)
+                db.execute("update leaf set key = coalesce(key, ?), url = null where number = ?", (kept_key, target))
     db.execute("update act set content = '{}' where number = ?", (leaf.of,))  # of a note
-    db.execute("update leaf set key = coalesce(key, ?) where number = ?", (content.get(KEPT_KEY), leaf.of))
     gone = db.execute("delete from article where snapshot = ?", (leaf.of,)).rowcount
     (key,) = db.execute("select key from leaf where number = ?", (leaf.of,)).fetchone()
     others = db.execute("select snapshot from article where key is ?", (key,)).fetchall()

@@ -145,7 +145,6 @@ class Log:
         self._filled: list[tuple[int, list[bytes]]] = []  # bundles that are full, and what each gained
         self._renamed: list[int] = []
         self._tail: AppendFile | None = None
-        self._index = checkpoint.size // WIDTH
         self._length = 0
         self._load(checkpoint)
 

@@ -359,14 +359,22 @@ def test_an_unsigned_leaf_is_not_taken_in_and_removes_nothing(held: tuple[Path, 
 
 def test_a_revisit_goes_with_its_capture_where_all_has_to_go(root: Path) -> None:
     with Archive(root) as archive, archive.writer() as writer:
-        facts = [("articleKey", "a"), ("declared-author", "Ann Harbour Street")]
+        facts = [
+            ("articleKey", "a"),
+            ("articleUrl", "https://example.org/a"),
+            ("declared-author", "Ann Harbour Street"),
+        ]
         for _ in range(2):
             writer.add_capture(upload("a", SECRET), facts)
         writer.commit()
     with Archive(root) as archive:
         curating.withdraw(archive, 1, "order", entirely=True)
         assert archive.snapshot(2).withdrawn == archive.size - 1
+        before = archive.catalog.history("a")
+    assert len(before) == 2
     assert secret_in(root) == []
     assert verify(root)[0] == []
     rebuild(root)
+    with Archive(root) as archive:
+        assert archive.catalog.history("a") == before
     assert verify(root)[0] == []
