@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from muniment.archive.blocks import BLOCK, UNKNOWN
 from muniment.archive.segments import Placement
 from muniment.errors import IntegrityError, Locked, MunimentError, StorageError
 from muniment.regular import size_of
@@ -23,7 +24,7 @@ from muniment.snapshot import Digest, Snapshot
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 2
+VERSION = 3
 _SCHEMA = """
 create table progress (id integer primary key check (id = 1), size integer, tail integer, commits integer,
     frame blob, articles integer, snapshots integer, root blob);
@@ -31,6 +32,8 @@ insert into progress values (1, 0, 0, 0, x'', 0, 0, x'');
 create table segment (id integer primary key, path text unique, length integer);
 create table record (leaf integer, part integer, segment integer, offset integer, length integer, size integer,
     member blob, primary key (leaf, part)) without rowid;
+create index record_place on record (segment, offset);
+create table block (segment integer, number integer, digest blob, primary key (segment, number)) without rowid;
 create table leaf (number integer primary key, type text, id text, at text, entry integer, uri text, key text,
     of integer, payload text, media text, status integer, reason text, url text);
 create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
@@ -53,6 +56,10 @@ _SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, 
     a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
     (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
+_AT = (
+    "select leaf from record where segment = (select id from segment where path = ?) and offset {} ?"
+    " order by offset desc limit 1"
+)
 
 
 def _refuse_strange(path: Path) -> None:
@@ -108,6 +115,15 @@ class Held(NamedTuple):
 Member = tuple[int, int, int, int, int, int, bytes]
 
 
+class Extent(NamedTuple):
+    """Records in a segment: how many, where the last one ends, and their bytes as they lie and uncompressed."""
+
+    records: int = 0
+    end: int = 0
+    length: int = 0
+    size: int = 0
+
+
 class LoggedLeaf(NamedTuple):
     """A leaf with its number, its offset in its entry bundle, where its records lie, and what they say.
 
@@ -161,16 +177,21 @@ class Catalog:
         lengths: Mapping[str, int],
         progress: Progress,
         buried: Iterable[tuple[int, int, Placement]] = (),
+        blocks: Iterable[tuple[str, int, bytes]] = (),
     ) -> None:
         """Take in the leaves of one or more commits, and the progress that they make, in one transaction.
 
-        `buried` is where tombstones lie by now, by leaf and part.
+        `buried` is where tombstones lie by now, by leaf and part; `blocks` are the digests of those that grew.
         """
         self._db.execute("begin immediate")
         try:
             for path, length in lengths.items():
                 self._segment_id(path)
                 self._db.execute("update segment set length = ? where path = ?", (length, path))
+            self._db.executemany(
+                "insert or replace into block values (?, ?, ?)",
+                [(self._segment_id(path), number, digest) for path, number, digest in blocks],
+            )
             articles = snapshots = 0
             for logged in leaves:
                 self._add_leaf(logged)
@@ -285,18 +306,48 @@ class Catalog:
     def end_before(self, leaf: int, segment: int) -> int:
         """Where the last record of a segment before those of a leaf ends."""
         row = self._db.execute(
-            "select offset + length from record where leaf < ? and segment = ? order by leaf desc, part desc limit 1",
+            # `+`: by the primary key, where the record before is near; the index would list the whole segment
+            "select offset + length from record where leaf < ? and +segment = ? order by leaf desc, part desc limit 1",
             (leaf, segment),
         ).fetchone()
         return 0 if row is None else int(row[0])
 
-    def ends_before(self, leaf: int) -> dict[int, int]:
-        """Where the records of the leaves before #leaf end in each segment."""
-        return dict(
-            self._db.execute(
-                "select segment, max(offset + length) from record where leaf < ? group by segment", (leaf,)
-            )
+    def extents(self, leaf: int) -> dict[str, Extent]:
+        """What the leaves before #leaf have in each segment, by its path."""
+        rows = self._db.execute(
+            "select path, count(*), max(offset + r.length), sum(r.length), sum(size) from record r"
+            " join segment s on s.id = segment where leaf < ? group by segment",
+            (leaf,),
         )
+        return {path: Extent(*counts) for path, *counts in rows}
+
+    def block(self, path: str, number: int) -> bytes | None:
+        """The digest of one block of a segment (`blocks.py`)."""
+        row = self._db.execute(
+            "select digest from block join segment s on s.id = segment where path = ? and number = ?", (path, number)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def blocks(self) -> list[tuple[str, int, list[bytes]]]:
+        """(path, committed length, digests of the blocks) of each segment; a digest that is not there is unknown."""
+        self._db.execute("begin")
+        try:
+            segments = self._db.execute("select id, path, length from segment order by id").fetchall()
+            rows = self._db.execute("select segment, number, digest from block").fetchall()
+        finally:
+            self._db.execute("commit")
+        digests = {(segment, number): digest for segment, number, digest in rows}
+        return [
+            (path, length, [digests.get((segment, number), UNKNOWN) for number in range(-(-length // BLOCK))])
+            for segment, path, length in segments
+        ]
+
+    def leaves_at(self, path: str, start: int, end: int) -> tuple[int, int] | None:
+        """From which leaf up to which the records lie that have bytes from `start` up to `end` of a segment."""
+        # In a segment, records lie in the order of their leaves.
+        first_row = self._db.execute(_AT.format("<="), (path, start)).fetchone()
+        last_row = self._db.execute(_AT.format("<"), (path, end)).fetchone()
+        return None if first_row is None or last_row is None else (first_row[0], last_row[0] + 1)
 
     def snapshots_in(self, first: int, end: int) -> int:
         """How many of the leaves from #first up to #end are snapshots."""

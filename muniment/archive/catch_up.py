@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from muniment.archive.blocks import BLOCK, BlockDigests
 from muniment.archive.catalog import Catalog, LoggedLeaf, Progress, is_damage
 from muniment.archive.log import Log, check_leaves, leaf_at, read_leaves, remove_tiles
 from muniment.archive.records import read_facts
@@ -62,7 +63,9 @@ def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
     if progress.size == committed.checkpoint.size:
         return 0
     check_leaves(root / "log", progress.size, committed.checkpoint)
-    cursors = _Cursors(root, catalog.lengths(), committed.segments)
+    done = catalog.lengths()
+    cursors = _Cursors(root, done, committed.segments)
+    blocks: dict[str, BlockDigests] = {}
     leaves = _read_leaves(root, cursors, progress, committed)
     group: list[LoggedLeaf] = []
     lengths: dict[str, int] = {}
@@ -74,7 +77,14 @@ def catch_up(root: Path, catalog: Catalog, committed: Committed) -> int:
                 reached = Progress(
                     frame.checkpoint.size, frame.tail, frame.end, frame.digest, root=frame.checkpoint.root
                 )
-                catalog.add(group, lengths, reached, bury_all(root, group))
+                buried = bury_all(root, group)
+                for path, length in lengths.items():
+                    if path not in blocks:
+                        begun = catalog.block(path, done.get(path, 0) // BLOCK)
+                        blocks[path] = BlockDigests(root / path, done.get(path, 0), begun)
+                    blocks[path].read_to(length)
+                grown = [(path, *block) for path in lengths for block in blocks[path].take()]
+                catalog.add(group, lengths, reached, buried, grown)
                 progress, group, lengths = reached, [], {}
         cursors.finish()
     finally:

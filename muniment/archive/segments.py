@@ -62,13 +62,15 @@ class Placement(NamedTuple):
 
 
 class SegmentWriter:
-    """Appends records to one segment file."""
+    """Appends records to one segment file; `begun` is the digest of the block that is not full."""
 
-    def __init__(self, root: Path, path: str):
+    def __init__(self, root: Path, path: str, begun: bytes | None = None):
+        from muniment.archive.blocks import BlockDigests
         from muniment.durable import AppendFile
 
         self.path = path
         self.file = AppendFile(root / path)
+        self.blocks = BlockDigests(root / path, self.file.size, begun)
 
     def append(self, record: Record) -> Placement:
         import hashlib
@@ -79,11 +81,15 @@ class SegmentWriter:
         for chunk in record.chunks():
             if compressed := deflate.compress(chunk):
                 member.update(compressed)
-                self.file.append(compressed)
+                self._append(compressed)
         compressed = deflate.flush()
         member.update(compressed)
-        self.file.append(compressed)
+        self._append(compressed)
         return Placement(self.path, offset, self.file.size - offset, record.size, member.digest())
+
+    def _append(self, data: bytes) -> None:
+        self.file.append(data)
+        self.blocks.update(data)
 
 
 def inflate(member: bytes | memoryview, size: int | None = None) -> bytes:

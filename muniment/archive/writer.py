@@ -24,6 +24,7 @@ from typing import Any
 
 from muniment.archive import catch_up, records, recovery, withdrawal
 from muniment.archive.authorities import parse_stamp_name
+from muniment.archive.blocks import BLOCK
 from muniment.archive.catalog import Held, LoggedLeaf, Progress
 from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config, read_config
@@ -243,7 +244,7 @@ class Writer:
             _, year, name = path.split("/")
             size = writer.file.size if writer else self._lengths[path]
             if size < self._roll_at and int(year) >= now.year:
-                writer = writer or SegmentWriter(self._root, path)
+                writer = writer or SegmentWriter(self._root, path, self.catalog.block(path, size // BLOCK))
                 self._segments[stream] = self._dirty[path] = writer
                 return writer
             same_year = int(year) >= now.year
@@ -275,6 +276,7 @@ class Writer:
             self._log.sync()
             note = self._signer.sign_checkpoint(self._log.size, self._log.root(), handing_over=self._handing_over)
             lengths = {path: segment.file.size for path, segment in self._dirty.items()}
+            blocks = [(path, *block) for path, segment in self._dirty.items() for block in segment.blocks.take()]
             frame = format_frame(self._log.tail, lengths, note)
             self._commits.append(frame)
             self._commits.sync()
@@ -284,7 +286,7 @@ class Writer:
         self._lengths.update(lengths)
         pending, self._pending = self._pending, []
         self._forget()
-        self._publish(note, frame, pending, lengths)
+        self._publish(note, frame, pending, lengths, blocks)
 
     def _forget(self) -> None:
         self._handing_over = None
@@ -296,12 +298,19 @@ class Writer:
         self._ids.clear()
         self._derived.clear()
 
-    def _publish(self, note: str, frame: bytes, pending: list[LoggedLeaf], lengths: dict[str, int]) -> None:
+    def _publish(
+        self,
+        note: str,
+        frame: bytes,
+        pending: list[LoggedLeaf],
+        lengths: dict[str, int],
+        blocks: list[tuple[str, int, bytes]],
+    ) -> None:
         """Step 5. A failure here loses nothing: the next open catches up, so the writer only stops being used."""
         progress = Progress(self._log.size, self._log.tail, self._commits.size, frame[-32:], root=self._log.root())
         try:
             self._log.publish(note)
-            self.catalog.add(pending, lengths, progress, catch_up.bury_all(self._root, pending))
+            self.catalog.add(pending, lengths, progress, catch_up.bury_all(self._root, pending), blocks)
         except (StorageError, IntegrityError, sqlite3.Error) as e:
             self._broken = str(e)
             _log.warning("committed, but the catalog could not be brought up to date: %s", e)

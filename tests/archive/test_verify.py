@@ -315,8 +315,9 @@ def test_a_catalog_of_odd_values_ends_no_verify(small: Path, tmp_path: Path) -> 
         with sqlite3.connect(root / "catalog.sqlite") as db:
             db.execute(f"update record set {change} where leaf = 3")
         db.close()
-        for fast in (False, True):
-            assert verify(root, fast=fast), (change, fast)
+        assert verify(root), change
+        in_blocks = change.startswith(("offset", "member", "size"))  # --fast reads those, and of the rows the sum
+        assert bool(verify(root, fast=True)) != in_blocks, change
 
 
 def test_a_record_that_the_disk_does_not_give_is_named_and_not_blamed_on_the_catalog(

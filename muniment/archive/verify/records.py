@@ -1,8 +1,8 @@
 """Step 3: the records. The SHA-256 of each gzip member against the catalog; and, unless `fast`, each record inflated
 and compared with the digest in its leaf (gzip headers are covered by nothing but the first).
 
-Fast verify trusts the catalog's member digests, which were written when the record was, or by a rebuild that compared
-every record with its leaf. Without a catalog that fits, the files are scanned for members.
+Fast verify hashes the files in blocks (`stretches.py`), and members where a block does not fit. It trusts the catalog's
+digests, which were written when the record was, or by a rebuild that compared every record with its leaf. Without a catalog that fits, the files are scanned for members.
 
 A writer may be at work meanwhile. What does not fit is looked at once more with what was committed since.
 """
@@ -12,22 +12,24 @@ from __future__ import annotations
 import sqlite3
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from muniment.archive.catalog import Catalog
+from muniment.archive.blocks import BLOCK
+from muniment.archive.catalog import Catalog, Extent
 from muniment.archive.verify.finding import Finding, Request, Tally
 from muniment.archive.verify.forked import in_order, processors
 from muniment.archive.verify.part import Part, PartCheck, Scope, gap
 from muniment.archive.verify.scanned import ScanCheck
+from muniment.archive.verify.stretches import hashing, joined, stretches
 from muniment.archive.verify.walk import Bundles, Walked, newer_tombstones, writer_at_work
 from muniment.formats.leaf import records_of
 from muniment.formats.tile import WIDTH
 from muniment.regular import size_of
 
 _LEAVES = 1024  # in a part
-_WORTH_FORKING = 64 << 20  # bytes of segments; hashing alone reads ten times as fast
+_WORTH_FORKING, _MUCH = 64 << 20, 640 << 20  # bytes of segments to inflate; to hash only
 _PATIENCE, _PAUSE = 10, 0.2
 # What comes of reading a catalog that somebody changed.
 _ODD_VALUES = (sqlite3.DatabaseError, ValueError, TypeError, KeyError, MemoryError, OverflowError)
@@ -111,31 +113,59 @@ class RecordCheck:
         """Whether a catalog that is ahead of us took in a commit that came while we looked."""
         return any((commit.end, commit.digest) == (end, digest) for commit in self._walked.since(self._root))
 
-    def _ranges(self) -> list[tuple[int, int]]:
-        size = self._tally.log_size
-        wanted = self._request.ranges or [(0, size)]
+    def _ranges(self) -> Sequence[tuple[int, int]]:
         if self._request.numbers:
-            wanted = [(number, number + 1) for number in sorted(set(self._request.numbers))]
-        return [(at, min(at + _LEAVES, end)) for first, end in wanted for at in range(first, min(end, size), _LEAVES)]
+            return [(number, number + 1) for number in sorted(set(self._request.numbers))]
+        return self._request.ranges or [(0, self._tally.log_size)]
 
     def _check(self, catalog: Catalog) -> Iterator[Finding]:
-        parts, scope = self._ranges(), self._scope()
-        total, looked_at = sum(end - first for first, end in parts), 0
-        enough = 10 * _WORTH_FORKING if self._request.fast else _WORTH_FORKING
-        worth = sum(self._walked.segments.values()) >= enough and len(parts) > 8
-        processes = (self._request.processes or processors()) if worth or self._request.processes else 1
-        for part in in_order(parts, lambda: self._start(scope), processes):
-            if part.findings:
-                part = self._once_more(part, scope)
-            self._tally.records += part.records
-            self._tally.size += part.size
-            self._tally.snapshots += part.snapshots
-            looked_at += part.end - part.first
-            self._request.progress(looked_at, total, part.read)
+        request, extents = self._request, catalog.extents(self._tally.log_size)
+        in_blocks = request.fast and not request.numbers and not request.ranges
+        ranges = self._doubtful(catalog, extents) if in_blocks else self._ranges()
+        if in_blocks:
+            self._tally.records = sum(extent.records for extent in extents.values())
+            self._tally.size = sum(extent.size for extent in extents.values())
+            self._tally.snapshots = catalog.snapshots_in(0, self._tally.log_size)
+        for part in self._check_parts(cut(ranges, self._tally.log_size)):
+            if not in_blocks:
+                self._tally.records += part.records
+                self._tally.size += part.size
+                self._tally.snapshots += part.snapshots
             self._read(part)
             yield from part.findings
-        if not self._request.numbers:
-            yield from self._check_ends(catalog)
+        if not request.numbers:
+            for name, length in self._walked.segments.items():
+                if (end := extents.get(name, Extent()).end) != length:
+                    yield gap(name, end, length)
+
+    def _check_parts(self, parts: Sequence[tuple[int, int]]) -> Iterator[Part]:
+        scope = self._scope()
+        total, looked_at = sum(end - first for first, end in parts), 0
+        for part in in_order(parts, lambda: self._start(scope), self._processes(_WORTH_FORKING, len(parts))):
+            if part.findings:
+                part = self._once_more(part, scope)
+            looked_at += part.end - part.first
+            self._request.progress(looked_at, total, part.read)
+            yield part
+
+    def _processes(self, enough: int, tasks: int) -> int:
+        worth = sum(self._walked.segments.values()) >= enough and tasks > 8
+        return (self._request.processes or processors()) if worth or self._request.processes else 1
+
+    def _doubtful(self, catalog: Catalog, extents: Mapping[str, Extent]) -> list[tuple[int, int]]:
+        """The leaves with a record in a block that does not fit; all, where the catalog leaves bytes out."""
+        size, ranges, done = self._tally.log_size, list[tuple[int, int]](), 0
+        if any(extents.get(name, Extent()).length != length for name, length in self._walked.segments.items()):
+            return [(0, size)]
+        tasks = stretches(self._root, catalog, self._walked.places)
+        total = sum(len(task.digests) for task in tasks)
+        for task, hashed in zip(tasks, in_order(tasks, hashing, self._processes(_MUCH, len(tasks))), strict=True):
+            for number in hashed.doubtful:
+                leaves = catalog.leaves_at(hashed.segment, number * BLOCK, (number + 1) * BLOCK)
+                ranges += [leaves] if leaves else []
+            done += len(task.digests)
+            self._request.progress(size * done // total, size, hashed.read)
+        return joined(ranges)
 
     @contextmanager
     def _start(self, scope: Scope) -> Iterator[Callable[[tuple[int, int]], Part]]:
@@ -166,13 +196,6 @@ class RecordCheck:
             time.sleep(_PAUSE)
         return part
 
-    def _check_ends(self, catalog: Catalog) -> Iterator[Finding]:
-        paths = catalog.segments()
-        ends = {paths[segment]: end for segment, end in catalog.ends_before(self._tally.log_size).items()}
-        for name, length in self._walked.segments.items():
-            if ends.get(name, 0) != length:
-                yield gap(name, ends.get(name, 0), length)
-
     def _owner(self, digest: bytes) -> tuple[int, int] | None:
         """The leaf and the part that state this digest."""
         stated = urlsafe_b64encode(digest).rstrip(b"=")
@@ -186,3 +209,8 @@ class RecordCheck:
                     if digest in digests:
                         return number, digests.index(digest)
         return None
+
+
+def cut(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """The ranges in parts, as far as the log goes."""
+    return [(at, min(at + _LEAVES, end)) for first, end in ranges for at in range(first, min(end, size), _LEAVES)]
