@@ -1,4 +1,4 @@
-"""The SHA-256 of segments in blocks of 256 KiB, so that `verify --fast` hashes stretches and not every member.
+"""The SHA-256 of segments in blocks of 128 KiB, so that `verify --fast` hashes stretches and not every member.
 
 A block whose digest is empty, or does not fit, says only that the members in it have to be looked at: a withdrawal
 overwrites bytes, and what a crash left may be no longer what was written.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from muniment.regular import open_regular
 
-BLOCK = 1 << 18
+BLOCK = 1 << 17
 UNKNOWN = b""
 _PIECE = 1 << 20
 

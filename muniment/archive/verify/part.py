@@ -1,6 +1,6 @@
 """The records of some leaves, compared with the catalog and with the leaves: the loop in which verify spends its time.
 
-Segments are read a megabyte at a time into buffers that are used again; what is hashed and inflated are views of them.
+Segments are read 128 KiB at a time into buffers that are used again; what is hashed and inflated are views of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from muniment.formats.agreement import MAX_HEAD, differences, plainly_agree, rea
 from muniment.formats.leaf import parse_leaf, records_of
 from muniment.regular import open_descriptor
 
-_WINDOW, _LARGE, _OPEN_FILES = 1 << 20, 4 << 20, 8
+_WINDOW, _LARGE, _OPEN_FILES = 1 << 17, 4 << 20, 8
 _sha256 = hashlib.sha256
 
 

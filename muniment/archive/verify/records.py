@@ -2,7 +2,8 @@
 and compared with the digest in its leaf (gzip headers are covered by nothing but the first).
 
 Fast verify hashes the files in blocks (`stretches.py`), and members where a block does not fit. It trusts the catalog's
-digests, which were written when the record was, or by a rebuild that compared every record with its leaf. Without a catalog that fits, the files are scanned for members.
+digests, which were written when the record was, or by a rebuild that compared every record with its leaf. Without a
+catalog that fits, the files are scanned for members.
 
 A writer may be at work meanwhile. What does not fit is looked at once more with what was committed since.
 """
