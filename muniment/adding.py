@@ -67,9 +67,13 @@ class AddOptions:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A target on its way: what fetching or reading gave, then what cleaning made of it."""
+    """One thing on its way, that a target is or holds: what fetching or reading gave, then what cleaning made of it.
+
+    `name` is how the user is told of it.
+    """
 
     target: Target
+    name: str
     outcome: Capture | Attempt
     redirects: tuple[Capture, ...] = ()
     article: Article | None = None
@@ -97,21 +101,23 @@ def gather(
             target, future = window.popleft()
             if future is not None and not future.done():
                 yield None
-            yield _gathered(target, future, options)
+            yield from _gathered(target, future, options)
 
 
-def _gathered(target: Target, future: Future[Fetched] | None, options: AddOptions) -> Item:
-    from muniment.ingest.upload import read_target
+def _gathered(target: Target, future: Future[Fetched] | None, options: AddOptions) -> Iterator[Item]:
+    from muniment.ingest.opening import open_target
 
     try:
         if target.problem is not None:
             raise UploadError(target.reason, target.problem)
         if future is None:
-            return Item(target, read_target(target, options.clock(), options.max_size))
+            for opened in open_target(target, options.clock(), options.max_size):
+                yield Item(target, opened.name, opened.outcome)
+            return
         fetched = future.result()
-        return Item(target, fetched.outcome, fetched.redirects)
+        yield Item(target, target.name, fetched.outcome, fetched.redirects)
     except ItemError as e:
-        return Item(target, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
+        yield Item(target, target.name, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
 
 
 def _attempted_uri(target: Target) -> str:
@@ -209,29 +215,29 @@ class Batch:
                 self._writer.add_capture(redirect, self._facts(redirect.uri, item.target, redirect.uri))
             self._results.append(self._store_outcome(item))
         except ItemError as e:
-            self._results.append(Added(item.target.name, "failed", error=str(e), reason=e.reason))
+            self._results.append(Added(item.name, "failed", error=str(e), reason=e.reason))
 
     def _store_outcome(self, item: Item) -> Added:
         outcome, target = item.outcome, item.target
         if isinstance(outcome, Attempt):
             self._writer.add_attempt(outcome, self._facts(outcome.uri, target, target.url))
-            return Added(target.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
+            return Added(item.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
         url = outcome.uri if outcome.uri.startswith("http") else None
         self._size += len(outcome.block)
         appended = self._writer.add_capture(outcome, self._facts(outcome.uri, target, url))
         if item.article is None:
-            return Added(target.name, "unchanged", appended.original, url)
+            return Added(item.name, "unchanged", appended.original, url)
         new = Described(item.article, target.declared.source or self._source(url), target.declared.tags)
         held = self._described(appended.original) if appended.unchanged else None
         if held is not None:
             new = _joined(held, new, target.declared)
             if (new.article, new.source, new.tags) == (held.article, held.source, held.tags):
-                return Added(target.name, "unchanged", appended.original, url)
+                return Added(item.name, "unchanged", appended.original, url)
         self._derived[appended.original] = new
         article, source = new.article, new.source
         self._writer.add_article(article, appended.original, outcome.uri, source=source, tags=new.tags)
         published = article.published.date if article.published else None
-        return Added(target.name, "stored", appended.original, url, article.title, published, source, article.problem)
+        return Added(item.name, "stored", appended.original, url, article.title, published, source, article.problem)
 
     def _facts(self, uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
         operator = self._archive.config.operator
