@@ -57,6 +57,7 @@ def describe_proof(
         size=checkpoint.size,
         root=base64.b64encode(checkpoint.root).decode(),
         number=shown[0],
+        content_step=_content_step(shown[0], leaves),
         **_words_of_stamps(stamps),
     )
 
@@ -98,6 +99,32 @@ def _item(number: int, leaf: Leaf, title: str, many: bool) -> str:
     return f"{heading}<dl>{rows}</dl>"
 
 
+def _content_step(number: int, leaves: Mapping[int, Leaf]) -> str:
+    """How the content is cut out of the first record shown, or of the one that it repeats."""
+    if leaves[number].type == "revisit":
+        number = leaves[number].of or 0
+    leaf = leaves.get(number)
+    if leaf is None or leaf.type != "capture":
+        return ""
+    cut = """sed "1,/^$(printf '\\r')$/d\""""
+    heads = [f"LC_ALL=C {cut} leaves/{number}/record-1.warc"]
+    words = "what the archive put before it"
+    hints = ""
+    if leaf.status is not None:
+        heads.append(f"LC_ALL=C {cut}")
+        words += " and the server's head"
+        hints = (
+            " Not so where that head says <code>Transfer-Encoding: chunked</code>: the chunks have to be joined first."
+            " Where it says <code>Content-Encoding: gzip</code>, <code>gunzip &lt; ../content</code> opens it."
+        )
+    command = html.escape(" | ".join([*heads, "head -c -4"]), quote=False)
+    return (
+        f"<li>The content alone is the record without {words}, and without the last two empty lines:\n"
+        f"<pre>{command} &gt; ../content\nsha256sum ../content</pre>\n"
+        f"The digest is the one that stands above as SHA-256 of the content of entry {number}.{hints}</li>"
+    )
+
+
 def _words_of_stamps(stamps: Sequence[Stamped]) -> dict[str, str]:
     if not stamps:
         return {
@@ -114,14 +141,20 @@ def _words_of_stamps(stamps: Sequence[Stamped]) -> dict[str, str]:
     first = min(stamps, key=lambda stamp: stamp.time)
     existed = f"{first.time:%Y-%m-%d} at {first.time:%H:%M:%S} UTC"
     authority = html.escape(first.authority)
-    proves = f"<li>All of this existed on {existed}: {authority}, which is not the archive, says so.</li>"
+    proves = (
+        f"<li>All of this existed on {existed}: {authority} says so, where the stamp's root certificate (below) is the one"
+        " that this authority publishes.</li>"
+    )
     step = (
         "<li>The checkpoint existed at the time of the stamp. For each file in <code>stamps/</code> that ends in"
         " <code>.tsr</code>, with the time that the first command shows in place of TIME:\n"
         "<pre>openssl ts -reply -in stamps/NAME.tsr -text\n"
         "openssl ts -verify -data checkpoint -in stamps/NAME.tsr -CAfile stamps/NAME.pem"
         " -untrusted stamps/NAME.pem -attime $(date -u -d 'TIME' +%s)</pre>\n"
-        "Compare the root certificate with the one that the authority publishes.</li>"
+        "The root certificate, of which the SHA-256 stands above, came with the proof: compare it with the one that the"
+        " authority publishes, or take that one for <code>-CAfile</code>. The script takes it with"
+        " <code>-c FILE</code>; with several stamps FILE holds the root certificates of all of them, one after the"
+        " other.</li>"
     )
     limits = "How much earlier than the time stamp it was received: the earlier times rest on the archive's word."
     return {"proves": proves, "stamps": rows, "limits": limits, "stamp_step": step}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 import re
 import shutil
 import sqlite3
 import ssl
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -374,7 +376,29 @@ def test_the_page_tells_what_is_to_be_compared_and_runs_nothing(parts: Parts, au
                  parts["key.vkey"].decode().strip(), f"{authority.clock:%Y-%m-%d %H:%M:%S} UTC, by Test TSA"):  # fmt: skip
         assert text in page, text
     assert not re.search(r"<script|javascript:|https?://(?!news\.example)|src=|@import|url\(", page)
-    assert "$" not in re.sub(r"\$\(date", "", page)
+    assert "$" not in re.sub(r"\$\((date|brew|printf)|:\$PATH|\$/d", "", page)
+
+
+@pytest.mark.parametrize("number", [16, 18, 14])
+def test_the_steps_on_the_page_hold_as_they_stand_and_leave_the_proof_whole(
+    stamped: Path, tmp_path: Path, number: int
+) -> None:
+    folder = tmp_path / "sent" / "proof"
+    for name, content in unpacked(proof_of(stamped, number)).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    page = (folder / "README.html").read_text(encoding="utf-8")
+    at = re.search(r"Time stamp</dt><dd>(\S+ \S+ UTC)", page)
+    assert at
+    steps = [html.unescape(step) for step in re.findall(r"<pre>(.*?)</pre>", page, re.S) if "brew" not in step]
+    assert steps[0] == "sh verify.sh" and len(steps) == 6
+    script = "\n".join(["set -e", *steps, steps[0]]).replace("NAME", "19.test-tsa").replace("TIME", at[1])
+    done = subprocess.run(["sh", "-c", script], cwd=folder, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PROVED: ") == 2 and "NOT PROVED" not in done.stdout
+    assert "Signature Verified Successfully" in done.stdout and "Verification: OK" in done.stdout
+    content = re.search(r"([0-9a-f]{64})  ../content", done.stdout)
+    assert content and f"class=hash>{content[1]}</dd>" in page
 
 
 def test_the_title_on_the_page_is_that_of_the_record_and_not_of_the_catalog(root: Path, judges: Judges) -> None:
