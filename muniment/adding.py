@@ -269,8 +269,18 @@ class Batch:
         for result in results:
             if result.state == "unchanged" and result.snapshot is not None:
                 result = self._with_article(result)
+            elif result.snapshot is not None:
+                self._warn_of_withdrawn(result.snapshot)
             yield result
         self._index()
+
+    def _warn_of_withdrawn(self, number: int) -> None:
+        """Whoever adds a folder again brings back what a court had removed, and should know."""
+        if (before := self._writer.catalog.withdrawn_payload(number)) is not None:
+            _log.warning(
+                "#%d holds the same bytes as #%d, which was withdrawn: where they may not be kept, withdraw #%d too",
+                number, before, number,
+            )  # fmt: skip
 
     def _with_article(self, result: Added) -> Added:
         held = self._writer.catalog.snapshots([result.snapshot or 0])

@@ -557,6 +557,16 @@ class Catalog:
         )
         return [row[0] for row in rows]
 
+    def withdrawn_payload(self, number: int) -> int | None:
+        """A capture that held the very bytes of this one, and was withdrawn."""
+        row = self._db.execute(
+            "select o.number from tombstone t join leaf o on o.number = t.leaf"
+            " where t.part = 0 and o.number != ?1 and o.type = 'capture'"
+            " and o.payload = (select payload from leaf where number = ?1) order by o.number desc limit 1",
+            (number,),
+        ).fetchone()
+        return None if row is None else row[0]
+
     def source_name(self, host: str) -> str | None:
         """What the source of this host was named."""
         row = self._db.execute("select name from source where host = ?", (host,)).fetchone()

@@ -94,7 +94,8 @@ def read_config(root: Path) -> Config:
     except (FileNotFoundError, NotADirectoryError):
         raise NoArchive(f"no archive in {root}: make one with `muniment init {root}`") from None
     except (OSError, ValueError) as e:
-        raise UsageError(f"cannot read {path}: {e}") from e
+        twice = ": a [section] may stand there only once, so add the lines to the first" if " twice" in str(e) else ""
+        raise UsageError(f"cannot read {path}: {e}{twice}") from e
     if table.get("format") != FORMAT:
         raise UsageError(f"{path} is of format {table.get('format')!r}; this muniment reads format {FORMAT}")
     try:

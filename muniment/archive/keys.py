@@ -118,6 +118,14 @@ def store_signer(signer: Signer, passphrase: str | None) -> None:
     replace(path, pem, mode=0o600)
 
 
+def is_encrypted(vkeys: str) -> bool:
+    """Whether the private key for these verifier keys lies here, with a passphrase."""
+    try:
+        return b"ENCRYPTED" in key_path(vkeys).read_bytes()
+    except OSError:
+        return False
+
+
 def load_signer(vkeys: str, ask: Ask | None = None) -> Signer:
     """The private key for these verifier keys. `ask` is called with a prompt where a passphrase is needed and the
     environment names none. Raises UsageError where the key is missing, unreadable or another one."""

@@ -15,7 +15,6 @@ import click
 from muniment import pipeline
 from muniment.cli.common import (
     PATH,
-    common_options,
     echo,
     faint,
     fetch_options,
@@ -60,10 +59,9 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
               help="Refuse responses and files over this size, such as 64MB. "
                    f"Default: {MAX_RESPONSE >> 20} MiB a response, {MAX_UPLOAD >> 20} MiB a file.")  # fmt: skip
 @click.option("--processes", type=Count(1, 64), metavar="N", help="Clean in N processes. Default: one a core.")
-@fetch_options
 @wait_option
 @json_option
-@common_options
+@fetch_options
 @click.pass_context
 def add(ctx: click.Context, /, **options: Any) -> None:
     """Capture URLs, upload files and folders (recursively), - for standard input.

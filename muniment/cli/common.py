@@ -28,11 +28,11 @@ PATH = click.Path(readable=False)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def common_options(command: F) -> F:
+def common_options(command: F, verbose: str = "Tell on stderr what else is done, where there is anything.") -> F:
     """-q and -v, which every command takes, and --archive, which may stand after the command too."""
     command = click.option("--archive", type=PATH, callback=_use_archive, expose_value=False, hidden=True)(command)
     command = click.option("-v", "--verbose", is_flag=True, callback=_log_to_stderr, expose_value=False,
-                           help="Tell on stderr what is done: each request, retries, robots.txt.")(command)  # fmt: skip
+                           help=verbose)(command)  # fmt: skip
     return click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")(command)
 
 
@@ -42,7 +42,8 @@ def _use_archive(ctx: click.Context, parameter: click.Parameter, value: str | No
 
 
 def fetch_options(command: F) -> F:
-    """Options of every command that fetches."""
+    """Options of every command that fetches, the common ones among them."""
+    command = common_options(command, "Tell on stderr what is done: each request, retries, robots.txt.")
     command = click.option("--allow-private", is_flag=True, help="Fetch from addresses that are not public too.")(
         command
     )

@@ -58,7 +58,8 @@ def doctor(ctx: click.Context, findings: str | None, full: bool, as_json: bool, 
         else:
             _print(number, step)
     if not steps:
-        note("nothing to do" + ("" if full or findings else "; `muniment doctor --full` reads everything"), quiet=quiet)
+        seen = "" if full or findings else " that shows at a glance; `muniment doctor --full` reads everything"
+        note(f"nothing to do{seen}", quiet=quiet)
     ctx.exit(IntegrityError.exit_code if any(step.kind == "damage" for step in steps) else 0)
 
 

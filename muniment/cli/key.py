@@ -117,10 +117,12 @@ def _rotate(
     quiet: bool,
 ) -> None:
     from muniment.archive import rotation
-    from muniment.archive.keys import key_path
+    from muniment.archive.keys import is_encrypted, key_path
 
+    archive = open_archive(ctx, wait=wait)
+    bared = not passphrase and is_encrypted(archive.config.vkeys[-1])
     number, vkeys = rotation.rotate(
-        open_archive(ctx, wait=wait),
+        archive,
         reason=reason,
         lost=lost,
         since=since,
@@ -128,6 +130,9 @@ def _rotate(
         post_quantum=post_quantum,
         wait=wait,
     )
+    if bared:
+        note("muniment: the key before it had a passphrase, and this one has none: set one with"
+             " `muniment key passphrase`")  # fmt: skip
     if as_json:
         print_json({"leaf": number, "key": vkeys, "private_key": str(key_path(vkeys))})
         return

@@ -10,7 +10,6 @@ import click
 
 from muniment.cli.common import (
     PATH,
-    common_options,
     echo,
     fetch_options,
     json_option,
@@ -42,10 +41,9 @@ _MAX_FILE = 1 << 20
 @click.option("--name", metavar="NAME", help="With --import-reply: the authority's name, such as example.")
 @click.option("--ca", type=PATH, metavar="FILE",
               help="With --import-reply: its root certificate (PEM), where archive.toml names none.")  # fmt: skip
-@fetch_options
 @wait_option
 @json_option
-@common_options
+@fetch_options
 @click.pass_context
 def stamp(ctx: click.Context, /, **options: Any) -> None:
     """Have the newest checkpoint time-stamped by the authorities that archive.toml names (RFC 3161).

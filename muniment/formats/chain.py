@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, Name
     from cryptography.x509.verification import ExtensionPolicy, Policy
 
 # Real chains have two to four certificates. With the bounds, what an answer can cost to check is bounded too.
@@ -70,16 +70,23 @@ def _whole(certificate: Certificate) -> Certificate:
     return certificate
 
 
+class NoChain(ValueError):
+    """No chain leads from a signer to a root that is trusted."""
+
+
 def readable_name(certificate: Certificate) -> str:
     """Whom a certificate was issued to, in one line: common name, else organisation, else the whole name."""
+    return _readable(certificate.subject)
+
+
+def _readable(name: Name) -> str:
     from cryptography.x509.oid import NameOID
 
-    subject = certificate.subject
     for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
-        for attribute in subject.get_attributes_for_oid(oid):
+        for attribute in name.get_attributes_for_oid(oid):
             if shown := one_line(str(attribute.value)):
                 return shown
-    return one_line(subject.rfc4514_string()) or "without a name"
+    return one_line(name.rfc4514_string()) or "without a name"
 
 
 def one_line(text: str) -> str:
@@ -129,7 +136,7 @@ def find_root(
     """The one of `roots` that a chain from `signer` ends in, every certificate of it valid `at` that time (aware UTC).
 
     `others` may stand between and are not trusted. Names, signatures, constraints and depth are checked as RFC 5280
-    asks. Raises ValueError where there is no such chain.
+    asks. Raises NoChain where there is none, ValueError where the signer's certificate was not valid.
     """
     from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
@@ -142,7 +149,10 @@ def find_root(
     trusted = [root for root in roots if _is_valid(root, at)]
     if signer in trusted and _is_issuer(signer, signer):
         return signer
-    failure = ValueError(f"no chain from {readable_name(signer)} to a given root holds at {at:%Y-%m-%d %H:%M:%S}")
+    failure = NoChain(
+        f"no chain from {readable_name(signer)} to a given root holds at {at:%Y-%m-%d %H:%M:%S}; its certificate is by "
+        + _readable(signer.issuer)
+    )
     if not trusted:
         raise failure
     # One certificate for each key and issuer: many of one key would make many ways to try.

@@ -142,8 +142,8 @@ def _words_of_stamps(stamps: Sequence[Stamped]) -> dict[str, str]:
     existed = f"{first.time:%Y-%m-%d} at {first.time:%H:%M:%S} UTC"
     authority = html.escape(first.authority)
     proves = (
-        f"<li>All of this existed on {existed}: {authority} says so, where the stamp's root certificate (below) is the one"
-        " that this authority publishes.</li>"
+        f"<li>All of this existed on {existed}: {authority} says so, where the stamp's root certificate (below) is the"
+        " one that this authority publishes.</li>"
     )
     step = (
         "<li>The checkpoint existed at the time of the stamp. For each file in <code>stamps/</code> that ends in"

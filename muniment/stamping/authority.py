@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from muniment.archive.archive import Archive
 from muniment.archive.authorities import Authority, read_ca, read_settings, slug_of
 from muniment.errors import FetchError, UsageError
+from muniment.formats.chain import NoChain
 from muniment.formats.timestamp import Stamped, check_reply, make_request
 from muniment.stamping.keeping import every_commit, keep, ready, stampable
 from muniment.stamping.outcome import Granted, Stamping
@@ -35,6 +36,11 @@ def ask(root: Path, authority: Authority, commit: Commit, tries: int, how: How) 
         ca = read_ca(root, authority)
         reply = ask_patiently(authority.url, request, tries=tries, **how)
         said = check_reply(reply, note, [ca], request=request)
+    except NoChain as e:
+        return (
+            authority.name,
+            f"{e}: {authority.ca} has to hold the root certificate, and those between that the reply lacks",
+        )
     except (FetchError, UsageError, ValueError) as e:
         return authority.name, str(e)
     _compare_clocks(authority.name, said.time)

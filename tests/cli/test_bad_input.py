@@ -383,6 +383,11 @@ def test_a_broken_archive_toml_is_refused_with_its_place(copied: Callable[[], Co
     for command in (["add", "x"], ["verify"], ["status"], ["rebuild"]):
         assert "archive.toml" in console(*command, code=2).err
     console("search", "Dunmore")
+    config.write_text(whole + "\n[stamp]\nwitnesses = []\n")  # pasted behind the one that stands there
+    assert (
+        "(at line " in console("status", code=2).err
+        and "so add the lines to the first" in console("status", code=2).err
+    )
     config.write_bytes(b"\xff\xfe")
     assert "archive.toml" in console("verify", code=2).err
     config.write_text(whole)

@@ -101,6 +101,21 @@ def test_what_was_withdrawn_is_nowhere_to_be_had(copied: Copy, stock: Stock, tmp
     assert console("verify", "--json").rows()[-1]["withdrawn"] == [number]
 
 
+def test_what_was_withdrawn_and_is_added_again_is_told(copied: Copy, stock: Stock) -> None:
+    console = copied()
+    number = stock.number("papers/one.html")
+    console("withdraw", number, "--reason", "a court's order")
+    again = console("add", stock.console.cwd / "papers", "--json")
+    new = {row["target"].rpartition("/")[2]: row["snapshot"] for row in again.rows()}["one.html"]
+    assert new > number
+    warnings = [line for line in again.err.splitlines() if "withdrawn" in line]
+    assert warnings == [
+        f"muniment: #{new} holds the same bytes as #{number}, which was withdrawn: where they may not be kept,"
+        f" withdraw #{new} too"
+    ]
+    assert "withdrawn" not in console("add", stock.console.cwd / "papers").err
+
+
 def test_keys_are_listed_rotated_and_encrypted(copied: Copy, tmp_path: Path) -> None:
     console = copied()
     (first,) = console("key", "--json").rows()
@@ -115,6 +130,12 @@ def test_keys_are_listed_rotated_and_encrypted(copied: Copy, tmp_path: Path) -> 
     assert "MUNIMENT_PASSPHRASE_FILE" in console("add", "new.txt", code=2).err
     console("add", "new.txt", MUNIMENT_PASSPHRASE="open sesame")
     assert "does not open" in console("add", "new.txt", code=2, MUNIMENT_PASSPHRASE="wrong").err
+    kept = console("key", "rotate", "--passphrase", MUNIMENT_PASSPHRASE="open sesame", MUNIMENT_NEW_PASSPHRASE="open")
+    assert "passphrase" not in kept.err
+    bared = console("key", "rotate", "--quiet", "--json", MUNIMENT_PASSPHRASE="open")
+    assert "this one has none: set one with `muniment key passphrase`" in bared.err
+    assert "passphrase" not in console("key", "rotate").err
+    console("key", "passphrase", MUNIMENT_NEW_PASSPHRASE="open sesame")
     console("key", "passphrase", "--remove", MUNIMENT_PASSPHRASE="open sesame")
     console("add", "new.txt")
     console("key", "list", "--lost", code=2)

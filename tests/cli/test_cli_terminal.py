@@ -236,6 +236,7 @@ def test_help_is_short_lines_and_every_command_takes_quiet_and_verbose(tmp_path:
         assert "-q, --quiet" in text
         assert "-v, --verbose" in text
         assert text.splitlines()[0].startswith(f"Usage: muniment {command[0]}")
+        assert ("each request" in text) == ("--resolve" in text), "only what fetches has requests to tell of"
     else:
         assert all(f"  {name} " in text for name in COMMANDS)
         assert "Exit codes" in text

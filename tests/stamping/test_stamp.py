@@ -92,7 +92,9 @@ def test_a_reply_that_does_not_lead_to_the_configured_root_is_not_kept(filled: P
     configure(filled, ("tsa", asked.url, other.root_pem))
     done = ask(filled)
     assert done.granted == [] and done.leaf is None
-    assert done.failed[0][0] == "tsa"
+    name, why = done.failed[0]
+    assert name == "tsa"
+    assert "its certificate is by Asked Root: authorities/tsa.pem has to hold the root certificate" in why
     assert not (filled / "log" / "stamps").exists()
 
 
