@@ -30,6 +30,7 @@ from muniment.cli import cli
 from muniment.formats.leaf import Leaf, LeafType
 from muniment.index.engine import FACETS
 from muniment.search.language import FIELDS
+from tests.authority import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,20 +43,27 @@ _MARK = "\x1e"  # stands around the exit code, after what each command prints
 _STEPS = {
     "the papers": 'cp -R "$FILLED" archive',
     "the second edition": "\"$PYTHON\" -c \"import urllib.request as r; r.urlopen('$SITE/__edition/2', b'').read()\"",
-    "a flipped bit": """"$PYTHON" -c "
-import pathlib
-path = sorted(pathlib.Path('copy/warc').glob('*/*.gz'))[0]
-data = bytearray(path.read_bytes())
-data[len(data) // 2] ^= 1
-path.write_bytes(data)" """,
+    "a flipped bit": "flip copy",
+    "a flipped bit in the archive": "cp -R archive backup && flip archive",
+    "an authority": """cp "$AUTHORITY/root.pem" example-root.pem && cp "$AUTHORITY/authority.toml" authority.toml""",
 }
-# The addresses of the papers lead to the demonstration's site on loopback, whatever the example says.
+# The addresses of the papers lead to the demonstration's site on loopback, whatever the example says; there the authority
+# is, too.
 _PREAMBLE = """
 muniment() {
-  case "$1" in
-    add) shift; command muniment add $NETWORK "$@" ;;
+  case "$1 $3" in
+    'add '*) shift; command muniment add $NETWORK "$@" ;;
+    '--archive stamp') command muniment "$@" --allow-private ;;
     *) command muniment "$@" ;;
   esac
+}
+flip() {
+  "$PYTHON" -c "
+import pathlib
+path = sorted(pathlib.Path('$1/warc').glob('*/*.gz'))[0]
+data = bytearray(path.read_bytes())
+data[len(data) // 2] ^= 1
+path.write_bytes(data)"
 }
 """
 
@@ -100,7 +108,7 @@ def prepare(folder: Path, site: Site) -> None:
     (folder / "papers.txt").write_text("\n".join(urls) + "\n")
 
 
-def environment(site: Site, filled: Path | str) -> dict[str, str]:
+def environment(site: Site, filled: Path | str, authority: Path | str = "") -> dict[str, str]:
     to_loopback = " ".join(f"--resolve {host}:127.0.0.1:{site.port}" for host in site.hosts)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "PYTHON"))}
     return {
@@ -110,6 +118,7 @@ def environment(site: Site, filled: Path | str) -> dict[str, str]:
         "SITE": f"http://127.0.0.1:{site.port}",
         "PYTHON": sys.executable,
         "FILLED": str(filled),
+        "AUTHORITY": str(authority),
         "LC_ALL": "C.UTF-8",
     }
 
@@ -149,13 +158,31 @@ def site() -> Iterator[Site]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the root certificate of a running time stamp authority, and its lines for archive.toml."""
+    folder = tmp_path_factory.mktemp("authority")
+    with Authority(folder / "private", name="Example TSA") as running:
+        (folder / "root.pem").write_bytes(running.root_pem)
+        lines = [
+            "[[stamp.authorities]]",
+            'name = "example"',
+            f'url = "{running.url}"',
+            'ca = "authorities/example.pem"',
+        ]
+        (folder / "authority.toml").write_text("\n".join(lines) + "\n")
+        yield folder
+
+
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.name)
-def test_the_examples_print_what_the_document_shows(document: Path, tmp_path: Path, site: Site, filled: Path) -> None:
+def test_the_examples_print_what_the_document_shows(
+    document: Path, tmp_path: Path, site: Site, filled: Path, authority: Path
+) -> None:
     if document.name == "evidence.md" and (lacking := [tool for tool in TOOLS if shutil.which(tool) is None]):
         pytest.skip(f"a proof is checked with public tools, and {', '.join(lacking)} is not installed")
     prepare(tmp_path, site)
     commands = examples(document.read_text(encoding="utf-8"))
-    printed = run(commands, tmp_path, environment(site, filled))
+    printed = run(commands, tmp_path, environment(site, filled, authority))
     for example, output in zip(commands, printed, strict=True):
         shown = f"{document.name} shows:\n{example.shown}\n\nprinted:\n{output}"
         assert is_shown(output, example.shown), f"$ {example.command}\n\n{shown}"
