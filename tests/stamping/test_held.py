@@ -19,6 +19,7 @@ from muniment.formats.timestamp import make_request
 from muniment.formats.warc import format_date
 from muniment.stamping import import_reply, stamp
 from tests.authority import Authority
+from tests.conftest import upload
 
 Make = Callable[..., Authority]
 
@@ -140,6 +141,19 @@ def test_a_root_that_nobody_named_gives_a_notice_and_no_anchor(stamped: Path, ma
         assert findings == []
         assert tally.anchors == []
         assert "Test TSA" in tally.notices[0] and "nobody named" in tally.notices[0]
+
+
+def test_many_stamps_by_one_unnamed_authority_are_told_in_one_notice(stamped: Path, authority: Authority) -> None:
+    configure(stamped, authority)
+    for i in range(2):
+        with Archive(stamped) as archive, archive.writer() as writer:
+            writer.add_capture(upload(f"more-{i}", b"more"))
+            writer.commit()
+        with Archive(stamped) as archive:
+            assert stamp(archive, tries=1, allow_private=True).granted
+    configure(stamped)
+    (notice,) = verify(stamped)[1].notices
+    assert notice.startswith("3 stamps are by Test TSA, the newest log/stamps/")
 
 
 def test_the_caller_names_the_roots_that_count(stamped: Path, authority: Authority) -> None:

@@ -48,6 +48,7 @@ class HeldCheck:
     ) -> None:
         self._root, self._config, self._request = root, config, request
         self._walked, self._bundles, self._tally = walked, bundles, tally
+        self._unnamed: dict[tuple[str, str], list[tuple[str, datetime]]] = {}  # by authority and root
 
     def run(self) -> Iterator[Finding]:
         if not self._walked.stamps:
@@ -57,6 +58,7 @@ class HeldCheck:
         self._roots = list(self._request.roots) or self._configured_roots()
         for number, leaf in self._walked.stamps:
             yield from self._check_leaf(number, leaf)
+        self._tally.notices += self._told_of_unnamed()
         yield from self._check_dates()
 
     def _read_settings(self) -> StampSettings:
@@ -139,10 +141,19 @@ class HeldCheck:
         if not kept:
             raise failure or ValueError("no certificate is kept with it, and none is named to check it by")
         said = check_reply(reply, note, kept, request=request)
-        self._tally.notices.append(
-            f"{name} is a stamp of {_iso(said.time)} by {said.authority}, whose root certificate, SHA-256 {said.root},"
-            " nobody named: compare it with what the authority publishes, and name it with --ca"
-        )
+        self._unnamed.setdefault((said.authority, said.root), []).append((name, said.time))
+
+    def _told_of_unnamed(self) -> Iterator[str]:
+        """One notice for each root that nobody named, however many stamps lead to it."""
+        for (authority, root), stamps in self._unnamed.items():
+            name, newest = max(reversed(stamps), key=lambda stamp: stamp[1])
+            what = f"{name} is a stamp of {_iso(newest)} by {authority}"
+            if len(stamps) > 1:
+                what = f"{len(stamps)} stamps are by {authority}, the newest {name} of {_iso(newest)}"
+            yield (
+                f"{what}, whose root certificate, SHA-256 {root}, nobody named: compare it with what the authority"
+                " publishes, and name it with --ca"
+            )
 
     def _check_cosigned(self, name: str, content: bytes, checkpoint: Checkpoint) -> None:
         note = content.decode()
