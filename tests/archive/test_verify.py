@@ -286,6 +286,20 @@ def test_tiles_made_for_more_leaves_than_the_log_holds_tell_of_lost_commits(smal
     assert ("cut", "log/commits") in {(f.finding, f.file) for f in verify(root)}
 
 
+@pytest.mark.parametrize("content", [None, b"", b"junk\n\n\xff"])
+def test_a_published_checkpoint_that_is_none_is_found_and_written_anew(
+    small: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(small, root)
+    (root / "log/checkpoint").unlink()
+    if content is not None:
+        (root / "log/checkpoint").write_bytes(content)
+    assert [(f.finding, f.file) for f in verify(root)] == [("tile-damaged", "log/checkpoint")]
+    rebuild(root)
+    assert verify(root) == []
+
+
 @pytest.mark.parametrize("size", [10**15, 10**30])
 @pytest.mark.parametrize("tail", ["0", "99999999999", "9" * 25, "+5"])
 def test_a_commit_of_impossible_numbers_is_damage_and_takes_no_time(
