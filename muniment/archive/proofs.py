@@ -1,7 +1,8 @@
 """Collects what a stranger needs to check some leaves, and writes it as a zip (formats/evidence.py, docs/format.md).
 
 With a snapshot go the capture that holds its bytes, where it is a revisit, and the newest derivation. All leaves share
-one checkpoint: the earliest one with a time stamp that covers them all, else the newest.
+one checkpoint: the earliest one with a time stamp that covers them all, else the newest. With that go the key leaves
+below it, which lead from older keys to the one that signed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from muniment.archive.authorities import MAX_STAMP, parse_stamp_name
 from muniment.archive.commit import Commit
 from muniment.archive.proving import Tree, commits_of, newest_commit
+from muniment.archive.validity import changes_up_to, validity
 from muniment.errors import IntegrityError, UsageError
 from muniment.formats import evidence
 from muniment.formats.examine import Written, split_certificates
@@ -70,6 +72,9 @@ def write_proof(archive: Archive, numbers: Sequence[int], target: BinaryIO) -> M
         raise UsageError(f"{len(wanted)} leaves are more than the {MAX_LEAVES} of one proof: ask for fewer at a time")
     commit, stamps = choose_checkpoint(archive, max(wanted))
     key = _signer(archive, commit)
+    changes, key_files = changes_up_to(archive, commit.checkpoint.size)
+    if changes and changes[-1].key != key:  # for `verify` to find
+        changes, key_files = [], {}
     tree = Tree(archive.root / "log", commit.checkpoint)
     entries = {number: archive.entry(number) for number in wanted}
     said = [stamp.said for stamp in stamps]
@@ -81,6 +86,7 @@ def write_proof(archive: Archive, numbers: Sequence[int], target: BinaryIO) -> M
         commit.note,
         key,
         said,
+        changes,
     )
     with evidence.Writer(target) as writer:
         writer.add(evidence.README, page.encode())
@@ -88,8 +94,8 @@ def write_proof(archive: Archive, numbers: Sequence[int], target: BinaryIO) -> M
         writer.add(evidence.CHECKPOINT, commit.note.encode())
         writer.add(evidence.VKEY, f"{format_vkey(key.name, key.key)}\n".encode())
         writer.add(evidence.PEM, public_pem(key))
-        for stamp in stamps:
-            for name, content in stamp.files.items():
+        for files in (key_files, *(stamp.files for stamp in stamps)):
+            for name, content in files.items():
                 writer.add(name, content)
         for number, entry in entries.items():
             path = tuple(tree.prove_inclusion(number, entry))
@@ -135,8 +141,6 @@ def leaves_about(archive: Archive, numbers: Iterable[int]) -> list[int]:
 
 def choose_checkpoint(archive: Archive, last: int) -> tuple[Commit, list[Stamp]]:
     """The earliest commit with a time stamp that holds all leaves up to #last, with its stamps; else the newest."""
-    from muniment.archive.validity import validity
-
     log, config = archive.root / "log", archive.config
     keys = config.keys()
     doubtful = [held.vkeys for held in validity(archive) if held.trusted_to is not None and held.trusted_to <= last]

@@ -7,7 +7,7 @@ cache and signed by nobody, so every path is checked against the checkpoint's ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -147,6 +147,20 @@ def commits_of(log: Path, origin: str, size: int, keys: Sequence[VerifierKey]) -
         if commit is not None and commit.checkpoint.size == size:
             found.append(_checked(commit, keys))
     return found
+
+
+def commits_back(log: Path, origin: str, sizes: Iterable[int], keys: Sequence[VerifierKey]) -> Iterator[Commit]:
+    """A commit of each of these sizes, which descend: one pass over a log that may have very many. Raises
+    IntegrityError where there is none."""
+    data = _commits(log)
+    place = len(data)
+    for size in sizes:
+        place = data.rfind(f"\n\n{origin}\n{size}\n".encode(), 0, place)
+        frame = data.rfind(_MAGIC, 0, place) - 4 if place >= 0 else -1
+        commit = parse_frame(data, frame) if frame >= 0 else None
+        if commit is None or commit.checkpoint.size != size:
+            raise IntegrityError(f"log/commits holds no commit of {size} leaves: run `muniment verify`")
+        yield _checked(commit, keys)
 
 
 def _checked(commit: Commit, keys: Sequence[VerifierKey]) -> Commit:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=PATH, metavar="FILE.zip")
-@click.option("--key", "keys", multiple=True, metavar="VKEY", help="This key has to have signed; of several, one.")
+@click.option("--key", "keys", multiple=True, metavar="VKEY",
+              help="This key has to have signed, or to lead to the one that did; of several, one.")  # fmt: skip
 @click.option("--ca", "roots", multiple=True, type=PATH, metavar="FILE",
               help="Time stamps have to lead to these root certificates (PEM).")  # fmt: skip
 @json_option
@@ -56,7 +57,7 @@ def check(
     if as_json:
         print_json(_summary(examination, findings))
     elif not quiet:
-        _print_summary(examination, findings, examination.key in trusted, bool(certificates))
+        _print_summary(examination, findings, bool(certificates))
     ctx.exit(IntegrityError.exit_code if findings else 0)
 
 
@@ -72,7 +73,7 @@ def _summary(examination: Examination, findings: int) -> dict[str, Any]:
     from muniment.formats.note import format_vkey
     from muniment.formats.spki import fingerprint
 
-    checkpoint, key = examination.checkpoint, examination.key
+    checkpoint, key, followed = examination.checkpoint, examination.key, examination.followed or None
     return {
         "findings": findings,
         "origin": checkpoint and checkpoint.origin,
@@ -81,6 +82,18 @@ def _summary(examination: Examination, findings: int) -> dict[str, Any]:
         "key": key and format_vkey(key.name, key.key),
         "fingerprint": key and fingerprint(key),
         "unknown_signers": examination.unknown,
+        "key_changes": [
+            {
+                "leaf": change.number,
+                "before": format_vkey(change.before.name, change.before.key),
+                "key": format_vkey(change.key.name, change.key.key),
+                "vouched": change.is_vouched,
+                "compromised_since": change.since,
+                "reason": change.reason,
+            }
+            for change in examination.changes
+        ],
+        "followed": followed and format_vkey(followed[0].before.name, followed[0].before.key),
         "stamps": [
             {"time": f"{stamp.time:%Y-%m-%dT%H:%M:%SZ}", "authority": stamp.authority, "root": stamp.root}
             for stamp in examination.stamps
@@ -92,15 +105,22 @@ def _summary(examination: Examination, findings: int) -> dict[str, Any]:
     }
 
 
-def _print_summary(examination: Examination, findings: int, key_known: bool, roots_known: bool) -> None:
+def _print_summary(examination: Examination, findings: int, roots_known: bool) -> None:
     said = _summary(examination, findings)
     for leaf in said["leaves"]:
         if leaf["type"] in ("capture", "revisit", "attempt"):
             payload = f"  sha256:{leaf['payload']}" if leaf["payload"] else ""
             echo(f"#{leaf['leaf']}  {leaf['at']}  {leaf['type']}  {one_line(leaf['uri'] or '')}{payload}")
     if said["key"]:
-        known = "which you named" if key_known else "compare it with the one that the archive published elsewhere"
+        known = "compare it with the one that the archive published elsewhere"
+        if examination.key in examination.keys:
+            known = "which you named"
+        elif followed := said["followed"]:
+            leaves = ", ".join(f"#{change.number}" for change in examination.followed)
+            known = f"which followed {one_line(followed)}, which you named, by the key leaf {leaves}"
         echo(f"signed    {one_line(said['key'])}, SHA-256 {said['fingerprint']}: {known}")
+    for change, facts in zip(examination.changes, said["key_changes"], strict=True):
+        echo(f"before    {one_line(facts['before'])}: {one_line(change.told)}")
     for name in said["unknown_signers"]:
         echo(f"unknown   also signed by {one_line(name)}, whose key is not known here: that says nothing")
     for stamp in said["stamps"]:

@@ -10,6 +10,7 @@
     leaves/20/record-1.warc           its records, uncompressed, in order
     leaves/21/text.txt                of a derivation: the cleaned text
     stamps/24.name.tsq .tsr .pem      a time stamp over the checkpoint: request, reply, certificates
+    keys/first.vkey keys/9.json ...   which keys came before, where there were any (succession.py)
 
 Nothing is compressed and no time is written into the zip, so that the same proof is the same file.
 """
@@ -32,6 +33,7 @@ README, SCRIPT, SUMS, CHECKPOINT, VKEY, PEM = (
     "key.vkey",
     "key.pem",
 )
+FIRST_KEY = "keys/first.vkey"
 FIXED = (README, SCRIPT, CHECKPOINT, VKEY, PEM)
 MAX_FILES = 20_000
 MAX_SIZE = 4 << 30  # of all files, uncompressed
@@ -40,7 +42,8 @@ _MAX_DIRECTORY = 4 << 20
 _NUMBER = "(0|[1-9][0-9]{0,17})"
 _LEAF = re.compile(rf"leaves/{_NUMBER}/(leaf\.json|text\.txt|record-[1-9][0-9]?\.warc|{_NUMBER}\.tlog-proof)")
 _STAMP = re.compile(rf"stamps/{_NUMBER}\.[A-Za-z0-9_-][A-Za-z0-9._-]*\.(tsq|tsr|pem)")
-_FOLDER = re.compile(r"(leaves|stamps)/([0-9]+/)?")
+_KEY = re.compile(rf"keys/{_NUMBER}\.(json|tlog-proof)")
+_FOLDER = re.compile(r"(leaves|stamps|keys)/([0-9]+/)?")
 _SUM = re.compile(r"([0-9a-f]{64})  ([!-~]+)")
 _END = b"PK\x05\x06"
 _DAMAGE = (
@@ -68,6 +71,17 @@ def record_name(number: int, part: int) -> str:
     return leaf_file(number, f"record-{part}.warc")
 
 
+def key_files(number: int) -> tuple[str, str]:
+    """The files of a key leaf: its bytes, and its proof."""
+    return f"keys/{number}.json", f"keys/{number}.tlog-proof"
+
+
+def key_of(name: str) -> int | None:
+    """The number of the key leaf that a file belongs to, or None where it is no key leaf's."""
+    match = _KEY.fullmatch(name)
+    return None if match is None else int(match[1])
+
+
 def leaf_of(name: str) -> tuple[int, str] | None:
     """The leaf that a file belongs to and what it is there, or None where it is no leaf's."""
     match = _LEAF.fullmatch(name)
@@ -80,7 +94,8 @@ def is_name(name: str) -> bool:
     """Whether a proof may hold a file of this name. None of them leads out of its folder."""
     return (
         name in FIXED
-        or name == SUMS
+        or name in (SUMS, FIRST_KEY)
+        or key_of(name) is not None
         or leaf_of(name) is not None
         or (bool(_STAMP.fullmatch(name)) and ".." not in name)
     )

@@ -3,7 +3,7 @@
 1. The files are those that SHA256SUMS lists, all of them and no others.
 2. The records of each leaf have the digests that it states, in order, and none is left over.
 3. Each leaf is in the tree of the checkpoint, which is the same in all proofs.
-4. The checkpoint is signed by the key.
+4. The checkpoint is signed by the key, and the key leaves, where there are any, lead from the keys before to it.
 5. Each time stamp is over this very checkpoint, and leads to a root certificate.
 6. The records say what the leaf says, lead to one another, and are no later than the time stamp.
 
@@ -22,10 +22,11 @@ from muniment.formats import evidence
 from muniment.formats.agreement import MAX_HEAD, differences, read_head
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint
 from muniment.formats.leaf import Leaf, format_leaf, parse_leaf
-from muniment.formats.note import ED25519, VerifierKey, parse_vkey, signers_of, split_note
+from muniment.formats.note import VerifierKey, signers_of, split_note
 from muniment.formats.page import describe_proof
 from muniment.formats.proof import format_proof, parse_proof
 from muniment.formats.spki import public_pem
+from muniment.formats.succession import MAX_CHANGES, Change, changes_since, check_order, one_vkey, read_change
 from muniment.formats.tile import MAX_ENTRY
 from muniment.formats.tlog import check_inclusion, leaf_hash
 from muniment.formats.warc import format_record_id, parse_record
@@ -65,9 +66,11 @@ class _Head(NamedTuple):
 
 @dataclass
 class Examination:
-    """Checks the files of a proof. `written`: what muniment puts into one. `keys`: one of these has to have signed.
-    `roots`: time stamps have to lead to one of these (PEM); without, to those that came with the proof. What was found
-    to hold stands in the other fields; `unknown` are the names of signers whose key is not known here."""
+    """Checks the files of a proof. `written`: what muniment puts into one. `keys`: one of these has to have signed, or
+    to lead to the key that did. `roots`: time stamps have to lead to one of these (PEM); without, to those that came
+    with the proof. What was found to hold stands in the other fields; `changes` are those of the keys, the last of
+    which brought in `key`, `followed` those that lead from one of `keys` to it, and `unknown` the names of signers
+    whose key is not known here."""
 
     files: evidence.Files
     written: Written
@@ -75,6 +78,8 @@ class Examination:
     roots: Sequence[bytes] = ()
     checkpoint: Checkpoint | None = None
     key: VerifierKey | None = None
+    changes: Sequence[Change] = ()
+    followed: Sequence[Change] = ()
     leaves: dict[int, Leaf] = field(default_factory=dict)
     stamps: list[Stamped] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -192,10 +197,7 @@ class Examination:
 
     def _check_signature(self) -> Iterator[Finding]:
         try:
-            line = self.files.read(evidence.VKEY).decode()
-            key = parse_vkey(line)
-            if key.algorithm != ED25519 or line != line.strip() + "\n":
-                raise ValueError("not one line with an Ed25519 verifier key")
+            key = one_vkey(self.files.read(evidence.VKEY).decode())
         except ValueError as e:
             yield Finding("signature", evidence.VKEY, str(e))
             return
@@ -204,20 +206,52 @@ class Examination:
                 yield Finding("signature", evidence.PEM, "it is not the key of key.vkey")
         except ValueError as e:
             yield Finding("signature", evidence.PEM, str(e))
-        if self.keys and not any((key.name, key.key) == (trusted.name, trusted.key) for trusted in self.keys):
-            yield Finding("signature", evidence.VKEY, "it is none of the keys that you gave")
-        if self.checkpoint is None:
-            return
+        if self.checkpoint is not None:
+            yield from self._check_signer(key, self.checkpoint)
+            yield from self._check_changes(key, self.checkpoint)
+        if self.key is not None:
+            known = {key.identity, *(change.before.identity for change in self.changes)}
+            note = self.files.read(evidence.CHECKPOINT).decode()
+            self.unknown = [name for name, line in split_note(note)[1] if line[:4] not in known]
+        if self.keys and key not in self.keys:
+            followed = changes_since(self.changes, self.keys)
+            breaks = [change.told for change in followed if not change.is_vouched]
+            for told in breaks:
+                yield Finding("signature", evidence.VKEY, f"no key that you gave leads to it: {told}")
+            if not followed:
+                yield Finding("signature", evidence.VKEY, "it is none of the keys that you gave")
+            elif not breaks:
+                self.followed = followed
+
+    def _check_signer(self, key: VerifierKey, checkpoint: Checkpoint) -> Iterator[Finding]:
         try:
-            if key.name != self.checkpoint.origin:
-                raise ValueError(f"it is a checkpoint of {self.checkpoint.origin}, and the key is {key.name}'s")
+            if key.name != checkpoint.origin:
+                raise ValueError(f"it is a checkpoint of {checkpoint.origin}, and the key is {key.name}'s")
             note = self.files.read(evidence.CHECKPOINT).decode()
             if not signers_of(note, [key]):
                 raise ValueError("the key did not sign it")
             self.key = key
-            self.unknown = [name for name, line in split_note(note)[1] if line[:4] != key.identity]
         except ValueError as e:
             yield Finding("signature", evidence.CHECKPOINT, str(e))
+
+    def _check_changes(self, key: VerifierKey, checkpoint: Checkpoint) -> Iterator[Finding]:
+        numbers = sorted({number for name in self.files.names if (number := evidence.key_of(name)) is not None})
+        name, found = evidence.FIRST_KEY, list[Change]()
+        if not numbers and name not in self.files.names:
+            return
+        try:
+            if len(numbers) > MAX_CHANGES:
+                raise ValueError(f"more than {MAX_CHANGES} key leaves come after it")
+            before = one_vkey(self.files.read(name).decode())
+            for number in numbers:
+                name, proof = evidence.key_files(number)
+                entry = self.files.read(name)
+                found.append(read_change(number, _read_leaf(entry), entry, self.files.read(proof).decode(), before))
+                before = found[-1].key
+            check_order(found, key, checkpoint)
+            self.changes = found
+        except ValueError as e:
+            yield Finding("signature", name, str(e))
 
     # ---- 5
 
@@ -313,7 +347,7 @@ class Examination:
             note = self.files.read(evidence.CHECKPOINT).decode()
             stamps = [self._check_stamp(stem) for stem in self._stems()]
             if any(
-                page == describe_proof(template, self.leaves, self._metadata, note, self.key, stamps)
+                page == describe_proof(template, self.leaves, self._metadata, note, self.key, stamps, self.changes)
                 for template in self.written.pages
             ):
                 return

@@ -19,6 +19,7 @@ from muniment.formats.spki import fingerprint
 from muniment.formats.warc import parse_record
 
 if TYPE_CHECKING:
+    from muniment.formats.succession import Change
     from muniment.formats.timestamp import Stamped
 
 
@@ -29,9 +30,10 @@ def describe_proof(
     note: str,
     key: VerifierKey,
     stamps: Sequence[Stamped],
+    changes: Sequence[Change] = (),
 ) -> str:
     """The page. `leaves` are those of the proof in order of number, `metadata` gives the last record of the derivation
-    of this number, and `stamps` are in the order of the names of their files."""
+    of this number, `stamps` are in the order of the names of their files, `changes` of the keys in that of the log."""
     shown = [number for number, leaf in leaves.items() if leaf.type in ("capture", "revisit", "attempt")] or list(
         leaves
     )
@@ -59,6 +61,7 @@ def describe_proof(
         number=shown[0],
         content_step=_content_step(shown[0], leaves),
         **_words_of_stamps(stamps),
+        **_words_of_keys(changes),
     )
 
 
@@ -123,6 +126,32 @@ def _content_step(number: int, leaves: Mapping[int, Leaf]) -> str:
         f"<pre>{command} &gt; ../content\nsha256sum ../content</pre>\n"
         f"The digest is the one that stands above as SHA-256 of the content of entry {number}.{hints}</li>"
     )
+
+
+def _words_of_keys(changes: Sequence[Change]) -> dict[str, str]:
+    """What goes into the page's lines where keys came before: nothing else may change where there were none."""
+    if not changes:
+        return {"earlier_keys": "", "key_step": "", "key_files": ""}
+    rows = "".join(
+        "<dt>An earlier key</dt>"
+        f'<dd class="hash">{html.escape(format_vkey(change.before.name, change.before.key))}</dd>'
+        f"<dt>How it ended</dt><dd>{html.escape(change.told)}</dd>\n"
+        for change in reversed(changes)
+    )
+    step = (
+        "<li>If the key that you know is an older one: each <code>keys/N.json</code> names the key that signs from"
+        " entry N on, and is in the log by <code>keys/N.tlog-proof</code>, as above. The checkpoint stands below the"
+        " first empty line of that, and is signed by the new key and by the one before it, the first of which is"
+        " <code>keys/first.vkey</code>. Where the key before did not sign, or the entry states a <code>size</code> of N"
+        " or less (from there on somebody else may have had the key before), nothing leads from it to the new"
+        " one.</li>\n"
+    )
+    files = (
+        "<tr><td><code>keys/N.json</code>, <code>keys/N.tlog-proof</code></td><td>the entry that brought another key"
+        " in, and that it is in the log</td></tr>\n"
+        "<tr><td><code>keys/first.vkey</code></td><td>the key before the first of these entries</td></tr>\n"
+    )
+    return {"earlier_keys": rows, "key_step": step, "key_files": files}
 
 
 def _words_of_stamps(stamps: Sequence[Stamped]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 # Checks a muniment proof: sh verify.sh [-k VKEY] [-c FILE] [FOLDER]
 #
 #   FOLDER   the unpacked proof; without it, the folder that this script lies in
-#   -k VKEY  the key that has to have signed, as its owner published it elsewhere
+#   -k VKEY  the key that has to have signed, or to lead to the one that did, as its owner published it elsewhere
 #   -c FILE  the root certificates that time stamps have to lead to (PEM), instead of those that came with the proof
 #
 # It needs a POSIX shell, GNU coreutils, xxd, and openssl 3; no network, and nothing of muniment's. Every proof holds the
@@ -53,7 +53,7 @@ shift $((OPTIND - 1))
 [ $# -le 1 ] || cannot 'usage: sh verify.sh [-k VKEY] [-c FILE] [FOLDER]'
 case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
 cd -- "${1:-$here}" || cannot "no folder ${1:-$here}"
-for tool in sha256sum base64 tr cut xxd openssl date head tail cat mktemp rm; do
+for tool in sha256sum base64 tr cut xxd openssl date head tail cat sort mktemp rm; do
   command -v "$tool" > /dev/null || cannot "this needs $tool"
 done
 [ "$(date -u -d 1970-01-01T00:00:01Z +%s 2> /dev/null)" = 1 ] || cannot 'this needs the date of GNU coreutils'
@@ -63,6 +63,8 @@ case $(openssl ts -help 2>&1) in *-attime*) ;; *) cannot 'this needs openssl 3, 
 work=$(mktemp -d) || cannot 'no room for temporary files'
 trap 'rm -rf "$work"' EXIT
 trap 'exit 2' HUP INT TERM
+set -- keys/*
+[ $# -le 201 ] || { fail 'keys: there are more than 100 key leaves'; printf '\nNOT PROVED: nothing else was looked at\n'; exit 1; }
 
 # ---- 1. The files are those that SHA256SUMS lists, all of them and no others.
 
@@ -74,6 +76,8 @@ is_name() {
     leaves/*/leaf.json | leaves/*/text.txt | leaves/*/record-[1-9].warc | leaves/*/record-[1-9][0-9].warc)
       n=${1#leaves/}; is_number "${n%%/*}" ;;
     leaves/*/*.tlog-proof) n=${1#leaves/}; is_number "${n%%/*}" && [ "$n" = "${n%%/*}/${n%%/*}.tlog-proof" ] ;;
+    keys/first.vkey) ;;
+    keys/*.json | keys/*.tlog-proof) n=${1#keys/}; is_number "${n%%.*}" && case $n in *.*.*) return 1 ;; esac ;;
     stamps/*/*) return 1 ;;
     stamps/?*.?*.tsq | stamps/?*.?*.tsr | stamps/?*.?*.pem) ;;
     *) return 1 ;;
@@ -81,7 +85,7 @@ is_name() {
 }
 
 computed=$nl
-for name in . leaves/* stamps; do
+for name in . leaves/* keys stamps; do
   case $name in leaves/*) [ -d "$name" ] && [ ! -L "$name" ] || continue ;; esac
   found=$(cd "$name" 2> /dev/null && sha256sum -- * 2> /dev/null)         # folders give no line
   set -f                                                                  # the lines are no patterns
@@ -107,12 +111,12 @@ while IFS= read -r line || [ -n "$line" ]; do
     fail "$name is not as it was: SHA256SUMS has another digest"
   fi
 done < SHA256SUMS
-for name in * .[!.]* ..?* stamps/* stamps/.[!.]* stamps/..?* leaves/* leaves/.[!.]* leaves/..?* leaves/*/* \
-  leaves/*/.[!.]* leaves/*/..?*; do
+for name in * .[!.]* ..?* keys/* keys/.[!.]* keys/..?* stamps/* stamps/.[!.]* stamps/..?* leaves/* leaves/.[!.]* \
+  leaves/..?* leaves/*/* leaves/*/.[!.]* leaves/*/..?*; do
   [ -e "$name" ] || [ -L "$name" ] || continue
   case $name in
     SHA256SUMS) continue ;;
-    stamps | leaves) [ -d "$name" ] && [ ! -L "$name" ] && continue ;;
+    keys | stamps | leaves) [ -d "$name" ] && [ ! -L "$name" ] && continue ;;
     leaves/*/*) ;;
     leaves/*) [ -d "$name" ] && [ ! -L "$name" ] && continue ;;
   esac
@@ -163,19 +167,18 @@ done
 
 # ---- 3. Each leaf is in the tree of the checkpoint, which is the same in all proofs.
 
-before=$bad origin='' size='' root64='' blank=x
-{ IFS= read -r origin; IFS= read -r size; IFS= read -r root64; IFS= read -r blank; } < checkpoint
-root=$(hex_of "$root64")
-is_number "$size" && is_hex "$root" 64 && [ -n "$origin" ] && [ -z "$blank" ] || fail 'checkpoint: not a checkpoint'
-for n in $numbers; do
-  proof=leaves/$n/$n.tlog-proof
-  [ -f "$proof" ] && [ -f "leaves/$n/leaf.json" ] || { fail "leaf #$n: it has no proof"; continue; }
-  if ! is_number "$size" || [ "$n" -ge "$size" ]; then fail "leaf #$n is not among the leaves of the checkpoint"; continue; fi
-  hash=$({ printf '\0'; cat "leaves/$n/leaf.json"; } | sha256sum) hash=${hash%% *}
-  path='' place=$n last=$((size - 1)) wrong=''
+read_checkpoint() {                                                      # the first lines of a file that is one
+  origin='' size='' root64='' blank=x
+  { IFS= read -r origin; IFS= read -r size; IFS= read -r root64; IFS= read -r blank; } < "$1"
+  root=$(hex_of "$root64")
+  is_number "$size" && is_hex "$root" 64 && [ -n "$origin" ] && [ -z "$blank" ]
+}
+in_tree() {              # leaf #$1, in the file $2, by the tlog-proof $3, is in the tree of $size leaves; sets its $path
+  hash=$({ printf '\0'; cat "$2"; } | sha256sum) hash=${hash%% *}
+  path='' place=$1 last=$((size - 1)) wrong=''
   {
     IFS= read -r line || wrong=form
-    IFS= read -r line && [ "$line" = "index $n" ] || wrong=form
+    IFS= read -r line && [ "$line" = "index $1" ] || wrong=form
     while IFS= read -r line && [ -n "$line" ]; do
       path=$path$line$nl
       case $line in *[!A-Za-z0-9+/=]*) wrong=form; break ;; esac
@@ -191,49 +194,140 @@ for n in $numbers; do
       fi
       place=$((place >> 1)) last=$((last >> 1))
     done
-  } < "$proof"
-  whole=$({ printf 'c2sp.org/tlog-proof@v1\nindex %s\n%s\n' "$n" "$path"; cat checkpoint; } | sha256sum)
-  if [ -n "$wrong" ] || [ $last -ne 0 ] || ! is_hex "$root" 64 || [ "$hash" != "$root" ]; then
+  } < "$3"
+  [ -z "$wrong" ] && [ $last -eq 0 ] && is_hex "$root" 64 && [ "$hash" = "$root" ]
+}
+holds() {                                                # the tlog-proof $2 of leaf #$1 is $path and the checkpoint $3
+  whole=$({ printf 'c2sp.org/tlog-proof@v1\nindex %s\n%s\n' "$1" "$path"; cat "$3"; } | sha256sum)
+  [ "${whole%% *}" = "$(digest "$2")" ]
+}
+
+before=$bad
+read_checkpoint checkpoint || fail 'checkpoint: not a checkpoint'
+for n in $numbers; do
+  proof=leaves/$n/$n.tlog-proof
+  [ -f "$proof" ] && [ -f "leaves/$n/leaf.json" ] || { fail "leaf #$n: it has no proof"; continue; }
+  if ! is_number "$size" || [ "$n" -ge "$size" ]; then fail "leaf #$n is not among the leaves of the checkpoint"; continue; fi
+  if ! in_tree "$n" "leaves/$n/leaf.json" "$proof"; then
     fail "leaf #$n: its path does not lead to the root of the checkpoint"
-  elif [ "${whole%% *}" != "$(digest "$proof")" ]; then
+  elif ! holds "$n" "$proof" checkpoint; then
     fail "leaf #$n: $proof does not hold the checkpoint of the others, or more than it should"
   fi
 done
 [ $bad -gt $before ] || good "3. all $count leaves are in the tree of $size leaves"
 
-# ---- 4. The checkpoint is signed by the key.
+# ---- 4. The checkpoint is signed by the key, to which the key leaves, where there are any, lead from the keys before.
+
+read_key() {                   # an Ed25519 verifier key $1 of this log: its $identity, and as SubjectPublicKeyInfo $der
+  rest=${1#*+} identity=${1#*+} der=''
+  identity=${identity%%+*} public=$(hex_of "${rest#*+}")
+  expected=$({ printf '%s\n' "${1%%+*}"; printf %s "$public" | xxd -r -p; } | sha256sum)
+  case $public in 01*) ;; *) return 1 ;; esac
+  is_hex "$public" 66 && is_hex "$identity" 8 || return 1
+  der=302a300506032b6570032100${public#01}
+  case $expected in "$identity"*) ;; *) return 1 ;; esac
+  [ "${1%%+*}" = "$origin" ]
+}
+only_line() {                                                            # a file's $line, which is all of it
+  line=''
+  IFS= read -r line < "$1"
+  [ "$(printf '%s\n' "$line" | sha256sum)" = "$(sha256sum < "$1")" ]
+}
+signed() {           # how often the key $der of the id $identity signed the checkpoint $1: $signatures; wrongly, it fails
+  signatures=0 i=0
+  head -n 3 "$1" > "$work/text"
+  printf %s "$der" | xxd -r -p > "$work/key.der"
+  while IFS= read -r line; do
+    i=$((i + 1))
+    [ $i -gt 4 ] || continue
+    [ $i -le 104 ] || return 1
+    case $line in "— "?*" "?*) ;; *) return 1 ;; esac
+    case $line in "— $origin "*) ;; *) continue ;; esac
+    signature=$(hex_of "${line##* }")
+    case $signature in "$identity"*) ;; *) continue ;; esac
+    is_hex "$signature" 136 || return 1
+    printf %s "${signature#????????}" | xxd -r -p > "$work/signature"
+    said=$(openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$work/text" \
+      -sigfile "$work/signature" 2>&1) || return 1
+    case $said in *'Verified Successfully'*) signatures=$((signatures + 1)) ;; *) return 1 ;; esac
+  done < "$1"
+  [ -z "$line" ]
+}
 
 before=$bad vkey=''
-IFS= read -r vkey < key.vkey
-[ "$(printf '%s\n' "$vkey" | sha256sum)" = "$(sha256sum < key.vkey)" ] || fail 'key.vkey: not one line'
-name=${vkey%%+*} rest=${vkey#*+}
-identity=${rest%%+*} public=$(hex_of "${rest#*+}")
-expected=$({ printf '%s\n' "$name"; printf %s "$public" | xxd -r -p; } | sha256sum)
-case $public in 01*) ;; *) public='' ;; esac
-is_hex "$public" 66 && is_hex "$identity" 8 || fail 'key.vkey: not an Ed25519 verifier key'
-case $expected in "$identity"*) ;; *) fail 'key.vkey: the key id does not belong to the key' ;; esac
-[ "$name" = "$origin" ] || fail "the key is $name's, and the checkpoint $origin's"
-der=302a300506032b6570032100${public#01}
-printf %s "$der" | xxd -r -p > "$work/key.der"
+only_line key.vkey || fail 'key.vkey: not one line'
+vkey=$line
+read_key "$vkey" || fail "key.vkey: not an Ed25519 verifier key, or not one of $origin"
 [ "$(openssl pkey -pubin -in key.pem -outform DER 2> /dev/null | xxd -p -c 256)" = "$der" ] ||
   fail 'key.pem is not the key of key.vkey'
-[ -z "$key_wanted" ] || [ "$key_wanted" = "$vkey" ] || fail 'the proof is signed by another key than the one you gave'
-printf '%s\n%s\n%s\n' "$origin" "$size" "$root64" > "$work/text"
-signatures=0 i=0
-while IFS= read -r line || [ -n "$line" ]; do
-  i=$((i + 1))
-  [ $i -gt 4 ] || continue
-  case $line in "— $name "*) ;; *) continue ;; esac
-  signature=$(hex_of "${line##* }")
-  case $signature in "$identity"*) ;; *) continue ;; esac
-  is_hex "$signature" 136 || { fail 'checkpoint: a signature is malformed'; continue; }
-  printf %s "${signature#????????}" | xxd -r -p > "$work/signature"
-  said=$(openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$work/text" \
-    -sigfile "$work/signature" 2>&1) && case $said in *'Verified Successfully'*) true ;; *) false ;; esac &&
-    signatures=$((signatures + 1)) || fail 'checkpoint: the signature does not hold'
-done < checkpoint
+signed checkpoint || fail 'checkpoint: a signature does not hold, or is malformed'
 [ $signatures -gt 0 ] || fail 'checkpoint: the key did not sign it'
-[ $bad -gt $before ] || good '4. the checkpoint is signed by the key'
+fingerprint=$(sha256sum < "$work/key.der") fingerprint=${fingerprint%% *}
+
+change() {                      # the key leaf #$1, after the key $earlier: its $key, $vouched for or not; or $why it is none
+  file=keys/$1.json proof=keys/$1.tlog-proof skip=0 i=0 reason=''
+  why='a key leaf and its proof do not stand there'
+  [ -f "$file" ] && [ -f "$proof" ] || return 1
+  json=$(cat "$file")
+  case $json in '{"at":"'*'","records":[],'*'"type":"key"}') ;; *) return 1 ;; esac
+  key=$(string key) key=${key%% *} since=$(integer size)
+  case $json in *'","reason":"'*) reason=${json#*'","reason":"'} reason=": ${reason%'","records":[],'*}" ;; esac
+  while IFS= read -r line; do
+    skip=$((skip + ${#line} + 1)) i=$((i + 1))
+    [ -n "$line" ] && [ $i -lt 67 ] || break
+  done < "$proof"
+  tail -c "+$((skip + 1))" "$proof" > "$work/note"
+  why='its checkpoint is none of this log, or does not stand between the others'
+  read_checkpoint "$work/note" && [ "$origin" = "$name" ] || return 1
+  [ "$1" -ge $end ] && [ "$size" -le "$leaves" ] || return 1
+  why='its path does not lead to the root of its checkpoint'
+  [ "$1" -lt "$size" ] && in_tree "$1" "$file" "$proof" && holds "$1" "$proof" "$work/note" || return 1
+  why='the key before it is no Ed25519 key of this log, or signed its checkpoint wrongly'
+  read_key "$earlier" && signed "$work/note" || return 1
+  by_earlier=$signatures end=$size
+  [ -n "$ids" ] || ids=$nl$identity$nl
+  why='the key that it names is no Ed25519 key of this log, or did not sign its checkpoint'
+  read_key "$key" && signed "$work/note" && [ $signatures -gt 0 ] || return 1
+  why='the key that it names was there before, or has the id of one that was'
+  case $ids in *"$nl$identity$nl"*) return 1 ;; esac
+  ids=$ids$identity$nl vouched=yes told="another key signs from #$1 on, with the earlier key's signature"
+  if [ "$by_earlier" -eq 0 ]; then
+    vouched=no told="another key signs from #$1 on, without the earlier key's signature"
+  elif is_number "$since" && [ "$since" -le "$1" ]; then
+    vouched=no told="$told, which counts for nothing: somebody else may have had that key since #$since"
+  fi
+}
+
+count=0 ids='' end=0 keys='' earlier='' followed='' cut='' name=$origin leaves=$size
+changes=$(for file in keys/*; do n=${file#keys/} n=${n%%.*}; is_number "$n" && printf '%s\n' "$n"; done | sort -nu)
+for n in $changes; do count=$((count + 1)); done
+if [ $count -gt 0 ] && is_number "$leaves"; then
+  only_line keys/first.vkey 2> /dev/null && earlier=$line || fail 'keys/first.vkey: it is missing, or not one line'
+  for n in $changes; do
+    [ "$earlier" != "$key_wanted" ] || followed=', ' cut=''
+    change "$n" || { fail "keys/$n.json: $why"; followed='' cut=''; break; }
+    keys="$keys  $earlier$nl    $told$reason$nl" earlier=$key
+    case $followed:$vouched in
+      '':*) ;;
+      *:yes) followed="$followed, #$n" ;;
+      *) cut="$cut; $told$reason" ;;
+    esac
+  done
+  read_checkpoint checkpoint
+  [ $bad -gt $before ] || [ "$earlier" = "$vkey" ] || fail 'keys: the key leaves do not lead to the key that signed'
+elif [ -e keys/first.vkey ]; then
+  fail 'keys/first.vkey: no key leaf comes after it'
+fi
+if [ -z "$key_wanted" ] || [ "$key_wanted" = "$vkey" ]; then
+  followed=''
+elif [ -n "$cut" ]; then
+  fail "no key that you gave leads to the one that signed: ${cut#; }"
+elif [ -z "$followed" ]; then
+  fail 'the proof is signed by another key than the one you gave'
+else
+  followed=" $vkey, which followed $key_wanted by the key leaf ${followed#, , }"
+fi
+[ $bad -gt $before ] || good "4. the checkpoint is signed by the key$followed"
 
 # ---- 5. Each time stamp is over this very checkpoint, and leads to its root certificate.
 
@@ -386,8 +480,6 @@ done
 
 # ---- What came of it.
 
-fingerprint=$(sha256sum < "$work/key.der")
-fingerprint=${fingerprint%% *}
 printf '\nIn this proof:\n%s\nThe log\n  %s, %s leaves, root %s\nis vouched for by the holder of the key\n  %s\n  SHA-256 %s\n' \
   "$shown" "$origin" "$size" "$root64" "$vkey" "$fingerprint" | printable
 if [ $stamps -gt 0 ]; then
@@ -396,6 +488,7 @@ if [ $stamps -gt 0 ]; then
 else
   printf 'No time stamp: when it existed rests on the word of the holder of the key.\n'
 fi
+[ -z "$keys" ] || printf 'Earlier keys, as the proof tells:\n%s' "$keys" | printable
 [ -n "$key_wanted" ] || printf 'Compare the key with the one that the archive published elsewhere.\n'
 if [ $bad -gt 0 ]; then
   printf '\nNOT PROVED: failures: %s\n' "$bad"
