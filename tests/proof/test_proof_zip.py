@@ -137,7 +137,8 @@ def with_path(parts: Parts, change: Callable[[list[bytes]], list[bytes]]) -> Par
     "change",
     [lambda path: path[:-1], lambda path: path[1:], lambda path: [*path, path[-1]], lambda path: [path[0], *path],
      lambda path: path[::-1], lambda path: [], lambda path: [*path, b"AAAA"], lambda path: [b"!", *path[1:]],
-     lambda path: [path[0] + b"\r", *path[1:]], lambda path: path * 20],
+     lambda path: [path[0] + b"\r", *path[1:]], lambda path: path * 20,
+     lambda path: [path[0][:-2] + bytes([path[0][-2] + 1]) + b"=", *path[1:]]],
 )  # fmt: skip
 def test_a_path_that_is_too_long_too_short_or_another_is_noticed(
     parts: Parts, judges: Judges, change: Callable[[list[bytes]], list[bytes]]

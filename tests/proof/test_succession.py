@@ -297,6 +297,31 @@ def test_a_signature_that_is_taken_away_only_takes_away(
     assert judges.script(weaker, "-k", handed.vkeys[2])[0] == 0
 
 
+@pytest.mark.parametrize("line", [-1, -2])
+@pytest.mark.parametrize(
+    "edit",
+    [lambda line: line[:60] + b" " + line[60:], lambda line: line[:60] + b"*" + line[61:], lambda line: line + b"\\",
+     lambda line: line[:60] + b"\0" + line[60:], lambda line: line[:60] + line[61:], lambda line: line + b"\r",
+     lambda line: line.replace(b" test", b"  test"), lambda line: line + b"\n\xe2\x80\x94  AAAAAAAA",
+     lambda line: line + b"\n\xe2\x80\x94 a+b AAAAAAAA", lambda line: line + b"\n\xe2\x80\x94 witness.example AAA=",
+     lambda line: line + 100 * b"\n\xe2\x80\x94 witness.example AAAAAAAA", lambda line: line + b"\nand so on"],
+)  # fmt: skip
+def test_a_signature_line_that_is_malformed_is_refused(
+    handed: Rotated, chain: Parts, judges: Judges, line: int, edit: Callable[[bytes], bytes]
+) -> None:
+    """A checkpoint of a key leaf, and that of the proof, which both judges read alike."""
+
+    def edited(text: bytes) -> bytes:
+        lines = text.splitlines()
+        lines[line] = edit(lines[line])
+        return b"\n".join(lines) + b"\n"
+
+    refused(judges, change(chain, f"keys/{handed.numbers[0]}.tlog-proof", edited), handed.vkeys[0])
+    note, new = chain["checkpoint"], edited(chain["checkpoint"])
+    if line == -1:
+        judges.refuse(sealed({name: content.replace(note, new) for name, content in chain.items()}))
+
+
 @pytest.mark.parametrize("kind", ["json", "tlog-proof"])
 def test_key_leaves_that_are_swapped_changed_or_removed_are_refused(
     handed: Rotated, chain: Parts, judges: Judges, kind: str
@@ -435,7 +460,14 @@ def test_a_loop_two_leaves_in_one_checkpoint_and_others_that_nobody_writes_are_r
         refused(judges, sealed(base | forge.files(2, entry, 3, one, three)), one.vkeys)
     lone = {"keys/first.vkey": f"{three.vkeys}\n".encode()}
     refused(judges, sealed(base | lone), one.vkeys, "no key leaf")
-    for bad in (b"", b"nonsense\n", f"{one.vkeys}\n\n".encode(), one.vkeys.encode(), f"{two.vkeys}\n".encode()):
+    for bad in (
+        b"",
+        b"nonsense\n",
+        f"{one.vkeys}\\\n".encode(),
+        f"{one.vkeys}\n\n".encode(),
+        one.vkeys.encode(),
+        f"{two.vkeys}\n".encode(),
+    ):
         found = base | forge.files(2, forge.leaf(three.vkeys), 3, one, three) | {"keys/first.vkey": bad}
         if bad == f"{two.vkeys}\n".encode():  # as if the key before had been lost
             assert not both(judges, sealed(without_page(found)), one.vkeys)[0]

@@ -30,7 +30,7 @@ digest() {                                                               # SHA-2
   [ "$d" != "$computed" ] && printf %s "${d##*"$nl"}"
 }
 written() { w=$(digest "$1" | xxd -r -p | base64 | tr '+/' '-_') && printf %s "${w%=}"; }  # as a leaf writes it
-hex_of() { printf %s "$1" | base64 -d 2> /dev/null | xxd -p -c 4096; }    # base64 -> hex
+hex_of() { printf %s "$1" | base64 -d > "$work/bytes" 2> /dev/null && xxd -p -c 4096 "$work/bytes"; }     # base64 -> hex
 unwritten() { hex_of "$(printf "%s$2" "$1" | tr -- '-_' '+/')"; }         # a leaf's base64url, and its padding -> hex
 uuid_of() {                                                              # the UUID that a leaf names by $1
   u=$(unwritten "$1" ==)
@@ -171,6 +171,7 @@ read_checkpoint() {                                                      # the f
   origin='' size='' root64='' blank=x
   { IFS= read -r origin; IFS= read -r size; IFS= read -r root64; IFS= read -r blank; } < "$1"
   root=$(hex_of "$root64")
+  case $root64 in *[AEIMQUYcgkosw048]=) ;; *) return 1 ;; esac            # no bits that mean nothing
   is_number "$size" && is_hex "$root" 64 && [ -n "$origin" ] && [ -z "$blank" ]
 }
 in_tree() {              # leaf #$1, in the file $2, by the tlog-proof $3, is in the tree of $size leaves; sets its $path
@@ -181,7 +182,7 @@ in_tree() {              # leaf #$1, in the file $2, by the tlog-proof $3, is in
     IFS= read -r line && [ "$line" = "index $1" ] || wrong=form
     while IFS= read -r line && [ -n "$line" ]; do
       path=$path$line$nl
-      case $line in *[!A-Za-z0-9+/=]*) wrong=form; break ;; esac
+      case $line in *[!A-Za-z0-9+/=]*) wrong=form; break ;; *[AEIMQUYcgkosw048]=) ;; *) wrong=form ;; esac
       sibling=$(hex_of "$line")
       is_hex "$sibling" 64 || wrong=form
       [ $last -gt 0 ] || wrong=long
@@ -235,16 +236,16 @@ only_line() {                                                            # a fil
 }
 signed() {           # how often the key $der of the id $identity signed the checkpoint $1: $signatures; wrongly, it fails
   signatures=0 i=0
+  [ "$(tr -d '\000-\011\013-\037' < "$1" | sha256sum)" = "$(sha256sum < "$1")" ] || return 1
   head -n 3 "$1" > "$work/text"
   printf %s "$der" | xxd -r -p > "$work/key.der"
   while IFS= read -r line; do
     i=$((i + 1))
     [ $i -gt 4 ] || continue
     [ $i -le 104 ] || return 1
-    case $line in "— "?*" "?*) ;; *) return 1 ;; esac
-    case $line in "— $origin "*) ;; *) continue ;; esac
-    signature=$(hex_of "${line##* }")
-    case $signature in "$identity"*) ;; *) continue ;; esac
+    by=${line#"— "} signature=$(hex_of "${line##* }") || return 1
+    [ "$line" = "— ${by%% *} ${line##* }" ] && [ ${#signature} -ge 10 ] || return 1
+    case ${by%% *}:$signature in :* | *+*:*) return 1 ;; "$origin:$identity"*) ;; *) continue ;; esac
     is_hex "$signature" 136 || return 1
     printf %s "${signature#????????}" | xxd -r -p > "$work/signature"
     said=$(openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$work/text" \
