@@ -491,14 +491,9 @@ class Catalog:
         ).fetchone()
         return found
 
-    def key_changes(self, expected: int) -> list[int]:
-        """The numbers of the leaves by which other keys took over. Where fewer than `expected` are listed, an earlier
-        state of muniment made the catalog, and all leaves are looked through."""
-        for table in ("act", "leaf"):
-            rows = self._db.execute(f"select number from {table} where type = 'key' order by number").fetchall()
-            if len(rows) >= expected:
-                break
-        return [number for (number,) in rows]
+    def key_changes(self) -> list[int]:
+        """The numbers of the leaves by which other keys took over."""
+        return [row[0] for row in self._db.execute("select number from act where type = 'key' order by number")]
 
     def has_article(self, number: int) -> bool:
         """Whether an article stands for this snapshot."""

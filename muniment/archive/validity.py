@@ -28,7 +28,7 @@ class Validity(NamedTuple):
 
 def validity(archive: Archive) -> list[Validity]:
     """The keys of the log, oldest first."""
-    numbers = archive.catalog.key_changes(len(archive.config.vkeys) - 1)
+    numbers = archive.catalog.key_changes()
     leaves = [(number, archive.leaf(number)) for number in numbers]
     found = [Validity(archive.config.vkeys[0], 0, None, None, None)]
     for number, leaf in leaves:

@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import shutil
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,15 +202,6 @@ def test_a_second_algorithm_is_passed_over(root: Path, judges: Judges) -> None:
     parts = unpacked(proof_of(root, 1))
     assert both(judges, parts, first)[0]
     assert both(judges, parts, second.split(" ")[0])[0]
-
-
-def test_a_catalog_that_lists_no_key_leaves_takes_none_away(handed: Rotated, tmp_path: Path) -> None:
-    root = tmp_path / "archive"
-    shutil.copytree(handed.root, root)
-    with sqlite3.connect(root / "catalog.sqlite") as catalog:
-        catalog.execute("delete from act where type = 'key'")
-    catalog.close()
-    assert proof_of(root, 1) == proof_of(handed.root, 1)
 
 
 def test_a_change_that_cannot_be_shown_is_left_out_with_those_before(
