@@ -118,6 +118,9 @@ def test_a_compromised_key_is_told_of_from_the_leaf_on(root: Path) -> None:
     found, tally = verify(root)
     assert found == []
     assert any(f"#5 to #{number - 1} rest on outside anchors alone" in notice for notice in tally.notices)
+    old, new = read_config(root).vkeys
+    assert verify(root, new)[0] == []
+    assert [finding.finding for finding in verify(root, old)[0]] == ["signature"]  # a thief may have signed the change
 
 
 def test_an_old_key_signs_nothing_any_more(root: Path) -> None:

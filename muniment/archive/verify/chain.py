@@ -16,7 +16,8 @@ class Chain:
     """Which keys may sign, commit by commit: the archive's first, then each that a key leaf brought in.
 
     A rotation is signed by the key before it too, and so vouched for. A key that came without (the old one was lost)
-    counts only where the archive's holder, or the caller, names it.
+    counts only where the archive's holder, or the caller, names it; so does one that came from a key which somebody else
+    may have had by then.
     """
 
     def __init__(self, config: Config, request: Request):
@@ -55,7 +56,8 @@ class Chain:
             self._note_rotation(all(key in signed for key in before), leaves[-1][0], leaves[-1][2])
 
     def _note_rotation(self, handed_over: bool, number: int, leaf: Leaf) -> None:
-        self._vouched = self._is_named(self._force) or (handed_over and self._vouched)
+        stolen = leaf.size is not None and leaf.size <= number
+        self._vouched = self._is_named(self._force) or (handed_over and not stolen and self._vouched)
         how = "with the earlier key's signature" if handed_over else "without the earlier key's signature"
         why = f": {leaf.reason}" if leaf.reason else ""
         self.notices.append(f"another key signs from #{number} on, {how}{why}")
