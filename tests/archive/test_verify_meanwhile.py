@@ -20,7 +20,7 @@ from muniment.archive.writer import Writer
 from muniment.model import Article
 from tests.conftest import fill, upload
 
-ROUNDS = 40
+ROUNDS = 24
 KINDS = ({}, {"fast": True}, {"processes": 2}, {"fast": True, "processes": 2})
 
 
