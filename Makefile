@@ -26,7 +26,7 @@ demo: $(BIN)/.installed
 	@touch $@
 
 test: $(BIN)/.installed .pywb/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: $(BIN)/.installed
 	$(BIN)/python -m bench

@@ -11,6 +11,7 @@ import click
 from muniment.cli.numbers import human
 
 _EVERY = 0.1  # seconds
+_stands = False  # whether a line of progress is on the terminal
 
 
 def progress_line(what: str, quiet: bool) -> Callable[[int, int, int], None]:
@@ -20,6 +21,7 @@ def progress_line(what: str, quiet: bool) -> Callable[[int, int, int], None]:
     begun, shown, size = time.monotonic(), 0.0, 0
 
     def show(done: int, total: int, read: int) -> None:
+        global _stands
         nonlocal shown, size
         size += read
         now = time.monotonic()
@@ -29,14 +31,17 @@ def progress_line(what: str, quiet: bool) -> Callable[[int, int, int], None]:
         left = took * (total - done) / max(done, 1)
         line = f"{what} {100 * done // max(total, 1):3d}%  {human(size / took)}/s  {_clock(left)} left"
         click.echo(f"\r\033[K{line}", nl=False, err=True)
+        _stands = True
 
     return show
 
 
 def end_progress() -> None:
     """Take the line away before anything else is printed."""
-    if sys.stderr.isatty():
+    global _stands
+    if _stands:
         click.echo("\r\033[K", nl=False, err=True)
+    _stands = False
 
 
 def _clock(seconds: float) -> str:

@@ -138,7 +138,7 @@ def test_a_crash_never_damages_what_was_acknowledged(root: Path, tmp_path: Path)
         with Archive(root) as archive, archive.writer() as writer:
             assert not held or writer.size > max(held)
             assert writer.catalog.progress().size == writer.size
-        if kill % 4 == 3 or kill == KILLS - 1:
+        if kill % 10 == 9 or kill == KILLS - 1:  # nothing that was damaged mends itself meanwhile
             check_everything(root, held)
         before = sizes(root)
     assert kills_with_work > KILLS // 10

@@ -1,4 +1,5 @@
-"""The judge of verify: whatever byte of what was signed is changed, it is found, and the finding names the file.
+"""The judge of verify: whatever byte of what was signed is changed, it is found, and the finding names the file and
+where the record, the leaf or the commit begins that holds it.
 
 Every single byte in turn, in a small archive that has every kind of leaf.
 """
@@ -12,22 +13,32 @@ import shutil
 import sqlite3
 import tempfile
 import zlib
+from bisect import bisect_right
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
 from muniment.archive.archive import Archive, create
+from muniment.archive.commit import scan_frames
 from muniment.archive.config import read_config
 from muniment.archive.rotation import rotate
 from muniment.archive.verify import Finding, Request, Verification
 from muniment.archive.verify.forked import in_order, processors
+from muniment.formats.ots import is_available
+from muniment.formats.tile import parse_entries
 from muniment.model import Article, Attempt
+from muniment.stamping import import_checkpoint
+from muniment.stamping import stamp as ask
 from tests.authority import Authority
 from tests.conftest import NOW, download, upload
 from tests.proof.conftest import stamp
+from tests.stamping.stamped_archive import configure
+from tests.witness import Witness
 
 MEMORY = Path("/dev/shm")
+Task = tuple[str, range, list[int]]  # a file, which of its bytes, and where its units begin
 
 
 def verify(root: Path, **options) -> list[Finding]:
@@ -75,35 +86,65 @@ def signed_files(root: Path) -> list[str]:
     return [*(path.relative_to(root).as_posix() for path in files), "log/commits"]
 
 
+def units(root: Path, name: str) -> list[int]:
+    """Where the records, leaves or commits of a file begin, and where the last of them ends."""
+    data = (root / name).read_bytes()
+    if name == "log/commits":
+        return [0, *(commit.end for commit in scan_frames(data))]
+    if name.endswith(".p/tail"):
+        return [0, *accumulate(2 + len(entry) for entry in parse_entries(data))]
+    return [0, *accumulate(map(len, members(root, name)))]
+
+
 def test_every_single_byte_that_is_changed_is_found_and_located(whole: Path, tmp_path: Path) -> None:
-    tasks = list[tuple[str, range]]()
+    tasks = list[Task]()
     for name in signed_files(whole):
         folder, last = name.rpartition("/")[::2]
         copied = folder.endswith(".p") and last != "tail"  # of leaves that stand elsewhere
-        places = range(0, (whole / name).stat().st_size, 37 if copied else 1)
-        tasks += [(name, places[at : at + 256]) for at in range(0, len(places), 256)]
+        starts = [] if copied else units(whole, name)
+        size = (whole / name).stat().st_size
+        assert copied or (len(starts) > 5 and starts[-1] == size), "every byte is in a record, a leaf or a commit"
+        places = range(0, size, 37 if copied else 1)
+        tasks += [(name, places[at : at + 256], starts) for at in range(0, len(places), 256)]
     assert all_unseen(whole, tasks, tmp_path) == []
 
 
 def test_every_single_byte_of_a_stamp_that_is_changed_is_found_and_located(root: Path, tmp_path: Path) -> None:
-    """Those too that no signature of the authority covers."""
+    """Those too that no signature of the authority covers. A stamp is one thing: its finding has no offset."""
     with Archive(root) as archive, archive.writer() as writer:
         writer.add_capture(upload("a", b"a"), [])
         writer.commit()
-    authority = Authority(tmp_path / "tsa")
-    stamp(root, authority)
+    kinds = add_stamps(root, tmp_path)
     assert verify(root) == []
     files = sorted((root / "log/stamps").iterdir())
-    assert {path.suffix for path in files} == {".tsq", ".tsr", ".pem"}
-    tasks = [
-        (path.relative_to(root).as_posix(), range(at, min(at + 256, path.stat().st_size)))
+    assert {path.suffix for path in files} == kinds
+    tasks: list[Task] = [
+        (path.relative_to(root).as_posix(), range(at, min(at + 256, path.stat().st_size)), [])
         for path in files
         for at in range(0, path.stat().st_size, 256)
     ]
     assert all_unseen(root, tasks, tmp_path) == []
 
 
-def all_unseen(whole: Path, tasks: list[tuple[str, range]], tmp_path: Path) -> list[str]:
+def add_stamps(root: Path, tmp_path: Path) -> set[str]:
+    """A stamp of every kind; returns the kinds. That of OpenTimestamps needs its library."""
+    stamp(root, Authority(tmp_path / "tsa"))
+    note, witness = (root / "log/checkpoint").read_text(), Witness()
+    with Archive(root) as archive:
+        import_checkpoint(archive, note + witness.line(note), [witness.key])
+    kinds = {".tsq", ".tsr", ".pem", ".note"}
+    if is_available():
+        from tests.stamping.calendar_server import Calendar
+
+        with Calendar() as calendar:
+            configure(root, lines=f'calendars = ["{calendar.url}"]')
+            with Archive(root) as archive:
+                assert ask(archive, tries=1, allow_private=True).leaf is not None
+        kinds.add(".ots")
+    return kinds
+
+
+def all_unseen(whole: Path, tasks: list[Task], tmp_path: Path) -> list[str]:
     """On as many cores as there are: each process has a copy, in memory where the system has such a folder."""
 
     @contextmanager
@@ -116,15 +157,18 @@ def all_unseen(whole: Path, tasks: list[tuple[str, range]], tmp_path: Path) -> l
     return [missed for part in in_order(tasks, start, processors()) for missed in part]
 
 
-def unseen(root: Path, name: str, places: range) -> list[str]:
-    """The bytes whose change is not found in their file."""
+def unseen(root: Path, name: str, places: range, starts: list[int]) -> list[str]:
+    """The bytes whose change is not found in the record, leaf or commit that they are in (`starts`, of which the last
+    ends the file), or in their file, where there is only the whole of it."""
     path = root / name
     data, missed = path.read_bytes(), []
     for i in places:
         path.write_bytes(data[:i] + bytes([data[i] ^ (1 << i % 8)]) + data[i + 1 :])
-        found = verify(root)
-        if name not in {finding.file for finding in found}:
-            missed.append(f"byte {i} of {name}: {found}")
+        unit = bisect_right(starts, i)
+        there = range(starts[unit - 1], starts[unit]) if starts else (None,)
+        found = list(Verification(root, read_config(root), Request()).run())
+        if not any(finding.file == name and finding.offset in there for finding in found):
+            missed.append(f"byte {i} of {name}, in {there}: {found}")
     path.write_bytes(data)
     return missed
 

@@ -12,6 +12,7 @@ from cli_console import Console, Stock, network, page
 
 from demo.site import Site
 from muniment.archive.archive import Archive
+from muniment.cli.numbers import Size
 from tests.ingest_fetch.rawserver import RawServer, redirect, response
 
 ROW = {"target", "state", "snapshot", "url", "title", "published", "error"}
@@ -268,10 +269,14 @@ def test_a_wrong_call_is_refused_before_anything_is_added(console: Console, argu
 
 
 @pytest.mark.parametrize(("size", "room"), [("9", 9), ("1k", 1000), ("1KB", 1000), ("1kiB", 1024), ("0.002MB", 2000)])
-def test_a_size_may_be_given_in_units(console: Console, size: str, room: int) -> None:
-    assert console("add", "-", "--max-size", size, "--json", stdin=b"x" * room).json()["state"] == "stored"
-    error = console("add", "-", "--max-size", size, "--json", stdin=b"x" * (room + 1), code=3).json()["error"]
-    assert f"the limit is {room} " in error
+def test_a_size_may_be_given_in_units(size: str, room: int) -> None:
+    assert Size().convert(size, None, None) == room
+
+
+def test_what_is_over_the_size_is_refused_and_what_has_just_that_size_is_not(console: Console) -> None:
+    assert console("add", "-", "--max-size", "1kiB", "--json", stdin=b"x" * 1024).json()["state"] == "stored"
+    error = console("add", "-", "--max-size", "1kiB", "--json", stdin=b"x" * 1025, code=3).json()["error"]
+    assert "the limit is 1024 " in error
 
 
 def test_help_speaks_of_values_as_people_do(console: Console) -> None:

@@ -6,28 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stamped_archive import configure, kept, put, slugs, verify
 
 from muniment.archive.archive import Archive
 from muniment.errors import IntegrityError, UsageError
-from muniment.formats.note import ED25519_COSIGNATURE, cosign_ed25519, format_vkey, parse_vkey, split_note
+from muniment.formats.note import split_note
 from muniment.stamping import import_checkpoint, tail
-
-TIME = 1_700_000_000  # 2023-11-14
-
-
-class Witness:
-    """It cosigns what it is shown."""
-
-    def __init__(self, name: str = "witness.example/w1") -> None:
-        self.name, self._key = name, Ed25519PrivateKey.generate()
-        self._public = self._key.public_key().public_bytes_raw()
-        self.vkey = format_vkey(name, self._public, ED25519_COSIGNATURE)
-        self.key = parse_vkey(self.vkey)
-
-    def line(self, note: str, time: int = TIME) -> str:
-        return cosign_ed25519(split_note(note)[0], self.name, self._public, self._key.sign, time)
+from tests.witness import TIME, Witness
 
 
 @pytest.fixture

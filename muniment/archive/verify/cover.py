@@ -220,7 +220,7 @@ class CoverCheck:
                 detail = "the hash tile is not what the leaves give" if found else "the hash tile is missing"
                 yield Finding("tile-damaged", detail, file=f"log/{name}", expected=digest.hex())
         yield from self._check_earlier(last.checkpoint.size)
-        if not published_size(self._root, self._config.keys()):
+        if last.checkpoint.size and not published_size(self._root, self._config.keys()):
             detail = "what is published there is missing, or no checkpoint that a key of archive.toml signed"
             yield Finding("tile-damaged", detail, file="log/checkpoint")
 
