@@ -15,19 +15,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, ItemError, Locked, StorageError, UploadError
 from muniment.indexing import Indexer
-from muniment.ingest.upload import MAX_UPLOAD
+from muniment.ingest.upload import MAX_UPLOAD, Target
 from muniment.model import Article, Attempt, Capture, Declared, Fetched
 
 if TYPE_CHECKING:
     from muniment.archive.writer import Writer
     from muniment.ingest.clean.workers import Workers
-    from muniment.ingest.fetch import Fetcher
-    from muniment.ingest.upload import Target
 
 _log = logging.getLogger(__name__)
 
@@ -65,22 +63,28 @@ class AddOptions:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
+class Fetches(Protocol):
+    """What gets a URL: `ingest.fetch.Fetcher`, or one of those around it."""
+
+    def fetch(self, url: str) -> Fetched: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing on its way, that a target is or holds: what fetching or reading gave, then what cleaning made of it.
 
-    `name` is how the user is told of it.
+    `name` is how the user is told of it; `beside` are redirects on the way, and what belongs to a page: no articles.
     """
 
     target: Target
     name: str
     outcome: Capture | Attempt
-    redirects: tuple[Capture, ...] = ()
+    beside: tuple[Capture | Attempt, ...] = ()
     article: Article | None = None
 
 
 def gather(
-    targets: Iterable[Target], fetcher: Callable[[], Fetcher], options: AddOptions, threads: ThreadPoolExecutor
+    targets: Iterable[Target], fetcher: Callable[[], Fetches], options: AddOptions, threads: ThreadPoolExecutor
 ) -> Iterator[Item | None]:
     """The captures of the targets, in order; None where the next one has to be waited for.
 
@@ -115,7 +119,7 @@ def _gathered(target: Target, future: Future[Fetched] | None, options: AddOption
                 yield Item(target, opened.name, opened.outcome)
             return
         fetched = future.result()
-        yield Item(target, target.name, fetched.outcome, fetched.redirects)
+        yield Item(target, target.name, fetched.outcome, (*fetched.redirects, *fetched.requisites))
     except ItemError as e:
         yield Item(target, target.name, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
 
@@ -152,18 +156,18 @@ def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) 
 
 
 def _size(item: Item) -> int:
-    return len(item.outcome.block) if isinstance(item.outcome, Capture) else 0
+    return sum(len(one.block) for one in (item.outcome, *item.beside) if isinstance(one, Capture))
 
 
 def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | None:
     from muniment.ingest.clean import CleanJob
-    from muniment.ingest.urls import article_key
+    from muniment.ingest.urls import article_key, page_of
 
     capture, declared = item.outcome, item.target.declared
     if isinstance(capture, Attempt):
         return None
     if declared == Declared():
-        original = writer.holds(capture, article_key(capture.uri))
+        original = writer.holds(capture, article_key(page_of(capture.uri)))
         if original is not None and writer.has_article(original):
             return None
     file_name = item.target.path.name if item.target.path else None
@@ -172,7 +176,7 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
             payload=capture.body,
             media_type=capture.media_type,
             captured_at=capture.captured_at,
-            uri=capture.uri,
+            uri=page_of(capture.uri),
             charset=capture.charset,
             content_encoding=capture.content_encoding,
             declared=declared,
@@ -211,18 +215,26 @@ class Batch:
 
     def store(self, item: Item) -> None:
         try:
-            for redirect in item.redirects:
-                self._writer.add_capture(redirect, self._facts(redirect.uri, item.target, redirect.uri))
+            for other in item.beside:
+                facts = self._facts_beside(other, item)
+                if isinstance(other, Capture):
+                    self._size += len(other.block)
+                    self._writer.add_capture(other, facts)
+                else:
+                    self._writer.add_attempt(other, facts)
             self._results.append(self._store_outcome(item))
         except ItemError as e:
             self._results.append(Added(item.name, "failed", error=str(e), reason=e.reason))
 
     def _store_outcome(self, item: Item) -> Added:
+        from muniment.ingest.urls import page_of
+
         outcome, target = item.outcome, item.target
         if isinstance(outcome, Attempt):
             self._writer.add_attempt(outcome, self._facts(outcome.uri, target, target.url))
             return Added(item.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
-        url = outcome.uri if outcome.uri.startswith("http") else None
+        page = page_of(outcome.uri)
+        url = page if page.startswith("http") else None
         self._size += len(outcome.block)
         appended = self._writer.add_capture(outcome, self._facts(outcome.uri, target, url))
         if item.article is None:
@@ -242,6 +254,15 @@ class Batch:
     def _facts(self, uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
         operator = self._archive.config.operator
         return _facts(uri, target, url) + ([("operator", operator)] if operator else [])
+
+    def _facts_beside(self, other: Capture | Attempt, item: Item) -> list[tuple[str, str]]:
+        """What is declared of an article holds on the way to it too, and not of its pictures."""
+        from muniment.ingest.urls import page_of
+
+        if isinstance(other, Capture) and other.location is not None:
+            return self._facts(other.uri, item.target, other.uri)
+        facts = self._facts(other.uri, Target(item.name), other.uri if other.uri.startswith("http") else None)
+        return [*facts, ("requisiteOf", page_of(item.outcome.uri))]
 
     def _described(self, number: int) -> Described | None:
         """The article that stands for a capture so far: one of this group, or one in the archive."""
@@ -328,10 +349,10 @@ def _joined(held: Described, new: Described, declared: Declared) -> Described:
 
 def _facts(uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
     """What the metadata record says besides what the capture knows: identity, address, declarations."""
-    from muniment.ingest.urls import article_key
+    from muniment.ingest.urls import article_key, page_of
 
     declared = target.declared
-    facts = [("articleKey", article_key(uri))]
+    facts = [("articleKey", article_key(page_of(uri)))]
     if url:
         facts.append(("articleUrl", url))
     for name in ("title", "published", "source", "language"):

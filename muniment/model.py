@@ -75,10 +75,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one URL gave: each redirect on the way, then a capture or an attempt."""
+    """What one URL gave: each redirect on the way, then a capture or an attempt; `requisites` are what else belongs to
+    the page, and what of it could not be had."""
 
     redirects: tuple[Capture, ...]
     outcome: Capture | Attempt
+    requisites: tuple[Capture | Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,9 @@ from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, IntegrityError, Locked, QueryError, StorageError
 
 if TYPE_CHECKING:
-    from muniment.adding import Added, AddOptions
+    from muniment.adding import Added, AddOptions, Fetches
     from muniment.index.engine import Engine, Facet, Sort
     from muniment.index.query import Query
-    from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import Target
     from muniment.search.results import Filters
     from muniment.search.snippets import Snippet
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def add(
-    archive: Archive, targets: Iterable[Target], fetcher: Callable[[], Fetcher], options: AddOptions
+    archive: Archive, targets: Iterable[Target], fetcher: Callable[[], Fetches], options: AddOptions
 ) -> Iterator[Added]:
     """Add every target; yields what became of each, in order, once that is on the disk.
 

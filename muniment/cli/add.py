@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -32,9 +32,8 @@ from muniment.ingest.upload import MAX_UPLOAD
 from muniment.model import Declared
 
 if TYPE_CHECKING:
-    from muniment.adding import Added
+    from muniment.adding import Added, Fetches
     from muniment.archive.archive import Archive
-    from muniment.ingest.fetch import Fetcher
     from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.upload import Target
 
@@ -55,6 +54,10 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
 @click.option("--tag", "tags", multiple=True, help="Tag the article; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="List what would be added, and add nothing.")
 @click.option("--ignore-robots", is_flag=True, help="Fetch pages that robots.txt asks not to.")
+@click.option(
+    "--browser", is_flag=True, help="Load pages in Chromium (needs muniment[browser]), and keep every response."
+)
+@click.option("--requisites", is_flag=True, help="Fetch a page's pictures, styles and scripts too.")
 @click.option("--max-size", type=Size(), metavar="SIZE",
               help="Refuse responses and files over this size, such as 64MB. "
                    f"Default: {MAX_RESPONSE >> 20} MiB a response, {MAX_UPLOAD >> 20} MiB a file.")  # fmt: skip
@@ -79,7 +82,8 @@ def add(ctx: click.Context, /, **options: Any) -> None:
         else:
             archive = open_archive(ctx, wait=options["wait"])
             stamps = _is_stamped(archive)
-            code = _add(archive, targets, _policy(archive, options, resolve), options)
+            fetcher = _fetcher(_policy(archive, options, resolve), options, files)
+            code = _add(archive, targets, fetcher, options)
             if stamps:
                 from muniment.cli.stamp import stamp_after_add
 
@@ -94,6 +98,8 @@ def _check_call(options: dict[str, Any]) -> None:
     single = [name for name in ("url", "title", "published") if options[name]]
     if single and (len(targets) != 1 or lists):
         raise click.UsageError(f"--{single[0]} declares one item, so name exactly one target")
+    if options["browser"] and options["requisites"]:
+        raise click.UsageError("--browser keeps what a page needs: leave out --requisites")
     if (*targets, *lists).count("-") > 1:
         raise click.UsageError("standard input can be read once: give - once, as a target or to --from")
 
@@ -155,7 +161,7 @@ def _list_targets(targets: Iterable[Target], as_json: bool) -> int:
     return _SOME_FAILED if failed else 0
 
 
-def _add(archive: Archive, targets: Iterator[Target], policy: FetchPolicy, options: dict[str, Any]) -> int:
+def _add(archive: Archive, targets: Iterator[Target], fetcher: Callable[[], Fetches], options: dict[str, Any]) -> int:
     import gc
 
     from muniment.adding import AddOptions
@@ -168,7 +174,7 @@ def _add(archive: Archive, targets: Iterator[Target], policy: FetchPolicy, optio
     settings = AddOptions(options["processes"], _max_size(options), options["wait"])
     total = None if not show_bar or options["lists"] else list(targets)
     with _bar(total, show_bar) as bar:
-        for added in pipeline.add(archive, total or targets, _fetcher(policy), settings):
+        for added in pipeline.add(archive, total or targets, fetcher, settings):
             counts[added.state] = counts.get(added.state, 0) + 1
             fetch_failures += added.state == "failed" and _is_fetch(added)
             try:
@@ -218,14 +224,27 @@ class _Count:
         click.echo(f"\r\033[Kadding {self._done:,}", nl=False, err=True)
 
 
-def _fetcher(policy: FetchPolicy) -> Callable[[], Fetcher]:
-    """A function that makes the fetcher when the first URL comes: uploads need no network code."""
+def _fetcher(policy: FetchPolicy, options: dict[str, Any], opened: ExitStack) -> Callable[[], Fetches]:
+    """A function that makes the fetcher when the first URL comes: uploads need no network code. Raises UsageError."""
+    if options["browser"]:
+        from muniment.ingest.browser import find_browser
+
+        find_browser(policy.browser)
 
     @cache
-    def fetcher() -> Fetcher:
+    def fetcher() -> Fetches:
         from muniment.ingest.fetch import Fetcher
 
-        return Fetcher(policy)
+        plain = Fetcher(policy)
+        if options["browser"]:
+            from muniment.ingest.browser import BrowserFetcher
+
+            return opened.enter_context(closing(BrowserFetcher(plain, policy)))
+        if options["requisites"]:
+            from muniment.ingest.requisites import RequisiteFetcher
+
+            return RequisiteFetcher(plain)
+        return plain
 
     return fetcher
 

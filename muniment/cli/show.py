@@ -171,7 +171,7 @@ def _print_head(archive: Archive, snapshot: Snapshot, article: Article | None) -
         published += f" ({article.published.origin})"
     lines = {
         "snapshot": f"#{snapshot.number}",
-        "address": snapshot.uri,
+        "address": snapshot.url or snapshot.uri,
         "source": snapshot.source or "unknown",
         "published": published,
         "captured": iso(snapshot),

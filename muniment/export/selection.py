@@ -59,7 +59,25 @@ def _needed_by(archive: Archive, members: Members, number: int) -> list[int]:
         return needed  # the record is damaged: it is named when its turn comes to be written
     if via and (redirect := archive.catalog.newest_before(via[0], number)) is not None:
         needed.append(redirect)
-    return needed
+    return needed + _requisites_of(archive, members, number)
+
+
+def _requisites_of(archive: Archive, members: Members, number: int) -> list[int]:
+    """What was captured with a page, right before it, and says that it belongs to it."""
+    from muniment.ingest.urls import page_of
+
+    found, page = list[int](), [page_of(archive.leaf(number).uri or "")]
+    for before in range(number - 1, -1, -1):
+        kind = archive.leaf(before).type
+        if kind == "segment":
+            continue
+        try:
+            if kind not in SNAPSHOTS or members.facts(before).get("requisiteOf") != page:
+                break
+        except IntegrityError:
+            continue
+        found.append(before)
+    return found
 
 
 def _label(snapshots: Sequence[int]) -> str:

@@ -95,6 +95,30 @@ class Fetcher:
         bounds = _Bounds(end, policy.max_size, policy.max_redirects, policy.respect_robots)
         return self._follow(normalise_target(url), bounds)
 
+    def check_robots(self, url: str) -> Attempt | None:
+        """Why robots.txt keeps us from an address, where it does."""
+        if not self._policy.respect_robots:
+            return None
+        try:
+            self._robots.check(url)
+        except FetchError as e:
+            return Attempt(url, self._clock(), e.reason, str(e))
+        return None
+
+    def relay(self, url: str, exchange: Exchange, facts: tuple[tuple[str, str], ...]) -> Capture | Attempt:
+        """One request that a browser makes, guarded and kept as any other. It is asked once, in no turn, and redirects
+        are not followed: the browser does that. `facts` are kept with it."""
+        bounds = _Bounds(time.monotonic() + self._policy.total_timeout, self._policy.max_size, 0, ask_robots=False)
+        try:
+            outcome = self._send(normalise_target(url), exchange, None, bounds, 0.0).outcome
+        except FetchError as e:
+            return Attempt(url, self._clock(), e.reason, str(e))
+        capture = outcome.capture if isinstance(outcome, Attempt) else outcome
+        if capture is None:
+            return outcome
+        told = replace(capture, facts=(*facts, *capture.facts))
+        return replace(outcome, capture=told) if isinstance(outcome, Attempt) else told
+
     def _fetch_robots(self, url: str) -> Fetched:
         end = time.monotonic() + self._policy.total_timeout
         size = min(self._policy.max_size, MAX_ROBOTS + (64 << 10))
@@ -134,22 +158,26 @@ class Fetcher:
         return tried.outcome
 
     def _try(self, url: str, via: str | None, bounds: _Bounds, backoff: float) -> _Tried:
-        """One request."""
+        """One request, in its turn."""
         with self._turns.take(host_of(url)) as waited:
             bounds.end += waited
             if waited >= 0.01:
                 _log.info("%s waited %.2f s for its turn at the host", url, waited)
-            started, clock = self._clock(), time.monotonic()
-            try:
-                reply = self._ask(url, bounds)
-            except FetchError as e:
-                _log.info("GET %s: %s: %s", url, e.reason, e)
-                attempt = Attempt(url, started, e.reason, str(e))
-                return _Tried(attempt, backoff if e.reason in _TRANSIENT else None)
+            return self._send(url, Exchange(*get_request(url, self._policy.user_agent)), via, bounds, backoff)
+
+    def _send(self, url: str, exchange: Exchange, via: str | None, bounds: _Bounds, backoff: float) -> _Tried:
+        started, clock = self._clock(), time.monotonic()
+        verb = exchange.request.partition(b" ")[0].decode("latin-1")
+        try:
+            reply = self._ask(url, exchange, bounds)
+        except FetchError as e:
+            _log.info("%s %s: %s: %s", verb, url, e.reason, e)
+            attempt = Attempt(url, started, e.reason, str(e))
+            return _Tried(attempt, backoff if e.reason in _TRANSIENT else None)
         response, milliseconds = reply.exchange.response(), round((time.monotonic() - clock) * 1000)
         status = str(response.status) if response else "no answer"
         failed = f"; {reply.failure.reason}: {reply.failure}" if reply.failure else ""
-        _log.info("GET %s: %s, %d bytes, %d ms%s", url, status, reply.exchange.size, milliseconds, failed)
+        _log.info("%s %s: %s, %d bytes, %d ms%s", verb, url, status, reply.exchange.size, milliseconds, failed)
         facts = _facts(reply, via, milliseconds, self._overridden(url))
         capture = _capture(url, started, reply, response, facts)
         if reply.failure is not None:
@@ -158,13 +186,12 @@ class Fetcher:
         assert capture is not None and response is not None  # no failure: a whole response came
         return self._judge(capture, response, backoff)
 
-    def _ask(self, url: str, bounds: _Bounds) -> Reply:
+    def _ask(self, url: str, exchange: Exchange, bounds: _Bounds) -> Reply:
         policy = self._policy
         host, port = host_of(url), port_of(url)
         endpoints = resolve(
             host, port, allow_private=policy.allow_private, overrides=policy.resolve, lookup=self._lookup
         )
-        exchange = Exchange(*get_request(url, policy.user_agent))
         total = min(policy.total_timeout, bounds.end - time.monotonic())
         limits = Limits(policy.connect_timeout, policy.first_byte_timeout, total, bounds.size)
         tls = (self._context(), host) if url.startswith("https:") else None

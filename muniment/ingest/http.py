@@ -51,18 +51,22 @@ class StoredResponse:
 class Exchange:
     """One request, and its response framed from bytes as they come.
 
-    `request` is what to send: a GET, or a POST of the bytes in `post`. Give `feed` every chunk received and b""
-    at its end, until `done`.
+    `request` is what to send: a GET, a POST of the bytes in `post`, or what `method` says. Give `feed` every chunk
+    received and b"" at its end, until `done`.
     """
 
     def __init__(
-        self, target: str = "/", headers: Iterable[tuple[str, str]] = (("Host", "none"),), post: bytes | None = None
+        self,
+        target: str = "/",
+        headers: Iterable[tuple[str, str]] = (("Host", "none"),),
+        post: bytes | None = None,
+        method: str | None = None,
     ) -> None:
         import h11
 
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         events: list[h11.Event] = [
-            h11.Request(method="GET" if post is None else "POST", target=target, headers=list(headers)),
+            h11.Request(method=method or ("GET" if post is None else "POST"), target=target, headers=list(headers)),
             *([] if post is None else [h11.Data(data=post)]),
             h11.EndOfMessage(),
         ]

@@ -47,6 +47,7 @@ _RULES = {
     "backoff": _WAIT,
     "max_wait": _WAIT,
     "delay": _WAIT,
+    "browser": _Rule(lambda value: type(value) is str, "the path or name of a Chromium, or an empty text"),
     "per_host": _Rule(_number(1, 100, whole=True), "a whole number from 1 to 100"),
 }
 
@@ -60,6 +61,7 @@ class FetchPolicy:
     wire, head included. Before retry n the wait is `backoff` times 2**n, or what Retry-After asks; where
     that is over `max_wait`, there is none. `resolve` maps hosts to addresses (address.parse_override).
     At most `per_host` connections to one host are open at a time, and `delay` is kept between two requests to it.
+    `browser` is the Chromium to load pages in where one is asked for; empty: the system's.
     """
 
     allow_private: bool = False
@@ -77,6 +79,7 @@ class FetchPolicy:
     user_agent: str = USER_AGENT
     per_host: int = 1
     delay: float = 0.0
+    browser: str = ""
 
     def __post_init__(self) -> None:
         check_settings({name: getattr(self, name) for name in _RULES})

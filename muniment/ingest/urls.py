@@ -97,6 +97,16 @@ def article_key(url: str) -> str:
     return f"{_without_www(host)}/{path.rstrip('/')}{mark}{query_text}"
 
 
+def rendered_uri(kind: str, url: str) -> str:
+    """The name of what a browser made of a page: its document ("dom"), a picture ("fullPage"), a PDF ("pdf")."""
+    return f"urn:{kind}:{url}"
+
+
+def page_of(uri: str) -> str:
+    """The address of the page whose document this is as a browser had it; any other URI as it is."""
+    return uri.removeprefix("urn:dom:") if uri.startswith("urn:dom:http") else uri
+
+
 def host_of(url: str) -> str:
     """The host of an http or https address in ASCII, without port or brackets; empty for anything else."""
     try:
