@@ -147,7 +147,7 @@ def is_utf8(data: bytes) -> bool:
 
 def beside_feedparser(root: Path) -> None:
     try:
-        import feedparser  # type: ignore[import-not-found,unused-ignore]  # not a dependency
+        import feedparser
     except ImportError:
         print("beside feedparser: skipped, it is not installed\n")
         return

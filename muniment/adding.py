@@ -232,7 +232,8 @@ class Batch:
         if isinstance(outcome, Attempt):
             self._writer.add_attempt(outcome, self._facts(outcome.uri, target, target.url))
             if item.confirmed is not None:
-                return Added(item.name, "unchanged", item.confirmed, target.url, problem=item.listing)
+                source = self._source(target.url) if item.listing else None
+                return Added(item.name, "unchanged", item.confirmed, target.url, source=source, problem=item.listing)
             return Added(item.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
         url = outcome.uri if outcome.uri.startswith("http") else None
         self._size += len(outcome.block)
@@ -301,9 +302,9 @@ class Batch:
 
     def _with_article(self, result: Added) -> Added:
         held = self._writer.catalog.snapshots([result.snapshot or 0])
-        return (
-            replace(result, title=held[0].title, published=held[0].published, source=held[0].source) if held else result
-        )
+        if not held or held[0].derivation is None:
+            return result
+        return replace(result, title=held[0].title, published=held[0].published, source=held[0].source)
 
     def _index(self) -> None:
         self._archive.refresh()

@@ -68,10 +68,10 @@ class Frontier:
 
     def put(self, wanted: Iterable[Wanted]) -> int:
         """Take in what is not known yet; returns how many that is."""
-        new = 0
+        new, pages = 0, list(wanted)
         with _translated():
             self._db.execute("begin")
-            for page in wanted:
+            for page in pages:
                 said = json.dumps(page.said)
                 done = self._db.execute(
                     "insert or ignore into page (run, key, host, url, depth, listing, said, dated, state)"

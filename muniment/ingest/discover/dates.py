@@ -47,7 +47,7 @@ def moment_of(written: str) -> datetime | None:
 def _checked(
     year: int, month: int, day: int, hour: str | None, minute: str | None, second: str | None, zone: str | None
 ) -> str | None:
-    if year < 1000:
+    if not 1000 <= year < 9999:  # no zone leads out of what a datetime can hold
         return None
     try:
         moment = datetime(year, month or 1, day or 1, int(hour or 0), int(minute or 0), min(int(second or 0), 59))

@@ -234,10 +234,10 @@ def read_json_feed(text: str, base: str) -> Listing:
         top = json.loads(text)
     except json.JSONDecodeError as e:
         return Listing("feed", "json feed", problem=f"line {e.lineno}, column {e.colno}: {e.msg}")
-    except (RecursionError, ValueError) as e:
-        return Listing(
-            "feed", "json feed", problem=f"line 1: it cannot be read ({str(e)[:100] or 'nested too deeply'})"
-        )
+    except RecursionError:
+        return Listing("feed", "json feed", problem="line 1: it is nested too deeply")
+    except ValueError as e:  # a number of many thousand digits
+        return Listing("feed", "json feed", problem=f"line 1: it cannot be read ({str(e)[:100]})")
     if not isinstance(top, dict) or not isinstance(top.get("items"), list):
         return Listing("feed", "json feed", problem="line 1: JSON, but no JSON Feed: it has no list of items")
     items = [item for item in top["items"] if isinstance(item, dict)][:MAX_ENTRIES]
