@@ -14,10 +14,11 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from muniment.adding import FETCHES_AHEAD, AddOptions, Item
@@ -156,7 +157,8 @@ def _bare(host: str) -> str:
 def _normal(url: str) -> str | None:
     try:
         return normalise_target(url)
-    except FetchError:
+    except FetchError as e:
+        _log.info("passed over: %s", e)
         return None
 
 
@@ -192,19 +194,25 @@ class Discovery:
         self, archive: Archive, plan: Plan, fetcher: Fetcher, options: AddOptions, *, restart: bool = False
     ) -> None:
         self._archive, self._plan, self._fetcher, self._options = archive, plan, fetcher, options
+        self._restart = restart
         self._scope = _Scope(plan)
-        self._frontier = Frontier(archive.root / STATE, plan.key, restart=restart)
         self._flying: dict[Future[Any], _Flight] = {}
         self._awaited: dict[str, Wanted] = {}
-        self._asked = self._frontier.settled if self._frontier.goes_on else 0
-        self.known = self.postponed = 0
-        if self._frontier.goes_on and self._frontier.resumed:
-            _log.warning("an interrupted run goes on; %d addresses were looked at before", self._frontier.resumed)
-        starts = list(_starts(plan))
-        self._frontier.put(starts)
-        if plan.command != "crawl":
+        self._asked = self.known = self.postponed = 0
+
+    @cached_property
+    def _frontier(self) -> Frontier:
+        """Opened when the first address is wanted: whoever gathers holds the archive's lock."""
+        frontier = Frontier(self._archive.root / STATE, self._plan.key, restart=self._restart)
+        if frontier.goes_on and frontier.resumed:
+            self._asked = frontier.settled
+            _log.warning("an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
+        starts = list(_starts(self._plan))
+        frontier.put(starts)
+        if self._plan.command != "crawl":
             for start in starts:  # of a run that goes on, they may say more by now
-                self._frontier.again(start.key)
+                frontier.again(start.key)
+        return frontier
 
     def gather(self, threads: ThreadPoolExecutor, workers: Workers) -> Iterator[Item | None]:
         """What the addresses gave, in the order in which it came; None where the next one has to be waited for."""
@@ -236,7 +244,8 @@ class Discovery:
         self._frontier.finish(keep=bool(self.postponed) and left <= 0)
 
     def close(self) -> None:
-        self._frontier.close()
+        if "_frontier" in self.__dict__:
+            self._frontier.close()
 
     # ---- asking
 
@@ -244,8 +253,7 @@ class Discovery:
         while len(self._flying) < FETCHES_AHEAD:
             under_way = [flight.wanted.host for flight in self._flying.values() if flight.fetched is None]
             busy = {host for host in under_way if under_way.count(host) >= self._fetcher.policy.per_host}
-            room = self._plan.limit is None or self._asked < self._plan.limit
-            wanted = self._frontier.next(busy, pages=room)
+            wanted = self._next(busy)
             if wanted is None:
                 return
             if self._is_known(wanted):
@@ -255,6 +263,15 @@ class Discovery:
             self._asked += not wanted.listing
             held = {} if self._plan.full else self._held(wanted.url)
             self._flying[threads.submit(self._fetcher.fetch, wanted.url, held)] = _Flight(wanted, held)
+
+    def _next(self, busy: Collection[str]) -> Wanted | None:
+        """The next address. Where there is a limit, nothing is read that would name more pages than that."""
+        frontier = self._frontier
+        if self._plan.limit is None:
+            return frontier.next(busy)
+        room = self._plan.limit - self._asked
+        is_reading = any(f.fetched is not None and f.wanted.listing for f in self._flying.values())
+        return frontier.next(busy, listings=not is_reading and frontier.pages_ahead < room) if room > 0 else None
 
     def _is_known(self, wanted: Wanted) -> bool:
         """Whether it was looked at lately, and the listing says nothing newer."""

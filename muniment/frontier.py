@@ -65,6 +65,7 @@ class Frontier:
         )
         self._hosts: OrderedDict[str, int] = OrderedDict(rows.fetchall())
         self.resumed = self._count(f"state = {_SETTLED}")
+        self.pages_ahead = self._count("state = 0 and not listing")
 
     def put(self, wanted: Iterable[Wanted]) -> int:
         """Take in what is not known yet; returns how many that is."""
@@ -80,6 +81,7 @@ class Frontier:
                 )  # fmt: skip
                 if done.rowcount:
                     new += 1
+                    self.pages_ahead += not page.listing
                     self._hosts[page.host] = self._hosts.get(page.host, 0) + 1
             self._db.execute("commit")
         return new
@@ -93,10 +95,10 @@ class Frontier:
         if row is not None:
             self._hosts[row[0]] = self._hosts.get(row[0], 0) + 1
 
-    def next(self, busy: Collection[str], *, pages: bool = True) -> Wanted | None:
+    def next(self, busy: Collection[str], *, listings: bool = True) -> Wanted | None:
         """Something to look at whose host is none of these; listings first, then what is nearest to the start, and the
-        hosts by turns. Without `pages`, listings only."""
-        kind = "" if pages else "and listing"
+        hosts by turns. Without `listings`, pages only."""
+        kind = "" if listings else "and not listing"
         for host in self._hosts:
             if host in busy:
                 continue
@@ -107,8 +109,10 @@ class Frontier:
             ).fetchone()
             if row is not None:
                 self._hosts.move_to_end(host)
-                self._move(row[0], host, _FLYING)
-                return _wanted(row)
+                wanted = _wanted(row)
+                self.pages_ahead -= not wanted.listing
+                self._move(wanted.seq, host, _FLYING)
+                return wanted
         return None
 
     def settle(self, wanted: Wanted) -> None:

@@ -212,8 +212,10 @@ def test_since_limit_and_patterns_narrow_what_is_asked_for(paper: Newspaper, dis
     assert {path for path in found if path.startswith("story")} == {"story/1", "story/3", "story/4"}
     found = states(discover("sitemap", site, match=("*/story/*",), exclude=("*/3",), full=True))
     assert {path for path in found if not path.endswith(("xml", "gz", "txt"))} == {"story/1", "story/2", "story/4"}
+    paper.asked.clear()
     found = states(discover("sitemap", site, limit=2, full=True))
     assert sum(path.startswith("story") for path in found) == 2
+    assert "/list.txt" not in paper.paths()  # the sitemaps before it name enough
     with pytest.raises(UsageError, match="is no date"):
         Plan("feed", (site,), since="soon")
     with pytest.raises(UsageError, match="cannot fetch"):
