@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from muniment.adding import Added, AddOptions, Item
-    from muniment.discovering import Plan
+    from muniment.discovering.plan import Plan
     from muniment.index.engine import Engine, Facet, Sort
     from muniment.index.query import Query
     from muniment.ingest.clean.workers import Workers

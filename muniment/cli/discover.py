@@ -27,7 +27,8 @@ from muniment.model import Declared
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
-    from muniment.discovering import Command, Plan, Preview
+    from muniment.discovering.plan import Command, Plan
+    from muniment.discovering.preview import Preview
     from muniment.ingest.policy import FetchPolicy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -112,7 +113,7 @@ def crawl(ctx: click.Context, /, **options: Any) -> None:
 
 def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> None:
     from muniment.adding import AddOptions
-    from muniment.discovering import Plan
+    from muniment.discovering.plan import Plan
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import MAX_UPLOAD, declared_of
 
@@ -149,7 +150,7 @@ def _manners(policy: FetchPolicy, options: dict[str, Any]) -> FetchPolicy:
 
 
 def _show(archive: Archive, plan: Plan, fetcher: Any, options: dict[str, Any]) -> int:
-    from muniment.discovering import preview
+    from muniment.discovering.preview import preview
     from muniment.ingest.clean.workers import Workers
 
     allowed = refused = 0

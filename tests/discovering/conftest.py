@@ -12,7 +12,7 @@ import pytest
 from muniment import pipeline
 from muniment.adding import Added, AddOptions
 from muniment.archive.archive import Archive
-from muniment.discovering import Plan
+from muniment.discovering.plan import Plan
 from muniment.ingest.clean.workers import Workers
 from muniment.ingest.fetch import Fetcher
 from muniment.ingest.policy import FetchPolicy

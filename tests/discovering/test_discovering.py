@@ -10,7 +10,7 @@ import pytest
 
 from muniment.adding import Added
 from muniment.archive.archive import Archive
-from muniment.discovering import Plan
+from muniment.discovering.plan import Plan
 from muniment.errors import UsageError
 from muniment.formats.warc import parse_fields
 from muniment.ingest.clean.workers import Workers

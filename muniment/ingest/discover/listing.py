@@ -71,7 +71,10 @@ class ReadJob:
     def result(self, reply: bytes) -> Listing:
         """What the worker sent back, or the limit that it died of, as a Listing."""
         if reply.startswith(b"{"):
-            return listing_from(reply)
+            try:
+                return listing_from(reply)
+            except (TypeError, ValueError, KeyError):  # a hostile document may have taken the worker over
+                return Listing("page", problem="it cannot be read: its reader gave no listing")
         return Listing("page", problem=_LIMITS.get(reply.decode(), reply.decode()))
 
 

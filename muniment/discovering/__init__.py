@@ -1,7 +1,7 @@
 """From feeds, sitemaps and pages to the articles that they name: found, asked for with manners, and added as all else.
 
-Discovery.gather   takes the place of `adding.gather`: addresses from the frontier -> captures
-preview            what would be fetched, and what robots.txt says of it; nothing is stored
+`Discovery.gather` takes the place of `adding.gather`: addresses from the frontier -> captures. plan.py says what is
+wanted; preview.py shows it, and stores nothing.
 
 A listing is captured, for it is evidence of what it said, and makes no article. What is held already is asked for
 with a condition (`If-None-Match`), and whole once in a while; a server that says 304 costs an attempt and no payload.
@@ -9,27 +9,24 @@ with a condition (`If-None-Match`), and whole once in a while; a server that say
 
 from __future__ import annotations
 
-import fnmatch
-import hashlib
-import json
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from muniment.adding import FETCHES_AHEAD, AddOptions, Item
 from muniment.archive.archive import Archive
+from muniment.discovering.plan import Plan, Scope, found_in, is_main, read_job, starts_of, usual_sitemap
 from muniment.errors import FetchError, IntegrityError, UsageError
 from muniment.frontier import Frontier, Wanted
-from muniment.ingest.discover.dates import iso_of, moment_of
-from muniment.ingest.discover.listing import Entry, Listing, ReadJob
+from muniment.ingest.discover.listing import Listing, ReadJob
 from muniment.ingest.http import Held, parse_response
 from muniment.ingest.upload import Target
-from muniment.ingest.urls import article_key, follow, host_of, normalise_target, origin_of
+from muniment.ingest.urls import follow
 from muniment.model import Attempt, Capture, Declared, Fetched
 
 if TYPE_CHECKING:
@@ -39,143 +36,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Command = Literal["feed", "sitemap", "crawl"]
 STATE = "discovery.sqlite"
 FULL_AFTER = timedelta(days=7)  # a server may say 304 for ever
 _NEWEST = 1 << 62  # after every leaf
-_MAX_LISTINGS_DEPTH = 5
 _REDIRECTS = 5
-_URL_DATE = re.compile(r"/((?:19|20)\d\d)[/-]([01]\d)(?:[/-]([0-3]\d))?(?=[/_.-]|$)")
 _ETAG = re.compile(r"[ -~]{1,1000}")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to discover, from the `starts` on. Raises UsageError.
-
-    `since` is an ISO date: what is older is passed over, what has no date is taken. At most `limit` pages are asked
-    for. `depth` counts links from the start page, or listings within listings. `match` and `exclude` are patterns with
-    `*` for whole addresses, `hosts` the further hosts of a crawl. Pages that were looked at within `recheck` are not
-    asked for again unless the listing dates them later; `full` asks for everything, and whole.
-    """
-
-    command: Command
-    starts: tuple[str, ...]
-    since: str | None = None
-    limit: int | None = None
-    depth: int = _MAX_LISTINGS_DEPTH
-    match: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    declared: Declared = field(default_factory=Declared)
-    recheck: timedelta = timedelta(hours=12)
-    full: bool = False
-
-    def __post_init__(self) -> None:
-        for start in self.starts:
-            try:
-                normalise_target(start)
-            except FetchError as e:
-                raise UsageError(str(e)) from e
-        if self.since is not None and iso_of(self.since) is None:
-            raise UsageError(f"--since: {self.since!r} is no date: write 2026, 2026-11 or 2026-11-22")
-
-    @property
-    def key(self) -> str:
-        """What tells this run from others: everything that decides what is found."""
-        said = {**asdict(self), "recheck": 0, "full": False, "limit": None}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-class _Scope:
-    """Which of the addresses that are found are wanted."""
-
-    def __init__(self, plan: Plan):
-        self._plan = plan
-        self._match, self._exclude = (
-            [re.compile(fnmatch.translate(p)) for p in ps] for ps in (plan.match, plan.exclude)
-        )
-        self._since = moment_of(plan.since) if plan.since else None
-        named = {host_of(normalise_target(start)) for start in plan.starts} | {host.lower() for host in plan.hosts}
-        self._hosts = {_bare(host) for host in named}
-
-    def listing(self, entry: Entry, depth: int) -> Wanted | None:
-        if depth > self._plan.depth or self._is_old(entry):
-            return None
-        return _wanted_listing(entry.url, depth)
-
-    def page(self, entry: Entry, found: Found, depth: int) -> Wanted | None:
-        url = _normal(entry.url)
-        if url is None or self._is_old(entry):
-            return None
-        if (self._match and not any(p.match(url) for p in self._match)) or any(p.match(url) for p in self._exclude):
-            return None
-        if self._plan.command == "crawl" and (depth > self._plan.depth or _bare(host_of(url)) not in self._hosts):
-            return None
-        moments = [moment for text in (entry.published, entry.updated) if (moment := moment_of(text))]
-        dated = max(moments).isoformat() if moments else ""
-        return Wanted(url, article_key(url), host_of(url), depth, False, tuple(_said(entry, found)), dated)
-
-    def _is_old(self, entry: Entry) -> bool:
-        if self._since is None:
-            return False
-        written = entry.updated or entry.published
-        if not written and (m := _URL_DATE.search(entry.url)):
-            written = "-".join(part for part in m.groups() if part)
-        moment = moment_of(written) if written else None
-        if moment is None:
-            return False
-        precision = iso_of(written) or ""
-        if len(precision) < 10:  # a month may end after the day that is asked for
-            return precision < (self._plan.since or "")[: len(precision)]
-        return moment < self._since
-
-
-class Found(NamedTuple):
-    """Where something was found: the document's address, and what kind it is."""
-
-    url: str
-    kind: str
-
-
-def _said(entry: Entry, found: Found) -> Iterator[tuple[str, str]]:
-    """The facts that a listing gives of an article."""
-    yield "foundIn", found.url
-    if found.kind == "page":
-        return
-    for name in ("title", "published", "updated", "id", "language"):
-        if value := getattr(entry, name):
-            yield f"{found.kind}-{name}", value
-    yield from ((f"{found.kind}-author", author) for author in entry.authors)
-    yield from ((f"{found.kind}-category", category) for category in entry.categories)
-
-
-def _bare(host: str) -> str:
-    return host.removeprefix("www.")
-
-
-def _normal(url: str) -> str | None:
-    try:
-        return normalise_target(url)
-    except FetchError as e:
-        _log.info("passed over: %s", e)
-        return None
-
-
-def _wanted_listing(address: str, depth: int) -> Wanted | None:
-    url = _normal(address)
-    return Wanted(url, f"listing {url}", host_of(url), depth, listing=True) if url else None
-
-
-def _starts(plan: Plan) -> Iterator[Wanted]:
-    """What to look at first. For a site, `sitemap` asks its robots.txt which sitemaps it has."""
-    for start in map(normalise_target, plan.starts):
-        if plan.command == "crawl":
-            yield Wanted(start, article_key(start), host_of(start))
-        elif plan.command == "sitemap" and start == origin_of(start) + "/":
-            yield Wanted(f"{start}robots.txt", f"listing {start}robots.txt", host_of(start), 0, listing=True)
-        elif wanted := _wanted_listing(start, 0):
-            yield wanted
 
 
 @dataclass(slots=True)
@@ -195,7 +60,7 @@ class Discovery:
     ) -> None:
         self._archive, self._plan, self._fetcher, self._options = archive, plan, fetcher, options
         self._restart = restart
-        self._scope = _Scope(plan)
+        self._scope = Scope(plan)
         self._flying: dict[Future[Any], _Flight] = {}
         self._awaited: dict[str, Wanted] = {}
         self._asked = self.known = self.postponed = 0
@@ -207,7 +72,7 @@ class Discovery:
         if frontier.goes_on and frontier.resumed:
             self._asked = frontier.settled
             _log.warning("an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
-        starts = list(_starts(self._plan))
+        starts = list(starts_of(self._plan))
         frontier.put(starts)
         if self._plan.command != "crawl":
             for start in starts:  # of a run that goes on, they may say more by now
@@ -336,14 +201,14 @@ class Discovery:
         if not ((crawled and flight.wanted.depth < self._plan.depth) or flight.wanted.listing):
             return None
         if isinstance(outcome, Capture):
-            return _read_job(
+            return read_job(
                 outcome.uri, outcome.body, outcome.media_type, outcome.charset, outcome.content_encoding, crawled
             )
         held = flight.held.get(outcome.uri) if outcome.reason == "http-304" else None
         if held is None:
             return None
         response = parse_response(self._archive.records(held.number)[0].block)
-        return _read_job(
+        return read_job(
             outcome.uri, response.body, response.media_type, response.charset, response.content_encoding, crawled
         )
 
@@ -351,13 +216,13 @@ class Discovery:
         """Takes in what a document names, then gives the document itself."""
         wanted, fetched = flight.wanted, flight.fetched
         assert fetched is not None  # it was read, so it came
-        found = Found(fetched.outcome.uri, "sitemap" if listing.kind in ("addresses", "index") else listing.kind)
+        found = found_in(fetched.outcome.uri, listing)
         self._frontier.put(
             page for entry in listing.entries if (page := self._scope.page(entry, found, wanted.depth + 1))
         )
         if self._plan.command == "crawl":
             return self._item(flight)
-        more = [entry for entry in listing.more if listing.kind != "page" or _is_main(entry)]
+        more = [entry for entry in listing.more if listing.kind != "page" or is_main(entry)]
         self._frontier.put(page for entry in more if (page := self._scope.listing(entry, wanted.depth + 1)))
         if listing.kind == "robots" and not more:
             self._try_usual(wanted)
@@ -369,8 +234,7 @@ class Discovery:
         return self._item(flight, _summary(listing), unreadable=unreadable)
 
     def _try_usual(self, robots: Wanted) -> None:
-        """Where robots.txt names no sitemap, there may be one at its usual place."""
-        if usual := _wanted_listing(robots.url.removesuffix("robots.txt") + "sitemap.xml", robots.depth + 1):
+        if (usual := usual_sitemap(robots)) is not None:
             self._frontier.put([usual])
 
     def _item(self, flight: _Flight, listing: str | None = None, *, unreadable: bool = False) -> Item:
@@ -389,17 +253,6 @@ class Discovery:
         return Declared() if wanted.listing else self._plan.declared
 
 
-def _read_job(
-    url: str, body: bytes, media_type: str, charset: str | None, content_encoding: str | None, links: bool
-) -> ReadJob:
-    return ReadJob(body, media_type, url, charset, content_encoding, links)
-
-
-def _is_main(feed: Entry) -> bool:
-    """Whether a feed that a page names is its own, and not one of readers' comments."""
-    return "comment" not in (feed.url + feed.title).lower()
-
-
 def _summary(listing: Listing) -> str:
     names = []
     if listing.entries or not listing.more:
@@ -409,75 +262,3 @@ def _summary(listing: Listing) -> str:
     return f"{listing.dialect or listing.kind}: {', '.join(names)}" + (
         f"; {listing.problem}" if listing.problem else ""
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What would be done with one address. `robots` is "allowed", "forbidden" or "unknown", and `detail` says why."""
-
-    url: str
-    listing: bool
-    robots: Literal["allowed", "forbidden", "unknown"]
-    crawl_delay: float = 0.0
-    detail: str = ""
-    known: bool = False
-    title: str = ""
-    published: str = ""
-
-
-def preview(
-    archive: Archive,
-    plan: Plan,
-    fetcher: Fetcher,
-    workers: Workers,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Iterator[Preview]:
-    """What a run would fetch, in order. Listings are fetched, for they have to be read; of a crawl, the start pages."""
-    scope, seen, shown = _Scope(plan), set[str](), 0
-    queue = list(_starts(plan))
-    while queue:
-        wanted = queue.pop(0)
-        if wanted.key in seen:
-            continue
-        seen.add(wanted.key)
-        if not wanted.listing:
-            if plan.limit is not None and shown >= plan.limit:
-                return
-            shown += 1
-        row = _preview(archive, fetcher, wanted)
-        yield row
-        is_start = plan.command == "crawl" and wanted.depth == 0
-        refused = row.robots == "forbidden" and fetcher.policy.respect_robots
-        if refused or not (wanted.listing or is_start):
-            continue
-        outcome = fetcher.fetch(wanted.url).outcome
-        if isinstance(outcome, Attempt):
-            _log.warning("%s: %s", wanted.url, outcome.detail)
-            continue
-        job = _read_job(
-            outcome.uri, outcome.body, outcome.media_type, outcome.charset, outcome.content_encoding, is_start
-        )
-        listing = workers.read(job).result()
-        if listing.problem:
-            _log.warning("%s: %s", outcome.uri, listing.problem)
-        found = Found(outcome.uri, "sitemap" if listing.kind in ("addresses", "index") else listing.kind)
-        pages = (scope.page(entry, found, wanted.depth + 1) for entry in listing.entries)
-        more = (scope.listing(entry, wanted.depth + 1) for entry in listing.more if plan.command != "crawl")
-        queue[:0] = [page for page in more if page]
-        queue += [page for page in pages if page]
-        if listing.kind == "robots" and not listing.more:
-            queue[:0] = [w for w in [_wanted_listing(wanted.url.removesuffix("robots.txt") + "sitemap.xml", 1)] if w]
-
-
-def _preview(archive: Archive, fetcher: Fetcher, wanted: Wanted) -> Preview:
-    said = dict(reversed(wanted.said))
-    title = said.get("feed-title") or said.get("sitemap-title") or ""
-    published = said.get("feed-published") or said.get("sitemap-published") or ""
-    known = archive.catalog.last_look(wanted.key) is not None
-    verdict: Literal["allowed", "forbidden", "unknown"] = "allowed"
-    delay, detail = 0.0, ""
-    try:
-        delay = fetcher.robots(wanted.url)
-    except FetchError as e:
-        verdict, detail = ("forbidden" if e.reason == "robots" else "unknown"), str(e)
-    return Preview(wanted.url, wanted.listing, verdict, delay, detail, known, title, published)
