@@ -9,6 +9,7 @@
 | search | wall time of a whole `muniment search` on N articles | `python -c pass` |
 | query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
 | cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
+| discovering | every feed, sitemap and robots.txt of $MUNIMENT_DATA, and hostile ones | feedparser, limits |
 
 The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
 """
@@ -22,7 +23,7 @@ import sys
 
 from bench import adding, longlog, memory, process, verifying
 
-NAMES = ("add", "memory", "verify", "log", "search", "query", "cleaning")
+NAMES = ("add", "memory", "verify", "log", "search", "query", "cleaning", "discovering")
 
 
 def main() -> None:
@@ -49,6 +50,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "bench.query", str(options.articles)], check=True)
     if "cleaning" in wanted:
         subprocess.run([sys.executable, "-m", "bench.cleaning"], check=True)
+    if "discovering" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.discovering"], check=True)
 
 
 main()

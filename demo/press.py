@@ -177,6 +177,20 @@ def render_story(story: Story, siblings: tuple[Story, ...]) -> str:
     )
 
 
+def render_feed(paper: Paper, stories: tuple[Story, ...]) -> str:
+    """An RSS 2.0 feed of the paper's newest stories."""
+    items = "".join(
+        f"<item><title>{html.escape(s.title)}</title><link>{html.escape(s.url)}</link></item>" for s in stories[:3]
+    )
+    return f'<rss version="2.0"><channel><title>{html.escape(paper.name)}</title>{items}</channel></rss>\n'
+
+
+def render_sitemap(stories: tuple[Story, ...]) -> str:
+    """A sitemap of all of a paper's stories; `lastmod` is as exact as the date of publication is known."""
+    urls = "".join(f"<url><loc>{html.escape(s.url)}</loc><lastmod>{s.published}</lastmod></url>" for s in stories)
+    return f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{urls}</urlset>\n'
+
+
 def render_plain(paper: Paper, title: str, body: str) -> str:
     direction = "rtl" if paper.language in ("fa", "ar") else "ltr"
     return _template("plain").substitute(

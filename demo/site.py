@@ -28,7 +28,16 @@ from typing import Any
 if not __package__:  # run as a script: the package's parent is not on the path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from demo.press import PAPERS, Paper, list_links, read_edition, render_plain, render_story
+from demo.press import (
+    PAPERS,
+    Paper,
+    list_links,
+    read_edition,
+    render_feed,
+    render_plain,
+    render_sitemap,
+    render_story,
+)
 
 MOVED = ("tidewater-courier.example", "/story/48113", "/2012/02/19/record-house-fire")
 DISALLOWED = ("rights-observer.example", "/members/witness-list")
@@ -94,6 +103,8 @@ def build_replies(edition: int) -> Mapping[tuple[str, str], Reply]:
         replies |= {(paper.host, story.path): _page(paper, render_story(story, own)) for story in own}
         replies[paper.host, "/"] = _page(paper, render_plain(paper, paper.name, list_links(own)))
         replies[paper.host, "/robots.txt"] = _text(f"User-agent: *\nDisallow: {paper.disallow}\n")
+        replies[paper.host, "/feed.xml"] = _text(render_feed(paper, own), "application/rss+xml")
+        replies[paper.host, "/sitemap.xml"] = _text(render_sitemap(own), "application/xml")
         replies[paper.host, "/photo.svg"] = _text(PHOTO, "image/svg+xml")
         missing = render_plain(paper, "404", "<p>404 Not Found</p>")
         replies[paper.host, "404"] = _page(paper, missing, HTTPStatus.NOT_FOUND)

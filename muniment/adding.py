@@ -55,12 +55,16 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class AddOptions:
-    """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload."""
+    """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload.
+
+    `workers` are used where there are some already, and stay open: they take a second to start.
+    """
 
     processes: int | None = None
     max_size: int = MAX_UPLOAD
     wait: float = 0.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    workers: Workers | None = None
 
 
 class Fetches(Protocol):
@@ -74,6 +78,8 @@ class Item:
     """One thing on its way, that a target is or holds: what fetching or reading gave, then what cleaning made of it.
 
     `name` is how the user is told of it; `beside` are redirects on the way, and what belongs to a page: no articles.
+    `listing` says what a feed or sitemap holds, which is kept and no article; `confirmed` is the capture that a server
+    says still stands, `unreadable` a listing that nothing could be made of.
     """
 
     target: Target
@@ -81,6 +87,9 @@ class Item:
     outcome: Capture | Attempt
     beside: tuple[Capture | Attempt, ...] = ()
     article: Article | None = None
+    listing: str | None = None
+    confirmed: int | None = None
+    unreadable: bool = False
 
 
 def gather(
@@ -161,10 +170,11 @@ def _size(item: Item) -> int:
 
 def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | None:
     from muniment.ingest.clean import CleanJob
+    from muniment.ingest.clean.hints import hints_of
     from muniment.ingest.urls import article_key, page_of
 
     capture, declared = item.outcome, item.target.declared
-    if isinstance(capture, Attempt):
+    if isinstance(capture, Attempt) or item.listing is not None:
         return None
     if declared == Declared():
         original = writer.holds(capture, article_key(page_of(capture.uri)))
@@ -181,6 +191,7 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
             content_encoding=capture.content_encoding,
             declared=declared,
             file_name=file_name,
+            hints=hints_of(item.target.facts),
         )
     )
 
@@ -232,11 +243,19 @@ class Batch:
         outcome, target = item.outcome, item.target
         if isinstance(outcome, Attempt):
             self._writer.add_attempt(outcome, self._facts(outcome.uri, target, target.url))
+            if item.confirmed is not None:
+                source = self._source(target.url) if item.listing else None
+                return Added(item.name, "unchanged", item.confirmed, target.url, source=source, problem=item.listing)
             return Added(item.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
         page = page_of(outcome.uri)
         url = page if page.startswith("http") else None
         self._size += len(outcome.block)
         appended = self._writer.add_capture(outcome, self._facts(outcome.uri, target, url))
+        if item.listing is not None:
+            if item.unreadable:
+                return Added(item.name, "failed", appended.original, url, error=item.listing, reason="bad-listing")
+            state: Literal["stored", "unchanged"] = "unchanged" if appended.unchanged else "stored"
+            return Added(item.name, state, appended.original, url, source=self._source(url), problem=item.listing)
         if item.article is None:
             return Added(item.name, "unchanged", appended.original, url)
         new = Described(item.article, target.declared.source or self._source(url), target.declared.tags)
@@ -305,9 +324,9 @@ class Batch:
 
     def _with_article(self, result: Added) -> Added:
         held = self._writer.catalog.snapshots([result.snapshot or 0])
-        return (
-            replace(result, title=held[0].title, published=held[0].published, source=held[0].source) if held else result
-        )
+        if not held or held[0].derivation is None:
+            return result
+        return replace(result, title=held[0].title, published=held[0].published, source=held[0].source)
 
     def _index(self) -> None:
         self._archive.refresh()
@@ -360,4 +379,4 @@ def _facts(uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
             facts.append((f"declared-{name}", value))
     facts += [("declared-author", author) for author in declared.authors]
     facts += [("declared-tag", tag) for tag in declared.tags]
-    return facts
+    return [*facts, *target.facts]

@@ -1,6 +1,7 @@
 """The product in a few functions. START HERE.
 
     add         targets -> captures -> articles -> the archive -> the index     (adding.py)
+    discover    feeds, sitemaps, sites -> what they name, added the same way     (discovering.py)
     index_new   brings the index up to the log                                  (indexing.py)
     find        query text -> typed tree -> the engine -> hits with their snapshots and snippets
     reindex     the index anew from the archive; rebuild, the catalog and tiles too
@@ -20,9 +21,14 @@ from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, IntegrityError, Locked, QueryError, StorageError
 
 if TYPE_CHECKING:
-    from muniment.adding import Added, AddOptions, Fetches
+    from concurrent.futures import ThreadPoolExecutor
+
+    from muniment.adding import Added, AddOptions, Fetches, Item
+    from muniment.discovering.plan import Plan
     from muniment.index.engine import Engine, Facet, Sort
     from muniment.index.query import Query
+    from muniment.ingest.clean.workers import Workers
+    from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import Target
     from muniment.search.results import Filters
     from muniment.search.snippets import Snippet
@@ -37,15 +43,44 @@ def add(
     A target that fails is recorded in the log as an attempt and the rest go on. `fetcher` is called when the first URL
     comes. Raises Locked, IntegrityError, StorageError (everything yielded is stored).
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from muniment.adding import gather
 
-    from muniment.adding import FETCHES_AHEAD, Batch, clean_items, gather
+    yield from _store(archive, options, lambda threads, _: gather(targets, fetcher, options, threads))
+
+
+def discover(
+    archive: Archive, plan: Plan, fetcher: Fetcher, options: AddOptions, *, restart: bool = False
+) -> Iterator[Added]:
+    """Add what feeds, sitemaps or the links of a site lead to; yields the same as `add`, as it comes.
+
+    A run that was interrupted goes on, unless it is to `restart`. Raises as `add` does.
+    """
+    from contextlib import closing
+
+    from muniment.discovering import Discovery
+
+    with closing(Discovery(archive, plan, fetcher, options, restart=restart)) as discovery:
+        for added in _store(archive, options, discovery.gather):
+            discovery.settle(added)
+            yield added
+        discovery.finish()
+
+
+def _store(
+    archive: Archive, options: AddOptions, gather: Callable[[ThreadPoolExecutor, Workers], Iterator[Item | None]]
+) -> Iterator[Added]:
+    """What was gathered, cleaned, stored in groups and indexed."""
+    from concurrent.futures import ThreadPoolExecutor
+    from contextlib import nullcontext
+
+    from muniment.adding import FETCHES_AHEAD, Batch, clean_items
     from muniment.ingest.clean.workers import Workers
 
     threads = ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch")
-    with Workers(options.processes) as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
+    pool = nullcontext(options.workers) if options.workers else Workers(options.processes)
+    with pool as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
         batch = Batch(archive, writer)
-        captured = gather(targets, fetcher, options, threads)
+        captured = gather(threads, workers)
         try:
             for item in clean_items(captured, writer, workers):
                 if item is not None:

@@ -20,6 +20,7 @@ from muniment.errors import FetchError, IntegrityError
 from muniment.formats.warc import StoredRecord, parse_fields
 from muniment.ingest.clean import CleanJob
 from muniment.ingest.clean.fingerprint import fingerprint
+from muniment.ingest.clean.hints import hints_of
 from muniment.ingest.clean.workers import Workers
 from muniment.ingest.http import parse_response
 from muniment.model import Article, Declared
@@ -116,6 +117,7 @@ def _job(archive: Archive, number: int, told: Rederived) -> tuple[_Known, CleanJ
         content_encoding=coding,
         declared=declared,
         file_name=next(iter(facts.get("fileName", ())), None),
+        hints=hints_of((name, value) for name, values in facts.items() for value in values),
     )
     return _Known(number, article, declared), job
 

@@ -396,6 +396,15 @@ class Catalog:
         ).fetchone()
         return None if found is None else Held(*found)
 
+    def last_look(self, key: str) -> str | None:
+        """When an article was last captured, or its server said that it is as it was, gone, or not to be asked."""
+        row = self._db.execute(
+            "select at from leaf where key = ? and (type in ('capture', 'revisit') or type = 'attempt' and reason in"
+            " ('http-304', 'http-404', 'http-410', 'robots')) order by number desc limit 1",
+            (key,),
+        ).fetchone()
+        return None if row is None else row[0]
+
     def id_of(self, number: int) -> str | None:
         """The UUID of a leaf, which its first record's WARC-Record-ID holds too."""
         row = self._db.execute("select id from leaf where number = ?", (number,)).fetchone()

@@ -14,6 +14,9 @@ from muniment.errors import MunimentError, StorageError
 COMMANDS = {
     "init": ("init", "Make an archive and its key pair."),
     "add": ("add", "Capture URLs; upload files, folders, standard input, lists."),
+    "feed": ("discover", "Capture what RSS, Atom and JSON feeds name."),
+    "sitemap": ("discover", "Capture what a site's sitemaps name."),
+    "crawl": ("discover", "Capture a site by following its links."),
     "search": ("search", "Find articles."),
     "show": ("show", "Show one snapshot: text, raw bytes, record or metadata."),
     "history": ("history", "List the versions of an article."),

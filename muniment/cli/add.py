@@ -74,21 +74,25 @@ def add(ctx: click.Context, /, **options: Any) -> None:
     """
     _check_call(options)
     declared = _declared(options)
-    resolve = _resolve(options)
+    resolve = resolve_of(options)
     with ExitStack() as files:
         targets = _targets(options, declared, files)
         if options["dry_run"]:
             code = _list_targets(targets, options["as_json"])
         else:
             archive = open_archive(ctx, wait=options["wait"])
-            stamps = _is_stamped(archive)
-            fetcher = _fetcher(_policy(archive, options, resolve), options, files)
+            stamps = is_stamped(archive)
+            fetcher = _fetcher(policy_of(archive, options, resolve), options, files)
             code = _add(archive, targets, fetcher, options)
-            if stamps:
-                from muniment.cli.stamp import stamp_after_add
-
-                stamp_after_add(archive, options, resolve)
+            stamp_if(stamps, archive, options, resolve)
     ctx.exit(code)
+
+
+def stamp_if(stamps: bool, archive: Archive, options: dict[str, Any], resolve: dict[str, str]) -> None:
+    if stamps:
+        from muniment.cli.stamp import stamp_after_add
+
+        stamp_after_add(archive, options, resolve)
 
 
 def _check_call(options: dict[str, Any]) -> None:
@@ -167,22 +171,31 @@ def _add(archive: Archive, targets: Iterator[Target], fetcher: Callable[[], Fetc
     from muniment.adding import AddOptions
 
     gc.set_threshold(50_000)  # thousands of short-lived values an item, and hardly a cycle among them
-    quiet = options["quiet"]
-    counts: dict[str, int] = {}
-    fetch_failures = 0
-    show_bar = sys.stderr.isatty() and not quiet and not options["as_json"]
+    show_bar = shows_bar(options)
     settings = AddOptions(options["processes"], _max_size(options), options["wait"])
     total = None if not show_bar or options["lists"] else list(targets)
     with _bar(total, show_bar) as bar:
-        for added in pipeline.add(archive, total or targets, fetcher, settings):
-            counts[added.state] = counts.get(added.state, 0) + 1
-            fetch_failures += added.state == "failed" and _is_fetch(added)
-            try:
-                _print(added, options["as_json"], bar)
-            except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
-                sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
-            if bar is not None:
-                bar.update(1)
+        return report(pipeline.add(archive, total or targets, fetcher, settings), options, bar)
+
+
+def shows_bar(options: dict[str, Any]) -> bool:
+    return sys.stderr.isatty() and not options["quiet"] and not options["as_json"]
+
+
+def report(results: Iterable[Added], options: dict[str, Any], bar: Any) -> int:
+    """Prints what became of each item, and a summary; returns the exit code."""
+    quiet = options["quiet"]
+    counts: dict[str, int] = {}
+    fetch_failures = 0
+    for added in results:
+        counts[added.state] = counts.get(added.state, 0) + 1
+        fetch_failures += added.state == "failed" and _is_fetch(added)
+        try:
+            _print(added, options["as_json"], bar)
+        except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
+        if bar is not None:
+            bar.update(1)
     done = sum(counts.values())
     if not done:
         note("nothing to add", quiet=quiet)
@@ -194,7 +207,9 @@ def _add(archive: Archive, targets: Iterator[Target], fetcher: Callable[[], Fetc
 
 
 def _is_fetch(added: Added) -> bool:
-    return added.reason == "bad-url" or (added.url is not None and added.reason != "bad-target")
+    if added.reason in ("bad-target", "bad-listing"):
+        return False
+    return added.reason == "bad-url" or added.url is not None
 
 
 def _bar(targets: list[Target] | None, show: bool) -> Any:
@@ -204,6 +219,11 @@ def _bar(targets: list[Target] | None, show: bool) -> Any:
     if targets is None:
         return _Count()
     return click.progressbar(length=len(targets), file=sys.stderr, label="adding")
+
+
+def waiting_bar(show: bool) -> Any:
+    """The count where nobody knows yet how many there will be."""
+    return _bar(None, show)
 
 
 class _Count:
@@ -249,7 +269,7 @@ def _fetcher(policy: FetchPolicy, options: dict[str, Any], opened: ExitStack) ->
     return fetcher
 
 
-def _policy(archive: Archive, options: dict[str, Any], resolve: dict[str, str]) -> FetchPolicy:
+def policy_of(archive: Archive, options: dict[str, Any], resolve: dict[str, str]) -> FetchPolicy:
     """How to fetch, as archive.toml and the options ask for. Raises UsageError."""
     from muniment.ingest.policy import FetchPolicy, check_settings
 
@@ -265,7 +285,7 @@ def _policy(archive: Archive, options: dict[str, Any], resolve: dict[str, str]) 
     return FetchPolicy(allow_private=options["allow_private"], resolve=resolve, **settings)
 
 
-def _is_stamped(archive: Archive) -> bool:
+def is_stamped(archive: Archive) -> bool:
     """Whether archive.toml asks for a time stamp at the end. Raises UsageError where `[stamp]` is wrong."""
     if not archive.config.stamp:
         return False
@@ -274,7 +294,7 @@ def _is_stamped(archive: Archive) -> bool:
     return read_settings(archive.config.stamp).after_add
 
 
-def _resolve(options: dict[str, Any]) -> dict[str, str]:
+def resolve_of(options: dict[str, Any]) -> dict[str, str]:
     """What `--resolve` says. Raises UsageError."""
     if not options["resolve"]:
         return {}

@@ -110,6 +110,8 @@ def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | Non
         return f"#{number}  {when}  version {version}  {one_line(snapshot.title or '')}"
     if leaf.type == "revisit":
         return faint(f"#{number}  {when}  unchanged since #{leaf.of}")
+    if leaf.reason == "http-304":
+        return faint(f"#{number}  {when}  not modified, says the server")
     if leaf.type == "attempt":
         return f"#{number}  {when}  {click.style('failed', fg='red')}: {leaf.reason}"
     if snapshot is not None and snapshot.withdrawn is not None:

@@ -57,7 +57,7 @@ def status(ctx: click.Context, as_json: bool, quiet: bool) -> None:
         "log": counted(archive.size, "leaf", "leaves") + (f", {archive.lag} not catalogued yet" if archive.lag else ""),
         "articles": f"{facts['articles']:,}, in {counted(facts['versions'], 'version')}"
         f" and {counted(facts['snapshots'], 'snapshot')}",
-        "attempts": f"{facts['attempts']:,} that gave nothing",
+        "attempts": f"{facts['attempts']:,} that gave nothing new",
         "size": ", ".join(f"{part} {human(size)}" for part, size in facts["bytes"].items() if size),
         "index": _index_line(index),
         "stamped": _stamped_line(stamps, facts["unanchored_too_long"]),

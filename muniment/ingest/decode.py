@@ -118,10 +118,10 @@ def read(
     return Page(text, kind, f"{coding}, {method}" if coding else method)
 
 
-def inflate(payload: bytes, content_encoding: str | None) -> tuple[bytes, str]:
+def inflate(payload: bytes, content_encoding: str | None, limit: int = MAX_BYTES) -> tuple[bytes, str]:
     """The payload without its content codings, and what was done ("gzip", "gzip cut short", ""); raises NoText.
 
-    A coding that the bytes do not bear out is skipped: servers name gzip over plain bodies.
+    A coding that the bytes do not bear out is skipped: servers name gzip over plain bodies. `limit` is in bytes.
     """
     notes = []
     for coding in reversed([c.strip().lower() for c in (content_encoding or "").split(",")]):
@@ -132,12 +132,12 @@ def inflate(payload: bytes, content_encoding: str | None) -> tuple[bytes, str]:
         if coding != "deflate" and not payload.startswith(b"\x1f\x8b"):
             notes.append(f"{coding} named but not applied")
             continue
-        payload, whole = _inflate_one(payload, coding)
+        payload, whole = _inflate_one(payload, coding, limit)
         notes.append(coding if whole else f"{coding} cut short")
     return payload, ", ".join(notes)
 
 
-def _inflate_one(payload: bytes, coding: str) -> tuple[bytes, bool]:
+def _inflate_one(payload: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
     """The inflated bytes, and whether the stream came to its end; members of a gzip file are joined."""
     if coding == "deflate":  # RFC 9110 means zlib; some servers send raw deflate
         zlib_head = len(payload) > 1 and payload[0] & 15 == 8 and int.from_bytes(payload[:2], "big") % 31 == 0
@@ -148,11 +148,11 @@ def _inflate_one(payload: bytes, coding: str) -> tuple[bytes, bool]:
     while rest:
         stream = zlib.decompressobj(window)
         try:
-            out += stream.decompress(rest, MAX_BYTES + 1 - len(out))
+            out += stream.decompress(rest, limit + 1 - len(out))
         except zlib.error:
             whole = bool(out) and whole  # junk after a complete member is no loss
             break
-        if len(out) > MAX_BYTES:
+        if len(out) > limit:
             raise NoText("content-bomb")
         whole, rest = stream.eof, stream.unused_data.lstrip(b"\0")
         if not stream.eof or window != 31:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from muniment import __version__
 from muniment.errors import FetchError
 from muniment.ingest.address import Lookup, look_up, resolve
-from muniment.ingest.http import Exchange, StoredResponse, get_request, retry_after
+from muniment.ingest.http import Exchange, Held, StoredResponse, get_request, retry_after
 from muniment.ingest.policy import FetchPolicy
 from muniment.ingest.robots import MAX_REDIRECTS as ROBOTS_REDIRECTS
 from muniment.ingest.robots import MAX_ROBOTS, RobotsGate
 from muniment.ingest.transport import Dial, Limits, Reply, dial, send_request
+from muniment.ingest.turns import Turns
 from muniment.ingest.urls import follow, host_of, normalise_target, port_of
 from muniment.model import Attempt, Capture, Fetched, sha256
 
@@ -35,7 +35,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT = {"connect", "cut", "dns-temporary", "timeout"}
 _TRANSIENT_STATUS = {408, 425, 429}
 _PERMANENT_5XX = {501, 505}
-_HOSTS_KEPT = 1024
+_BUSY = {429, 503}
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class _Bounds:
     size: int
     redirects: int
     ask_robots: bool
+    held: Mapping[str, Held] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +74,28 @@ class Fetcher:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._policy = policy or FetchPolicy()
+        self.policy = self._policy = policy or FetchPolicy()
         self._ssl_context = ssl_context
         self._lookup = lookup
         self._dial = dial
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._turns = _Turns(self._policy.per_host, self._policy.delay, sleep)
+        own = self._policy
+        self._turns = Turns(own.per_host, own.delay, own.adaptive, own.max_delay, sleep)
         self._robots = RobotsGate(self._fetch_robots, self._policy.user_agent, clock)
 
-    def fetch(self, url: str) -> Fetched:
+    def fetch(self, url: str, held: Mapping[str, Held] | None = None) -> Fetched:
         """Each redirect as a capture, then the capture or why there is none.
 
+        `held` are captures by their addresses: the server is asked whether they still stand, and says http-304.
         Raises FetchError("bad-url") where `url` is nothing to fetch; everything later is an Attempt. Its
         reasons: address, bad-url (a redirect to none), connect, cut, dns, dns-temporary, http-STATUS,
-        protocol, redirect-loop, robots, timeout, tls, too-large, too-many-redirects.
+        protocol, redirect-loop, retry-after, robots, timeout, tls, too-large, too-many-redirects.
         """
         policy = self._policy
         end = time.monotonic() + policy.url_timeout
-        bounds = _Bounds(end, policy.max_size, policy.max_redirects, policy.respect_robots)
+        bounds = _Bounds(end, policy.max_size, policy.max_redirects, policy.respect_robots, held or {})
         return self._follow(normalise_target(url), bounds)
 
     def check_robots(self, url: str) -> Attempt | None:
@@ -119,6 +122,17 @@ class Fetcher:
         told = replace(capture, facts=(*facts, *capture.facts))
         return replace(outcome, capture=told) if isinstance(outcome, Attempt) else told
 
+    def robots(self, url: str) -> float:
+        """What robots.txt says of an address: the seconds between requests that it asks for, where it allows it.
+
+        Raises FetchError: "bad-url", "robots", or why its host did not answer.
+        """
+        return self._robots.check(normalise_target(url))
+
+    def paused(self, url: str) -> float:
+        """For how many seconds yet the host of an address asked to be left alone."""
+        return self._turns.paused(host_of(url))
+
     def _fetch_robots(self, url: str) -> Fetched:
         end = time.monotonic() + self._policy.total_timeout
         size = min(self._policy.max_size, MAX_ROBOTS + (64 << 10))
@@ -143,11 +157,14 @@ class Fetcher:
         """One address, asked until it answers or asking is no use."""
         if bounds.ask_robots:
             try:
-                self._robots.check(url)
+                self._turns.crawl_delay(host_of(url), self._robots.check(url))
             except FetchError as e:
                 return Attempt(url, self._clock(), e.reason, str(e))
+        if (left := self._turns.paused(host_of(url))) > self._policy.max_wait:
+            detail = f"{host_of(url)} asked to be left alone; that ends in {left:.0f} s"
+            return Attempt(url, self._clock(), "retry-after", detail)
         for retry in range(self._policy.retries + 1):
-            tried = self._try(url, via, bounds, self._policy.backoff * 2**retry)
+            tried = self._try(url, via, bounds, self._policy.backoff * 2**retry, again=bool(retry))
             last = retry == self._policy.retries
             if last or tried.wait is None or time.monotonic() + tried.wait >= bounds.end:
                 break
@@ -157,24 +174,29 @@ class Fetcher:
             return replace(tried.outcome, detail=f"{tried.outcome.detail}; tried {retry + 1} times")
         return tried.outcome
 
-    def _try(self, url: str, via: str | None, bounds: _Bounds, backoff: float) -> _Tried:
+    def _try(self, url: str, via: str | None, bounds: _Bounds, backoff: float, *, again: bool) -> _Tried:
         """One request, in its turn."""
-        with self._turns.take(host_of(url)) as waited:
+        with self._turns.take(host_of(url), again=again) as waited:
             bounds.end += waited
             if waited >= 0.01:
                 _log.info("%s waited %.2f s for its turn at the host", url, waited)
-            return self._send(url, Exchange(*get_request(url, self._policy.user_agent)), via, bounds, backoff)
+            exchange = Exchange(*get_request(url, self._policy.user_agent, bounds.held.get(url)))
+            return self._send(url, exchange, via, bounds, backoff)
 
     def _send(self, url: str, exchange: Exchange, via: str | None, bounds: _Bounds, backoff: float) -> _Tried:
-        started, clock = self._clock(), time.monotonic()
+        host, started, clock = host_of(url), self._clock(), time.monotonic()
         verb = exchange.request.partition(b" ")[0].decode("latin-1")
         try:
             reply = self._ask(url, exchange, bounds)
         except FetchError as e:
             _log.info("%s %s: %s: %s", verb, url, e.reason, e)
+            self._turns.answered(host, time.monotonic() - clock, distress=True)
             attempt = Attempt(url, started, e.reason, str(e))
             return _Tried(attempt, backoff if e.reason in _TRANSIENT else None)
-        response, milliseconds = reply.exchange.response(), round((time.monotonic() - clock) * 1000)
+        seconds = time.monotonic() - clock
+        response, milliseconds = reply.exchange.response(), round(seconds * 1000)
+        busy = reply.failure is not None or (response is not None and response.status in _BUSY)
+        self._turns.answered(host, seconds, distress=busy)
         status = str(response.status) if response else "no answer"
         failed = f"; {reply.failure.reason}: {reply.failure}" if reply.failure else ""
         _log.info("%s %s: %s, %d bytes, %d ms%s", verb, url, status, reply.exchange.size, milliseconds, failed)
@@ -184,7 +206,7 @@ class Fetcher:
             attempt = Attempt(url, started, reply.failure.reason, str(reply.failure), capture)
             return _Tried(attempt, backoff if reply.failure.reason in _TRANSIENT else None)
         assert capture is not None and response is not None  # no failure: a whole response came
-        return self._judge(capture, response, backoff)
+        return self._judge(capture, response, backoff, bounds.held.get(url))
 
     def _ask(self, url: str, exchange: Exchange, bounds: _Bounds) -> Reply:
         policy = self._policy
@@ -197,7 +219,7 @@ class Fetcher:
         tls = (self._context(), host) if url.startswith("https:") else None
         return send_request(exchange, endpoints, tls, limits, self._dial)
 
-    def _judge(self, capture: Capture, response: StoredResponse, backoff: float) -> _Tried:
+    def _judge(self, capture: Capture, response: StoredResponse, backoff: float, held: Held | None) -> _Tried:
         """What a whole response means: a capture (a page or a redirect), or an attempt with its bytes."""
         url, at = capture.uri, capture.captured_at
         if 200 <= response.status < 300:
@@ -207,11 +229,17 @@ class Fetcher:
                 return _Tried(replace(capture, location=follow(url, response.location)))
             except FetchError as e:
                 return _Tried(Attempt(url, at, e.reason, f"{url} redirects to what is no address: {e}", capture))
+        if response.status == 304 and held is not None:
+            confirms = (("confirms", f"#{held.number}"), ("confirmsRecord", f"<urn:uuid:{held.record}>"))
+            capture = replace(capture, facts=capture.facts + confirms)
+            return _Tried(Attempt(url, at, "http-304", f"not modified since #{held.number} was captured", capture))
         attempt = Attempt(url, at, f"http-{response.status}", f"{url} answers {response.status}", capture)
         server_error = response.status >= 500 and response.status not in _PERMANENT_5XX
         if not server_error and response.status not in _TRANSIENT_STATUS:
             return _Tried(attempt)
-        wait = max(backoff, retry_after(response, self._clock()))
+        wait = max(backoff, asked := retry_after(response, self._clock()))
+        if asked and response.status in _BUSY:
+            self._turns.pause(host_of(url), asked)
         return _Tried(attempt, wait if wait <= self._policy.max_wait else None)
 
     def _overridden(self, url: str) -> bool:
@@ -227,56 +255,6 @@ class Fetcher:
                 self._ssl_context = ssl.create_default_context()
                 self._ssl_context.set_alpn_protocols(["http/1.1"])
             return self._ssl_context
-
-
-@dataclass(slots=True)
-class _Host:
-    """How one host is treated: the connections that it may still get, and when the next request may start."""
-
-    slots: threading.Semaphore
-    next_turn: float = 0.0
-    users: int = 0
-
-
-class _Turns:
-    """Manners towards each host: so many connections at a time, so many seconds between the starts of requests."""
-
-    def __init__(self, per_host: int, delay: float, sleep: Callable[[float], object]) -> None:
-        self._per_host, self._delay, self._sleep = per_host, delay, sleep
-        self._lock = threading.Lock()
-        self._hosts: dict[str, _Host] = {}
-
-    @contextmanager
-    def take(self, name: str) -> Iterator[float]:
-        """Waits for a turn at this host, which lasts as long as the context; gives the seconds that were waited."""
-        begun = time.monotonic()
-        host = self._enter(name)
-        try:
-            with host.slots:
-                self._keep_distance(host)
-                yield time.monotonic() - begun
-        finally:
-            with self._lock:
-                host.users -= 1
-
-    def _enter(self, name: str) -> _Host:
-        with self._lock:
-            if len(self._hosts) >= _HOSTS_KEPT:
-                now = time.monotonic()
-                self._hosts = {n: h for n, h in self._hosts.items() if h.users or h.next_turn > now}
-            host = self._hosts.setdefault(name, _Host(threading.Semaphore(self._per_host)))
-            host.users += 1
-            return host
-
-    def _keep_distance(self, host: _Host) -> None:
-        if self._delay <= 0:
-            return
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, host.next_turn)
-            host.next_turn = turn + self._delay
-        if turn > now:
-            self._sleep(turn - now)
 
 
 def _redirect_problem(redirects: list[Capture], limit: int) -> FetchError | None:

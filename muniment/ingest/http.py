@@ -48,6 +48,24 @@ class StoredResponse:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A capture that is held of an address: its number, its record's id, and what its server called its state.
+
+    `location` is where it led, absolute, where it was a redirect.
+    """
+
+    number: int
+    record: str
+    etag: str = ""
+    last_modified: str = ""
+    location: str | None = None
+
+    @property
+    def is_checkable(self) -> bool:
+        return bool(self.etag or self.last_modified)
+
+
 class Exchange:
     """One request, and its response framed from bytes as they come.
 
@@ -174,8 +192,11 @@ class Exchange:
         return next(reversed(self._values(name)), None)
 
 
-def get_request(url: str, user_agent: str) -> tuple[str, list[tuple[str, str]]]:
-    """Target and headers of a GET for a normalised URL, in the order in which they are sent."""
+def get_request(url: str, user_agent: str, held: Held | None = None) -> tuple[str, list[tuple[str, str]]]:
+    """Target and headers of a GET for a normalised URL, in the order in which they are sent.
+
+    With `held`, the server is asked for the page only if it is another one by now (RFC 9110 section 13.1).
+    """
     _, _, rest = url.partition("://")
     authority, slash, target = rest.partition("/")
     headers = [
@@ -185,6 +206,10 @@ def get_request(url: str, user_agent: str) -> tuple[str, list[tuple[str, str]]]:
         ("Accept-Encoding", "gzip"),
         ("Connection", "close"),
     ]
+    if held is not None and held.etag:
+        headers.append(("If-None-Match", held.etag))
+    if held is not None and held.last_modified:
+        headers.append(("If-Modified-Since", held.last_modified))
     return slash + target, headers
 
 

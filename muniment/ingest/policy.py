@@ -48,6 +48,8 @@ _RULES = {
     "max_wait": _WAIT,
     "delay": _WAIT,
     "browser": _Rule(lambda value: type(value) is str, "the path or name of a Chromium, or an empty text"),
+    "max_delay": _WAIT,
+    "adaptive": _Rule(_number(0, 100), "a number from 0 to 100"),
     "per_host": _Rule(_number(1, 100, whole=True), "a whole number from 1 to 100"),
 }
 
@@ -60,7 +62,8 @@ class FetchPolicy:
     `url_timeout` one URL with its redirects, retries and waits. `max_size` is the response as it crosses the
     wire, head included. Before retry n the wait is `backoff` times 2**n, or what Retry-After asks; where
     that is over `max_wait`, there is none. `resolve` maps hosts to addresses (address.parse_override).
-    At most `per_host` connections to one host are open at a time, and `delay` is kept between two requests to it.
+    At most `per_host` connections to one host are open at a time. Between two requests to it are `delay` seconds, or
+    what its robots.txt asks for, or `adaptive` times as long as it took to answer; these two up to `max_delay`.
     `browser` is the Chromium to load pages in where one is asked for; empty: the system's.
     """
 
@@ -80,6 +83,8 @@ class FetchPolicy:
     per_host: int = 1
     delay: float = 0.0
     browser: str = ""
+    max_delay: float = 60.0
+    adaptive: float = 0.0
 
     def __post_init__(self) -> None:
         check_settings({name: getattr(self, name) for name in _RULES})

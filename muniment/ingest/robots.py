@@ -26,7 +26,7 @@ _BAD_FOR = timedelta(minutes=5)
 _ORIGINS_KEPT = 256
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # No page is fetched whose host cannot be reached, and the reason is then not its robots.txt.
-_NETWORK = {"address", "dns", "dns-temporary", "connect", "timeout", "tls"}
+_NETWORK = {"address", "dns", "dns-temporary", "connect", "retry-after", "timeout", "tls"}
 
 
 class Rules:
@@ -40,6 +40,10 @@ class Rules:
     def allows(self, url: str, token: str) -> bool:
         """Whether a robot that names itself `token` may fetch an absolute, percent-encoded URL."""
         return self._rules.can_fetch(url, token)
+
+    def crawl_delay(self, token: str) -> float:
+        """The seconds between two requests that this robot is asked to keep."""
+        return max(0.0, float(self._rules.crawl_delay(token) or 0.0))
 
 
 @dataclass(slots=True)
@@ -65,8 +69,11 @@ class RobotsGate:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Asked] = OrderedDict()
 
-    def check(self, url: str) -> None:
-        """Raises FetchError: "robots" where `url` may not be fetched, or why its host did not answer."""
+    def check(self, url: str) -> float:
+        """The seconds between two requests that the origin asks for.
+
+        Raises FetchError: "robots" where `url` may not be fetched, or why its host did not answer.
+        """
         origin = origin_of(url)
         rules = self._rules(origin)
         if isinstance(rules, FetchError):
@@ -76,6 +83,7 @@ class RobotsGate:
         _log.info("%s/robots.txt %s %s", origin, "allows" if allowed else "forbids", url)
         if not allowed:
             raise FetchError("robots", f"{origin}/robots.txt does not let {self._token} fetch {url}")
+        return rules.crawl_delay(self._token)
 
     def _rules(self, origin: str) -> Rules | FetchError:
         with self._lock:

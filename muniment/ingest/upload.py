@@ -47,8 +47,8 @@ _LIST_FIELDS = {"target", "text", "url", "title", "published", "source", "langua
 class Target:
     """One item to add: a `url` to fetch, a `path` to read, or `content` handed over. `name` is how the user called it.
 
-    `problem` says why the item cannot be added, and `reason` is the slug for it; it fails when its turn comes, so that
-    the rest of a batch goes on.
+    `facts` are what a listing that named it said of it. `problem` says why the item cannot be added, and `reason` is
+    the slug for it; it fails when its turn comes, so that the rest of a batch goes on.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Target:
     declared: Declared = field(default_factory=Declared)
     problem: str | None = None
     reason: str = "bad-target"
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 def expand(names: Iterable[str], declared: Declared, standard_input: BinaryIO, max_size: int) -> Iterator[Target]:

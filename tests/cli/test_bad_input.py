@@ -399,7 +399,7 @@ def test_a_broken_archive_toml_is_refused_with_its_place(copied: Callable[[], Co
     [
         ("max_size = -1", "[fetch]: max_size cannot be -1: use a whole number of bytes"),
         ('max_size = "64MB"', "[fetch]: max_size cannot be '64MB': use a whole number of bytes"),
-        ("nonsense = 3", "[fetch]: there is no setting 'nonsense': known are backoff, connect_timeout"),
+        ("nonsense = 3", "[fetch]: there is no setting 'nonsense': known are adaptive, backoff"),
         ("allow_private = true", "[fetch]: there is no setting 'allow_private'"),
         ('connect_timeout = "10"', "[fetch]: connect_timeout cannot be '10': use a number of seconds"),
         ("retries = 1.5", "[fetch]: retries cannot be 1.5: use a whole number"),

@@ -53,6 +53,7 @@ _PREAMBLE = """
 muniment() {
   case "$1 $3" in
     'add '*) shift; command muniment add $NETWORK "$@" ;;
+    '--archive feed' | '--archive sitemap' | '--archive crawl') command muniment "$@" $NETWORK ;;
     '--archive stamp') command muniment "$@" --allow-private ;;
     *) command muniment "$@" ;;
   esac

@@ -21,6 +21,7 @@ import unicodedata
 from dataclasses import replace
 
 from muniment.ingest.clean.fingerprint import fingerprint
+from muniment.ingest.clean.hints import take_hints
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.decode import NoText, Page, read
 from muniment.model import Article, Declared, Dropped, Precision, Published
@@ -36,7 +37,10 @@ def clean(job: CleanJob) -> Article:
         page = read(job.payload, job.media_type, job.charset, job.content_encoding, job.file_name)
     except NoText as e:
         return failed(job, str(e))
-    found = _declare(_find(page, job), job)
+    found = _find(page, job)
+    if job.hints is not None:
+        found = take_hints(found, job.hints, job.captured_at.date())
+    found = _declare(found, job)
     return _article(found, page, job.declared)
 
 

@@ -10,6 +10,17 @@ from muniment.model import Declared, Dropped, Published
 
 
 @dataclass(frozen=True, slots=True)
+class Hints:
+    """What a listing said of a page. `origin` is its kind ("feed", "sitemap"); `published` is as it was written."""
+
+    origin: str
+    title: str = ""
+    published: str = ""
+    authors: tuple[str, ...] = ()
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CleanJob:
     """One capture to clean. `payload` is the entity with its content coding still on; `captured_at` is aware UTC."""
 
@@ -21,6 +32,7 @@ class CleanJob:
     content_encoding: str | None = None
     declared: Declared = field(default_factory=Declared)
     file_name: str | None = None
+    hints: Hints | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The other side of `workers`: keepers that wait, and workers that clean one page at a time within limits.
 
-Runs in a process of its own (`run` is its whole program) and never returns.
+Runs in a process of its own (`run` is its whole program) and never returns. Besides pages to clean it takes jobs that
+answer themselves (`workers.Reading`).
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _work(jobs: int, replies: int, limits: tuple[float, int, int], state: mmap.m
         signal.setitimer(signal.ITIMER_PROF, timeout)
         signal.setitimer(signal.ITIMER_REAL, 3 * timeout)
         try:
-            reply = article_bytes(clean(pickle.loads(payload)))
+            job = pickle.loads(payload)
+            reply = article_bytes(clean(job)) if isinstance(job, CleanJob) else job.answer()
         except MemoryError:
             reply = b"extraction-memory"
         except RecursionError:

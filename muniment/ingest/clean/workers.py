@@ -29,7 +29,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from muniment.errors import MunimentError
 from muniment.ingest.clean import failed
@@ -39,6 +39,7 @@ from muniment.ingest.decode import MAX_BYTES
 from muniment.model import Article
 
 T = TypeVar("T")
+R = TypeVar("R", covariant=True)
 
 _WINDOW_BYTES = 32_000_000
 _START = "import sys; sys.path[:] = {path!r}; from muniment.ingest.clean.keeper import run; run({pipes!r}, {limits!r})"
@@ -46,6 +47,15 @@ _START = "import sys; sys.path[:] = {path!r}; from muniment.ingest.clean.keeper 
 _ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+
+
+class Reading(Protocol[R]):
+    """Other work on bytes from outside than cleaning a page: `answer` runs in a worker, and `result` makes of its bytes
+    what the caller gets. `answer` gives JSON; anything else is the slug of the limit that the worker died of."""
+
+    def answer(self) -> bytes: ...
+
+    def result(self, reply: bytes) -> R: ...
 
 
 class Workers:
@@ -59,7 +69,7 @@ class Workers:
     def __init__(self, count: int | None = None, *, timeout: float = 10.0, memory: int = 1 << 30, recycle: int = 1000):
         self.count = count or _processors()
         self._limits = (timeout, memory, recycle)
-        self._jobs: queue.SimpleQueue[tuple[CleanJob, Future[Article]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[CleanJob | Reading[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._closing = False
         self._processes: list[subprocess.Popen[bytes]] = []
         self._spawning = threading.Lock()
@@ -73,6 +83,14 @@ class Workers:
         if self._closing:
             raise MunimentError("the cleaning workers are closed; make new ones")
         future: Future[Article] = Future()
+        self._jobs.put((job, future))
+        return future
+
+    def read(self, job: Reading[T]) -> Future[T]:
+        """What comes of other work within the same limits; never blocks."""
+        if self._closing:
+            raise MunimentError("the cleaning workers are closed; make new ones")
+        future: Future[T] = Future()
         self._jobs.put((job, future))
         return future
 
@@ -119,18 +137,18 @@ class Workers:
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                article = lane.clean(job)
-                if article is None and not self._closing:
+                result = lane.do(job)
+                if result is None and not self._closing:
                     lane.close()
                     lane = self._spawn(1)[0]
-                    article = lane.clean(job, again=True)
+                    result = lane.do(job, again=True)
             except MunimentError as e:
                 future.set_exception(e)
                 continue
-            if article is None:
+            if result is None:
                 future.set_exception(MunimentError("the cleaning workers were closed before this page was done"))
             else:
-                future.set_result(article)
+                future.set_result(result)
         lane.close()
 
     def _spawn(self, count: int) -> list[_Lane]:
@@ -165,15 +183,17 @@ class _Lane:
         self._jobs, self._replies = jobs, replies
         self._ready = False
 
-    def clean(self, job: CleanJob, *, again: bool = False) -> Article | None:
-        """The article; None where the lane broke, which counts as a crash of the page the second time (`again`).
+    def do(self, job: CleanJob | Reading[Any], *, again: bool = False) -> Any:
+        """The article, or what the job makes of the answer; None where the lane broke, which counts as a crash of the
+        page the second time (`again`).
 
         Raises MunimentError where the extractor cannot start.
         """
         try:
             if not self._ready:
                 self._wait_until_ready()
-            if len(job.payload) > MAX_BYTES:  # cleaning will refuse it: the other side needs to see no more
+            if isinstance(job, CleanJob) and len(job.payload) > MAX_BYTES:
+                # cleaning will refuse it: the other side needs to see no more
                 job = replace(job, payload=job.payload[: MAX_BYTES + 1])
             write_frame(self._jobs, pickle.dumps(job, protocol=5))
             reply = read_frame(self._replies)
@@ -181,6 +201,8 @@ class _Lane:
             if not again:
                 return None
             reply = b"extraction-crashed"
+        if not isinstance(job, CleanJob):
+            return job.result(reply)
         return article_from(reply) if reply.startswith(b"{") else failed(job, reply.decode())
 
     def close(self) -> None:

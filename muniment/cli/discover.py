@@ -1,0 +1,180 @@
+"""`muniment feed`, `muniment sitemap` and `muniment crawl`"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from muniment import pipeline
+from muniment.cli.add import is_stamped, policy_of, report, resolve_of, shows_bar, stamp_if, waiting_bar
+from muniment.cli.common import (
+    echo,
+    faint,
+    fetch_options,
+    json_option,
+    note,
+    one_line,
+    open_archive,
+    print_json,
+    wait_option,
+)
+from muniment.cli.numbers import Count, Seconds, Size
+from muniment.model import Declared
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
+    from muniment.discovering.plan import Command, Plan
+    from muniment.discovering.preview import Preview
+    from muniment.ingest.policy import FetchPolicy
+
+F = TypeVar("F", bound=Callable[..., Any])
+_LISTINGS, _LINKS = 5, 3  # how deep it goes where nothing is said
+_PAGES = 10_000  # and how many pages a site may have
+_DELAY, _ADAPTIVE = 1.0, 1.0
+_NOTHING_ALLOWED = 3
+
+
+def discovery_options(depth: int, depth_help: str, limit: int | None) -> Callable[[F], F]:
+    """Options of the three commands."""
+    said = f"Default: {limit:,}." if limit else "Default: all of them."
+    options = (
+        click.argument("urls", nargs=-1, required=True, metavar="URL..."),
+        click.option("--since", metavar="DATE", help="Pass over what is dated before: 2026, 2026-11 or 2026-11-22."),
+        click.option("--limit", type=Count(1), metavar="N", default=limit, help=f"Ask for N pages at most. {said}"),
+        click.option("--depth", type=Count(0, 100), metavar="N", default=depth, help=f"{depth_help} Default: {depth}."),
+        click.option("--match", multiple=True, metavar="PATTERN",
+                     help="Only addresses like this, such as '*/2026/*'; may be repeated."),
+        click.option("--exclude", multiple=True, metavar="PATTERN", help="No addresses like this; may be repeated."),
+        click.option("--dry-run", is_flag=True, help="Show what would be fetched and what robots.txt says of it."),
+        click.option("--full", is_flag=True, help="Ask for everything, whole, also for what did not change."),
+        click.option("--restart", is_flag=True, help="Begin anew where an earlier run was interrupted."),
+        click.option("--delay", type=Seconds(), metavar="SECONDS",
+                     help=f"Seconds between two requests to a host, at least. Default: {_DELAY:g}."),
+        click.option("--source", help="Declare the source."),
+        click.option("--tag", "tags", multiple=True, help="Tag the articles; may be repeated."),
+        click.option("--ignore-robots", is_flag=True, help="Fetch pages that robots.txt asks not to."),
+        click.option("--max-size", type=Size(), metavar="SIZE", help="Refuse responses over this size, such as 64MB."),
+        click.option("--processes", type=Count(1, 64), metavar="N", help="Clean in N processes. Default: one a core."),
+        wait_option,
+        json_option,
+        fetch_options,
+    )  # fmt: skip
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.command()
+@discovery_options(_LISTINGS, "How many feeds deep (OPML lists, further pages of a feed).", None)
+@click.option("--recheck", type=Count(0), metavar="HOURS", default=12,
+              help="Ask again for pages that were looked at so long ago. Default: 12.")  # fmt: skip
+@click.pass_context
+def feed(ctx: click.Context, /, **options: Any) -> None:
+    """Capture what feeds name: RSS, Atom, JSON Feed, OPML lists of them, or a page that names its feed.
+
+    The feed is kept too, and what it says of an article is kept with it. Prints a line an item, as add does.
+    """
+    _discover(ctx, "feed", options)
+
+
+@click.command()
+@discovery_options(_LISTINGS, "How many indexes deep.", _PAGES)
+@click.option("--recheck", type=Count(0), metavar="HOURS", default=12,
+              help="Ask again for pages that were looked at so long ago. Default: 12.")  # fmt: skip
+@click.pass_context
+def sitemap(ctx: click.Context, /, **options: Any) -> None:
+    """Capture what sitemaps name: indexes, news and gzip sitemaps, plain lists. For a site (https://example.org/),
+    what its robots.txt names.
+
+    The sitemap is kept too, and what it says of an article is kept with it. Prints a line an item, as add does.
+    """
+    _discover(ctx, "sitemap", options)
+
+
+@click.command()
+@discovery_options(_LINKS, "How many links away from the start.", _PAGES)
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Follow links to this host too; may be repeated.")
+@click.pass_context
+def crawl(ctx: click.Context, /, **options: Any) -> None:
+    """Capture a site by following its links, from a page on; it stays on its host.
+
+    Prints a line an item, as add does. A crawl that was interrupted goes on when it is called again.
+    """
+    _discover(ctx, "crawl", {**options, "recheck": 0})
+
+
+def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> None:
+    from muniment.adding import AddOptions
+    from muniment.discovering.plan import Plan
+    from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.upload import MAX_UPLOAD, declared_of
+
+    resolve = resolve_of(options)
+    plan = Plan(
+        command,
+        options["urls"],
+        since=options["since"],
+        limit=options["limit"],
+        depth=options["depth"],
+        match=options["match"],
+        exclude=options["exclude"],
+        hosts=options.get("hosts", ()),
+        declared=declared_of(Declared(source=options["source"], tags=options["tags"])),
+        recheck=timedelta(hours=options["recheck"]),
+        full=options["full"],
+    )
+    archive = open_archive(ctx, wait=options["wait"])
+    fetcher = Fetcher(_manners(policy_of(archive, options, resolve), options))
+    if options["dry_run"]:
+        ctx.exit(_show(archive, plan, fetcher, options))
+    stamps = is_stamped(archive)
+    settings = AddOptions(options["processes"], MAX_UPLOAD, options["wait"])
+    with waiting_bar(shows_bar(options)) as bar:
+        code = report(pipeline.discover(archive, plan, fetcher, settings, restart=options["restart"]), options, bar)
+    stamp_if(stamps, archive, options, resolve)
+    ctx.exit(code)
+
+
+def _manners(policy: FetchPolicy, options: dict[str, Any]) -> FetchPolicy:
+    """Addresses that were found are asked for slower than those that were given: a second apart, or as the host can."""
+    delay = options["delay"] if options["delay"] is not None else policy.delay or _DELAY
+    return replace(policy, delay=delay, adaptive=policy.adaptive or (_ADAPTIVE if delay else 0.0))
+
+
+def _show(archive: Archive, plan: Plan, fetcher: Any, options: dict[str, Any]) -> int:
+    from muniment.discovering.preview import preview
+    from muniment.ingest.clean.workers import Workers
+
+    allowed = refused = 0
+    with Workers(options["processes"] or 1) as workers:
+        for row in preview(archive, plan, fetcher, workers):
+            allowed += row.robots == "allowed" or options["ignore_robots"]
+            refused += row.robots != "allowed"
+            _print(row, as_json=options["as_json"])
+    note(f"{allowed} would be fetched; robots.txt forbids {refused}", quiet=options["quiet"])
+    return 0 if allowed else _NOTHING_ALLOWED
+
+
+def _print(row: Preview, *, as_json: bool) -> None:
+    if as_json:
+        print_json({
+            "target": row.url, "state": "skipped", "listing": row.listing, "known": row.known, "robots": row.robots,
+            "crawl_delay": row.crawl_delay or None, "title": row.title or None, "published": row.published or None,
+            "error": row.detail or None,
+        })  # fmt: skip
+        return
+    if row.robots == "allowed":
+        extra = [part for part in (row.published, row.title) if part]
+        verb = "would read" if row.listing else "would ask" if row.known else "would fetch"
+        delay = faint(f" (every {row.crawl_delay:g} s)") if row.crawl_delay else ""
+        echo(" ".join([f"{verb} {one_line(row.url)}{delay}", *map(one_line, extra)]))
+    else:
+        echo(f"{click.style(row.robots, fg='red')} {one_line(row.url)}: {one_line(row.detail)}")

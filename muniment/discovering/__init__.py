@@ -1,0 +1,264 @@
+"""From feeds, sitemaps and pages to the articles that they name: found, asked for with manners, and added as all else.
+
+`Discovery.gather` takes the place of `adding.gather`: addresses from the frontier -> captures. plan.py says what is
+wanted; preview.py shows it, and stores nothing.
+
+A listing is captured, for it is evidence of what it said, and makes no article. What is held already is asked for
+with a condition (`If-None-Match`), and whole once in a while; a server that says 304 costs an attempt and no payload.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from muniment.adding import FETCHES_AHEAD, AddOptions, Item
+from muniment.archive.archive import Archive
+from muniment.discovering.plan import Plan, Scope, found_in, is_main, read_job, starts_of, usual_sitemap
+from muniment.errors import FetchError, IntegrityError, UsageError
+from muniment.frontier import Frontier, Wanted
+from muniment.ingest.discover.listing import Listing, ReadJob
+from muniment.ingest.http import Held, parse_response
+from muniment.ingest.upload import Target
+from muniment.ingest.urls import follow
+from muniment.model import Attempt, Capture, Declared, Fetched
+
+if TYPE_CHECKING:
+    from muniment.adding import Added
+    from muniment.ingest.clean.workers import Workers
+    from muniment.ingest.fetch import Fetcher
+
+_log = logging.getLogger(__name__)
+
+STATE = "discovery.sqlite"
+FULL_AFTER = timedelta(days=7)  # a server may say 304 for ever
+_NEWEST = 1 << 62  # after every leaf
+_REDIRECTS = 5
+_ETAG = re.compile(r"[ -~]{1,1000}")
+
+
+@dataclass(slots=True)
+class _Flight:
+    """An address that was asked for: what it was, what is held of it, and what came, once it did."""
+
+    wanted: Wanted
+    held: Mapping[str, Held]
+    fetched: Fetched | None = None
+
+
+class Discovery:
+    """One run. `gather` gives what was captured; `settle` is told what was committed of it."""
+
+    def __init__(
+        self, archive: Archive, plan: Plan, fetcher: Fetcher, options: AddOptions, *, restart: bool = False
+    ) -> None:
+        self._archive, self._plan, self._fetcher, self._options = archive, plan, fetcher, options
+        self._restart = restart
+        self._scope = Scope(plan)
+        self._flying: dict[Future[Any], _Flight] = {}
+        self._awaited: dict[str, Wanted] = {}
+        self._asked = self.known = self.postponed = 0
+
+    @cached_property
+    def _frontier(self) -> Frontier:
+        """Opened when the first address is wanted: whoever gathers holds the archive's lock."""
+        frontier = Frontier(self._archive.root / STATE, self._plan.key, restart=self._restart)
+        if frontier.goes_on and frontier.resumed:
+            self._asked = frontier.settled
+            _log.warning("an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
+        starts = list(starts_of(self._plan))
+        frontier.put(starts)
+        if self._plan.command != "crawl":
+            for start in starts:  # of a run that goes on, they may say more by now
+                frontier.again(start.key)
+        return frontier
+
+    def gather(self, threads: ThreadPoolExecutor, workers: Workers) -> Iterator[Item | None]:
+        """What the addresses gave, in the order in which it came; None where the next one has to be waited for."""
+        while True:
+            self._launch(threads)
+            if not self._flying:
+                return
+            if not any(future.done() for future in self._flying):
+                yield None
+                wait(self._flying, return_when=FIRST_COMPLETED)
+            for future in [future for future in self._flying if future.done()]:
+                flight = self._flying.pop(future)
+                if flight.fetched is None:
+                    yield from self._took(flight, future.result(), workers)
+                else:
+                    yield self._read(flight, future.result())
+
+    def settle(self, added: Added) -> None:
+        if (wanted := self._awaited.pop(added.target, None)) is not None:
+            self._frontier.settle(wanted)
+
+    def finish(self) -> None:
+        """The run came to its end; what hosts asked to postpone waits for the next one."""
+        left = self._frontier.waiting - self.postponed
+        if left > 0:
+            _log.warning("the limit of %d pages is reached; %d that were found are left", self._plan.limit or 0, left)
+        if self.postponed:
+            _log.warning("%d pages are left for the next run: their hosts asked to be left alone", self.postponed)
+        self._frontier.finish(keep=bool(self.postponed) and left <= 0)
+
+    def close(self) -> None:
+        if "_frontier" in self.__dict__:
+            self._frontier.close()
+
+    # ---- asking
+
+    def _launch(self, threads: ThreadPoolExecutor) -> None:
+        while len(self._flying) < FETCHES_AHEAD:
+            under_way = [flight.wanted.host for flight in self._flying.values() if flight.fetched is None]
+            busy = {host for host in under_way if under_way.count(host) >= self._fetcher.policy.per_host}
+            wanted = self._next(busy)
+            if wanted is None:
+                return
+            if self._is_known(wanted):
+                self.known += 1
+                self._frontier.settle(wanted)
+                continue
+            self._asked += not wanted.listing
+            held = {} if self._plan.full else self._held(wanted.url)
+            self._flying[threads.submit(self._fetcher.fetch, wanted.url, held)] = _Flight(wanted, held)
+
+    def _next(self, busy: Collection[str]) -> Wanted | None:
+        """The next address. Where there is a limit, nothing is read that would name more pages than that."""
+        frontier = self._frontier
+        if self._plan.limit is None:
+            return frontier.next(busy)
+        room = self._plan.limit - self._asked
+        is_reading = any(f.fetched is not None and f.wanted.listing for f in self._flying.values())
+        return frontier.next(busy, listings=not is_reading and frontier.pages_ahead < room) if room > 0 else None
+
+    def _is_known(self, wanted: Wanted) -> bool:
+        """Whether it was looked at lately, and the listing says nothing newer."""
+        if wanted.listing or self._plan.full or self._plan.command == "crawl":
+            return False
+        look = self._archive.catalog.last_look(wanted.key)
+        if look is None or (wanted.dated and wanted.dated > datetime.fromisoformat(look).isoformat()):
+            return False
+        return self._options.clock() - datetime.fromisoformat(look) < self._plan.recheck
+
+    def _held(self, url: str) -> dict[str, Held]:
+        """What is held of an address, or of where it led; nothing where that is old enough to ask for all of it."""
+        for _ in range(_REDIRECTS):
+            number = self._archive.catalog.newest_before(url, _NEWEST)
+            held = None if number is None else self._held_at(number, url)
+            if held is None:
+                break
+            if held.location is None:
+                return {url: held} if held.is_checkable else {}
+            url = held.location
+        return {}
+
+    def _held_at(self, number: int, url: str) -> Held | None:
+        try:
+            leaf = self._archive.leaf(number)
+            if self._options.clock() - datetime.fromisoformat(leaf.at) > FULL_AFTER:
+                return None
+            original = number if leaf.of is None else leaf.of
+            if self._archive.catalog.withdrawn_by(original) is not None:
+                return None
+            response = parse_response(self._archive.records(number)[0].block)
+            location = follow(url, response.location) if response.location and 300 <= response.status < 400 else None
+        except (IntegrityError, FetchError, UsageError):
+            return None
+        if location is None and response.status != 200:
+            return None
+        headers = {name.lower(): value for name, value in response.headers}
+        etag, modified = (headers.get(name, "").strip() for name in ("etag", "last-modified"))
+        etag, modified = (value if _ETAG.fullmatch(value) else "" for value in (etag, modified))
+        return Held(original, self._archive.catalog.id_of(original) or "", etag, modified, location)
+
+    # ---- what came
+
+    def _took(self, flight: _Flight, fetched: Fetched, workers: Workers) -> Iterator[Item]:
+        wanted, outcome = flight.wanted, fetched.outcome
+        flight.fetched = fetched
+        if isinstance(outcome, Attempt) and outcome.reason == "retry-after":
+            self.postponed += not wanted.listing
+            self._frontier.postpone(wanted)
+            return
+        job = self._job(flight, outcome)
+        if job is not None:
+            self._flying[workers.read(job)] = flight
+            return
+        if wanted.listing and wanted.url.endswith("/robots.txt"):
+            self._try_usual(wanted)
+        yield self._item(flight)
+
+    def _job(self, flight: _Flight, outcome: Capture | Attempt) -> ReadJob | None:
+        """What is to be read for further addresses; of what did not change, as it is held."""
+        crawled = self._plan.command == "crawl"
+        if not ((crawled and flight.wanted.depth < self._plan.depth) or flight.wanted.listing):
+            return None
+        if isinstance(outcome, Capture):
+            return read_job(
+                outcome.uri, outcome.body, outcome.media_type, outcome.charset, outcome.content_encoding, crawled
+            )
+        held = flight.held.get(outcome.uri) if outcome.reason == "http-304" else None
+        if held is None:
+            return None
+        response = parse_response(self._archive.records(held.number)[0].block)
+        return read_job(
+            outcome.uri, response.body, response.media_type, response.charset, response.content_encoding, crawled
+        )
+
+    def _read(self, flight: _Flight, listing: Listing) -> Item:
+        """Takes in what a document names, then gives the document itself."""
+        wanted, fetched = flight.wanted, flight.fetched
+        assert fetched is not None  # it was read, so it came
+        found = found_in(fetched.outcome.uri, listing)
+        self._frontier.put(
+            page for entry in listing.entries if (page := self._scope.page(entry, found, wanted.depth + 1))
+        )
+        if self._plan.command == "crawl":
+            return self._item(flight)
+        more = [entry for entry in listing.more if listing.kind != "page" or is_main(entry)]
+        self._frontier.put(page for entry in more if (page := self._scope.listing(entry, wanted.depth + 1)))
+        if listing.kind == "robots" and not more:
+            self._try_usual(wanted)
+        unreadable = (
+            bool(listing.problem) and not listing.entries and not more and "holds no entry" not in str(listing.problem)
+        )
+        if listing.problem:
+            _log.warning("%s: %s", found.url, listing.problem)
+        return self._item(flight, _summary(listing), unreadable=unreadable)
+
+    def _try_usual(self, robots: Wanted) -> None:
+        if (usual := usual_sitemap(robots)) is not None:
+            self._frontier.put([usual])
+
+    def _item(self, flight: _Flight, listing: str | None = None, *, unreadable: bool = False) -> Item:
+        wanted, fetched = flight.wanted, flight.fetched
+        assert fetched is not None
+        self._awaited[wanted.url] = wanted
+        target = Target(wanted.url, url=wanted.url, declared=self._declared(wanted), facts=wanted.said)
+        outcome, confirmed = fetched.outcome, None
+        if isinstance(outcome, Attempt) and outcome.reason == "http-304" and outcome.uri in flight.held:
+            confirmed = flight.held[outcome.uri].number
+        if wanted.listing and listing is None:
+            listing = "no listing"
+        return Item(target, wanted.url, outcome, fetched.redirects, None, listing, confirmed, unreadable)
+
+    def _declared(self, wanted: Wanted) -> Declared:
+        return Declared() if wanted.listing else self._plan.declared
+
+
+def _summary(listing: Listing) -> str:
+    names = []
+    if listing.entries or not listing.more:
+        names.append(f"{len(listing.entries):,} {'entry' if len(listing.entries) == 1 else 'entries'}")
+    if listing.more:
+        names.append(f"{len(listing.more):,} more to read")
+    return f"{listing.dialect or listing.kind}: {', '.join(names)}" + (
+        f"; {listing.problem}" if listing.problem else ""
+    )

@@ -1,0 +1,198 @@
+"""What a discovery has still to look at, on the disk, so that one that was killed goes on where it stood.
+
+`discovery.sqlite` in the archive's folder is a cache and no evidence: without it, a run begins anew. What was found is
+put there before the page that named it is settled, and a page is settled only when it is committed; so a kill costs
+at most that some pages are asked for a second time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from muniment.errors import StorageError
+from muniment.regular import size_of
+
+VERSION = 1
+_SCHEMA = """
+create table run (id integer primary key, key text unique, complete integer);
+create table page (seq integer primary key, run integer, key text, host text, url text, depth integer, listing integer,
+    said text, dated text, state integer, unique (run, key));
+create index page_next on page (run, state, host, listing desc, depth, seq);
+"""
+_WAITING, _FLYING, _SETTLED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One address to look at. `key` is its identity, `host` whom it is asked of; `said` are facts that the listing
+    which named it gives, `dated` the newest date (ISO) among them. A `listing` names others and is no article."""
+
+    url: str
+    key: str
+    host: str
+    depth: int = 0
+    listing: bool = False
+    said: tuple[tuple[str, str], ...] = ()
+    dated: str = ""
+    seq: int = 0
+
+
+class Frontier:
+    """The addresses of one run, which `key` names. `resumed` tells how many were settled before.
+
+    Raises StorageError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path, key: str, *, restart: bool = False):
+        self._db = _open(path)
+        self._db.execute("insert or ignore into run (key, complete) values (?, 1)", (key,))
+        self._run, complete = self._db.execute("select id, complete from run where key = ?", (key,)).fetchone()
+        self.goes_on = not complete and not restart
+        if not self.goes_on:
+            settled = "" if restart else f"and state = {_SETTLED}"
+            self._db.execute(f"delete from page where run = ? {settled}", (self._run,))
+        self._db.execute("update page set state = ? where run = ? and state = ?", (_WAITING, self._run, _FLYING))
+        self._db.execute("update run set complete = 0 where id = ?", (self._run,))
+        rows = self._db.execute(
+            "select host, count(*) from page where run = ? and state = 0 group by host", (self._run,)
+        )
+        self._hosts: OrderedDict[str, int] = OrderedDict(rows.fetchall())
+        self.resumed = self._count(f"state = {_SETTLED}")
+        self.pages_ahead = self._count("state = 0 and not listing")
+
+    def put(self, wanted: Iterable[Wanted]) -> int:
+        """Take in what is not known yet; returns how many that is."""
+        new, pages = 0, list(wanted)
+        with _translated():
+            self._db.execute("begin")
+            for page in pages:
+                said = json.dumps(page.said)
+                done = self._db.execute(
+                    "insert or ignore into page (run, key, host, url, depth, listing, said, dated, state)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                    (self._run, page.key, page.host, page.url, page.depth, page.listing, said, page.dated),
+                )  # fmt: skip
+                if done.rowcount:
+                    new += 1
+                    self.pages_ahead += not page.listing
+                    self._hosts[page.host] = self._hosts.get(page.host, 0) + 1
+            self._db.execute("commit")
+        return new
+
+    def again(self, key: str) -> None:
+        """Look once more at what was settled."""
+        row = self._db.execute(
+            "update page set state = 0 where run = ? and key = ? and state = ? returning host",
+            (self._run, key, _SETTLED),
+        ).fetchone()
+        if row is not None:
+            self._hosts[row[0]] = self._hosts.get(row[0], 0) + 1
+
+    def next(self, busy: Collection[str], *, listings: bool = True) -> Wanted | None:
+        """Something to look at whose host is none of these; listings first, then what is nearest to the start, and the
+        hosts by turns. Without `listings`, pages only."""
+        kind = "" if listings else "and not listing"
+        for host in self._hosts:
+            if host in busy:
+                continue
+            row = self._db.execute(
+                "select seq, url, key, host, depth, listing, said, dated from page"
+                f" where run = ? and state = 0 and host = ? {kind} order by listing desc, depth, seq limit 1",
+                (self._run, host),
+            ).fetchone()
+            if row is not None:
+                self._hosts.move_to_end(host)
+                wanted = _wanted(row)
+                self.pages_ahead -= not wanted.listing
+                self._move(wanted.seq, host, _FLYING)
+                return wanted
+        return None
+
+    def settle(self, wanted: Wanted) -> None:
+        """It was looked at, and what came of it is committed."""
+        with _translated():
+            self._db.execute("update page set state = ? where seq = ?", (_SETTLED, wanted.seq))
+
+    def postpone(self, wanted: Wanted) -> None:
+        """It is left for another run."""
+        with _translated():
+            self._db.execute("update page set state = ? where seq = ?", (_FLYING, wanted.seq))
+
+    def _move(self, seq: int, host: str, state: int) -> None:
+        with _translated():
+            self._db.execute("update page set state = ? where seq = ?", (state, seq))
+        self._hosts[host] -= 1
+        if self._hosts[host] <= 0:
+            del self._hosts[host]
+
+    @property
+    def waiting(self) -> int:
+        """How many pages nobody has looked at."""
+        return self._count(f"state != {_SETTLED} and not listing")
+
+    @property
+    def settled(self) -> int:
+        """How many pages were looked at, in this run and before it was interrupted."""
+        return self._count(f"state = {_SETTLED} and not listing")
+
+    def _count(self, where: str) -> int:
+        (count,) = self._db.execute(f"select count(*) from page where run = ? and {where}", (self._run,)).fetchone()
+        return int(count)
+
+    def finish(self, *, keep: bool) -> None:
+        """The run came to its end: the next one begins at the start. With `keep`, what waits is looked at then too."""
+        with _translated():
+            kept = f"and state = {_SETTLED}" if keep else ""
+            self._db.execute(f"delete from page where run = ? {kept}", (self._run,))
+            self._db.execute("update run set complete = 1 where id = ?", (self._run,))
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _wanted(row: tuple[int, str, str, str, int, int, str, str]) -> Wanted:
+    seq, url, key, host, depth, listing, said, dated = row
+    return Wanted(
+        url, key, host, depth, bool(listing), tuple((name, value) for name, value in json.loads(said)), dated, seq
+    )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The cache, made anew where it is damaged or of another version."""
+    if os.path.lexists(path) and size_of(path) is None:
+        raise StorageError(f"{path} is a link, or no regular file: take it away")
+    with _translated():
+        for attempt in range(2):
+            db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+            try:
+                (version,) = db.execute("pragma user_version").fetchone()
+                if version == 0:
+                    db.execute("pragma journal_mode = wal")
+                    db.executescript(f"begin; {_SCHEMA} pragma user_version = {VERSION}; commit;")
+                elif version != VERSION:
+                    raise sqlite3.DatabaseError(f"version {version}")
+                db.execute("pragma synchronous = off")
+                return db
+            except sqlite3.DatabaseError as e:
+                db.close()
+                if attempt or isinstance(e, sqlite3.OperationalError):
+                    raise
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{path}{suffix}").unlink(missing_ok=True)
+    raise AssertionError  # either returned or raised
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What SQLite says, as a StorageError."""
+    try:
+        yield
+    except sqlite3.Error as e:
+        raise StorageError(f"cannot write discovery.sqlite: {e}; everything acknowledged is stored") from e

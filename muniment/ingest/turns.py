@@ -1,0 +1,114 @@
+"""Manners towards each host: how many connections at a time, how far apart, and for how long none at all.
+
+The distance between two requests is the greatest of three: what the policy says, what robots.txt asks for
+(`Crawl-delay`), and, where the policy is adaptive, as long as the host took to answer lately. A host that asks for
+patience (429 or 503 with `Retry-After`) is left alone by every thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_HOSTS_KEPT = 1024
+_WEIGHT = 0.5  # of the newest answer among those before it
+_FIRST_STEP = 1.0  # seconds that a host in distress is given at least
+
+
+@dataclass(slots=True)
+class _Host:
+    """How one host is treated; times are on the monotonic clock, distances in seconds."""
+
+    slots: threading.Semaphore
+    next_turn: float = 0.0
+    paused_until: float = 0.0
+    asked_for: float = 0.0
+    adapted: float = 0.0
+    users: int = 0
+
+
+class Turns:
+    """The turns of all hosts, shared by threads.
+
+    `delay` seconds lie between two requests at least, `adaptive` times what an answer took, and at most `longest`,
+    whatever robots.txt asks for.
+    """
+
+    def __init__(
+        self, per_host: int, delay: float, adaptive: float, longest: float, sleep: Callable[[float], object]
+    ) -> None:
+        self._per_host, self._delay, self._adaptive, self._longest = per_host, delay, adaptive, longest
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._hosts: dict[str, _Host] = {}
+
+    @contextmanager
+    def take(self, name: str, *, again: bool = False) -> Iterator[float]:
+        """Waits for a turn at this host, which lasts as long as the context; gives the seconds that were waited.
+
+        `again` is for whoever has waited out the pause that the host asked for.
+        """
+        begun = time.monotonic()
+        host = self._enter(name)
+        try:
+            with host.slots:
+                self._keep_distance(host, again=again)
+                yield time.monotonic() - begun
+        finally:
+            with self._lock:
+                host.users -= 1
+
+    def crawl_delay(self, name: str, seconds: float) -> None:
+        """robots.txt asks for this distance."""
+        with self._lock:
+            self._host(name).asked_for = min(seconds, self._longest)
+
+    def answered(self, name: str, seconds: float, *, distress: bool = False) -> None:
+        """The host took so long to answer; in `distress` it could not, and the distance doubles."""
+        if self._adaptive <= 0:
+            return
+        with self._lock:
+            host = self._host(name)
+            if distress:
+                host.adapted = max(_FIRST_STEP, 2 * host.adapted)
+            else:
+                host.adapted += _WEIGHT * (seconds * self._adaptive - host.adapted)
+            host.adapted = min(host.adapted, self._longest)
+            host.next_turn = max(host.next_turn, time.monotonic() + host.adapted)
+
+    def pause(self, name: str, seconds: float) -> None:
+        """The host asks to be left alone for so long."""
+        with self._lock:
+            host = self._host(name)
+            host.paused_until = max(host.paused_until, time.monotonic() + seconds)
+
+    def paused(self, name: str) -> float:
+        """For how many seconds yet the host is to be left alone."""
+        with self._lock:
+            host = self._hosts.get(name)
+            return max(0.0, host.paused_until - time.monotonic()) if host else 0.0
+
+    def _enter(self, name: str) -> _Host:
+        with self._lock:
+            if len(self._hosts) >= _HOSTS_KEPT:
+                now = time.monotonic()
+                self._hosts = {
+                    n: h for n, h in self._hosts.items() if h.users or max(h.next_turn, h.paused_until) > now
+                }
+            host = self._host(name)
+            host.users += 1
+            return host
+
+    def _host(self, name: str) -> _Host:
+        return self._hosts.setdefault(name, _Host(threading.Semaphore(self._per_host)))
+
+    def _keep_distance(self, host: _Host, *, again: bool) -> None:
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, host.next_turn, 0.0 if again else host.paused_until)
+            host.next_turn = turn + max(self._delay, host.asked_for, host.adapted)
+        if turn > now:
+            self._sleep(turn - now)
