@@ -21,7 +21,7 @@ from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, ItemError, Locked, StorageError, UploadError
 from muniment.indexing import Indexer
 from muniment.ingest.upload import MAX_UPLOAD
-from muniment.model import Article, Attempt, Capture, Declared, Fetched
+from muniment.model import Article, Attempt, Capture, Declared, Fetched, Imported
 
 if TYPE_CHECKING:
     from muniment.archive.writer import Writer
@@ -37,14 +37,18 @@ GROUP_SECONDS = 1.0
 FETCHES_AHEAD = 16  # most of them wait for their turn where a list holds many addresses of one host
 CLEANED_AHEAD = 64
 BYTES_AHEAD = 32 << 20
+LONG_BLOCK = 2 << 20  # bytes of an imported record that lies in memory; longer ones lie on the disk
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one target. `snapshot` is the number of the capture that holds its bytes."""
+    """What became of one target. `snapshot` is the number of the capture that holds its bytes.
+
+    `kept` are the records of imported files that are no articles: images, redirects, requests.
+    """
 
     target: str
-    state: Literal["stored", "unchanged", "failed", "skipped"]
+    state: Literal["stored", "unchanged", "kept", "failed", "skipped"]
     snapshot: int | None = None
     url: str | None = None
     title: str | None = None
@@ -74,7 +78,7 @@ class Item:
 
     target: Target
     name: str
-    outcome: Capture | Attempt
+    outcome: Capture | Attempt | Imported
     redirects: tuple[Capture, ...] = ()
     article: Article | None = None
 
@@ -152,7 +156,10 @@ def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) 
 
 
 def _size(item: Item) -> int:
-    return len(item.outcome.block) if isinstance(item.outcome, Capture) else 0
+    outcome = item.outcome
+    if isinstance(outcome, Imported):
+        return min(outcome.original.block.size, LONG_BLOCK) + len(outcome.body or b"")
+    return len(outcome.block) if isinstance(outcome, Capture) else 0
 
 
 def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | None:
@@ -162,6 +169,8 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
     capture, declared = item.outcome, item.target.declared
     if isinstance(capture, Attempt):
         return None
+    if isinstance(capture, Imported):
+        return _submit_imported(capture, declared, writer, workers)
     if declared == Declared():
         original = writer.holds(capture, article_key(capture.uri))
         if original is not None and writer.has_article(original):
@@ -177,6 +186,26 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
             content_encoding=capture.content_encoding,
             declared=declared,
             file_name=file_name,
+        )
+    )
+
+
+def _submit_imported(
+    imported: Imported, declared: Declared, writer: Writer, workers: Workers
+) -> Future[Article] | None:
+    from muniment.ingest.clean import CleanJob
+
+    if imported.body is None or writer.holds_original(imported) is not None:
+        return None
+    return workers.submit(
+        CleanJob(
+            payload=imported.body,
+            media_type=imported.media_type,
+            captured_at=imported.captured_at or datetime.now(UTC),
+            uri=imported.uri or "",
+            charset=imported.charset,
+            content_encoding=imported.content_encoding,
+            declared=declared,
         )
     )
 
@@ -222,6 +251,8 @@ class Batch:
         if isinstance(outcome, Attempt):
             self._writer.add_attempt(outcome, self._facts(outcome.uri, target, target.url))
             return Added(item.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
+        if isinstance(outcome, Imported):
+            return self._store_imported(outcome, item)
         url = outcome.uri if outcome.uri.startswith("http") else None
         self._size += len(outcome.block)
         appended = self._writer.add_capture(outcome, self._facts(outcome.uri, target, url))
@@ -239,7 +270,31 @@ class Batch:
         published = article.published.date if article.published else None
         return Added(item.name, "stored", appended.original, url, article.title, published, source, article.problem)
 
-    def _facts(self, uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
+    def _store_imported(self, imported: Imported, item: Item) -> Added:
+        url = imported.uri if imported.uri and imported.uri.startswith("http") else None
+        held = self._writer.holds_original(imported)
+        if held is not None:
+            return Added(item.name, "unchanged", held, url)
+        self._size += imported.original.block.size
+        if imported.kind == "revisit" and self._writer.repeated_by(imported) is None:
+            lacking = replace(imported, kind="record")
+            number = self._writer.add_imported(lacking, self._facts(None, item.target, None))
+            detail = (
+                f"kept as #{number}, but it repeats a capture that is not in this archive: add the file that holds"
+                " that one, then this one again"
+            )
+            return Added(item.name, "failed", number, url, error=detail, reason="revisit-unresolved")
+        uri = imported.uri if imported.kind != "record" else None
+        number = self._writer.add_imported(imported, self._facts(uri, item.target, url if uri else None))
+        article = item.article
+        if article is None:
+            return Added(item.name, "kept", number, url)
+        source, tags = item.target.declared.source or self._source(url), item.target.declared.tags
+        self._writer.add_article(article, number, imported.uri or "", source=source, tags=tags)
+        published = article.published.date if article.published else None
+        return Added(item.name, "stored", number, url, article.title, published, source, article.problem)
+
+    def _facts(self, uri: str | None, target: Target, url: str | None) -> list[tuple[str, str]]:
         operator = self._archive.config.operator
         return _facts(uri, target, url) + ([("operator", operator)] if operator else [])
 
@@ -269,7 +324,7 @@ class Batch:
         for result in results:
             if result.state == "unchanged" and result.snapshot is not None:
                 result = self._with_article(result)
-            elif result.snapshot is not None:
+            elif result.snapshot is not None and result.state == "stored":
                 self._warn_of_withdrawn(result.snapshot)
             yield result
         self._index()
@@ -326,12 +381,12 @@ def _joined(held: Described, new: Described, declared: Declared) -> Described:
     return Described(article, declared.source or held.source or new.source, tags)
 
 
-def _facts(uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
+def _facts(uri: str | None, target: Target, url: str | None) -> list[tuple[str, str]]:
     """What the metadata record says besides what the capture knows: identity, address, declarations."""
     from muniment.ingest.urls import article_key
 
     declared = target.declared
-    facts = [("articleKey", article_key(uri))]
+    facts = [("articleKey", article_key(uri))] if uri is not None else []
     if url:
         facts.append(("articleUrl", url))
     for name in ("title", "published", "source", "language"):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.upload import Target
 
-_STYLES = {"stored": "green", "unchanged": "cyan", "failed": "red", "skipped": "yellow"}
+_STYLES = {"stored": "green", "unchanged": "cyan", "kept": "cyan", "failed": "red", "skipped": "yellow"}
 _ALL_FAILED, _SOME_FAILED = 13, 3
 
 
@@ -268,6 +268,8 @@ def _print(added: Added, as_json: bool, bar: Any) -> None:
     if as_json:
         _print_json(added)
         return
+    if added.state == "kept" or (added.state == "unchanged" and added.title is None and added.source is None):
+        return  # thousands in a file; the summary counts them
     if bar is not None and sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     if added.state == "failed":
