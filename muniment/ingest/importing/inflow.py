@@ -6,6 +6,7 @@ behind the damage. Not more than some megabytes are ever held.
 
 from __future__ import annotations
 
+import os
 import re
 import zlib as _stdlib_zlib
 from collections import deque
@@ -31,6 +32,8 @@ _READ, _PIECE, _WINDOW = 1 << 16, 1 << 18, 1 << 20
 _MAX_JUNK = 64 << 20  # inflated bytes in which a record is looked for, before the rest of a member is passed over
 _LOOK = 512  # bytes in which a record begins to be recognised
 _WHOLE = 1 << 20
+_SILENT = 1 << 14  # bytes of a member that give none: its header may be a name without an end
+_MAX_TRIED = 5_000  # places that look like gzip members, in all of a file
 
 
 class Place(NamedTuple):
@@ -48,8 +51,26 @@ class Inflow:
 
     def __init__(self, file: BinaryIO):
         self._file = file
+        self._length = file.seek(0, os.SEEK_END)
+        file.seek(0)
         self.is_gzip = file.read(2) == _MAGIC
+        self._tried = self._rewound = 0
+        self._over = False
         self.seek(Place(0))
+
+    @property
+    def remaining(self) -> int | None:
+        """How many bytes the stream still has; None where only inflating would tell."""
+        return None if self.is_gzip else self._length - self._base - self.at
+
+    def rewind(self, place: Place, by: int) -> bool:
+        """Go back to a place, this many bytes before the present one; no more often than reading the file twice takes,
+        or a file made for it would be read for ever."""
+        self._rewound += by
+        if self._rewound > self._length + _MAX_JUNK:
+            return False
+        self.seek(place)
+        return True
 
     def seek(self, place: Place) -> None:
         """Go on from a place that was told."""
@@ -129,7 +150,7 @@ class Inflow:
 
     def _fill(self) -> bool:
         """More bytes in the buffer; False at the end."""
-        if self.problem is not None:
+        if self.problem is not None or self._over:
             return False
         data = self._inflated() if self.is_gzip else self._file.read(_READ)
         if data:
@@ -217,7 +238,8 @@ class Inflow:
         self.broken_at = self.taken
 
     def resync(self, start: re.Pattern[bytes]) -> bool:
-        """Go to the next place where `start` matches at the beginning of a line or a member; False where none is."""
+        """Go to the next place where `start` matches at the beginning of a line or a member; False where none is, and
+        then the stream is over."""
         junk = self.at
         while True:
             if (found := self._find(start)) is not None:
@@ -229,6 +251,8 @@ class Inflow:
                 self.broken_at = self.taken
             if not self._fill():
                 if self.problem is None or not self._next_member(start):
+                    self._position, self.problem = len(self._buffer), None
+                    self._over = True
                     return False
                 junk = self.at
 
@@ -248,30 +272,32 @@ class Inflow:
     def _next_member(self, start: re.Pattern[bytes]) -> bool:
         """Go to the next gzip member that begins with a record, or is whole."""
         position = self.broken_at + 1
-        while True:
+        while self._tried < _MAX_TRIED:
             self._file.seek(position)
             window = self._file.read(_WINDOW)
             if len(window) < 18:
                 return False
             found = window.find(_MAGIC + b"\x08")
-            while found >= 0:
+            while found >= 0 and self._tried < _MAX_TRIED:
+                self._tried += 1
                 if self._is_member(position + found, start):
                     self.seek(Place(position + found))
                     return True
                 found = window.find(_MAGIC + b"\x08", found + 1)
             position += len(window) - 2
+        return False
 
     def _is_member(self, offset: int, start: re.Pattern[bytes]) -> bool:
         self._file.seek(offset)
         inflater = _stdlib_zlib.decompressobj(_GZIP)
         begin, size = b"", 0
         try:
-            while not inflater.eof and size < _WHOLE and (raw := self._file.read(_READ)):
+            while not inflater.eof and size < _WHOLE and (raw := self._file.read(1 << 12)):
                 while (piece := inflater.decompress(raw, _READ)) and size < _WHOLE:
                     begin, size = (begin + piece)[:_LOOK], size + len(piece)
                     raw = inflater.unconsumed_tail
-                if start.match(begin):
-                    return True
+                if start.match(begin) or (not size and self._file.tell() - offset > _SILENT):
+                    return bool(begin)
         except _ERRORS:
             return bool(start.match(begin))
         return inflater.eof and size > 0

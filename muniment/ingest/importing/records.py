@@ -104,6 +104,11 @@ def _read_block(inflow: Inflow, dialect: _Dialect, head: _Head, place: Place) ->
         yield Damage(place, "import-too-large", f"a record of {length} bytes; {MAX_BLOCK} can be kept")
         inflow.resync(dialect.start)
         return
+    if inflow.remaining is not None and length > inflow.remaining:
+        detail = f"the file ends in it: {inflow.remaining} of the {length} bytes that the record states"
+        yield Damage(place, "import-damaged", detail)
+        inflow.resync(dialect.start)
+        return
     stated = [found for value in head.fields.get("warc-block-digest", ()) if (found := parse_digest(value))]
     digest, checks, block = hashlib.sha256(head.raw), [one.hasher() for one in stated], Spool()
     begun, used = inflow.at, inflow.taken
@@ -123,8 +128,8 @@ def _read_block(inflow: Inflow, dialect: _Dialect, head: _Head, place: Place) ->
         within = block.find(dialect.start)
         if within is not None:
             yield Damage(place, "import-damaged", f"the record states {length} bytes, and the next begins in it")
-            inflow.seek(inflow.place(begun + within))
-            return
+            if inflow.rewind(inflow.place(begun + within), block.size - within):
+                return
     if short:
         cause = inflow.problem or "the file ends in it"
         yield Damage(place, "import-damaged", f"{cause}: {block.size} of the {length} bytes that the record states")
