@@ -11,12 +11,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from muniment.archive.records import Group, NewId
-from muniment.formats.agreement import differences, read_head
+from muniment.formats.agreement import differences, stated_status
 from muniment.formats.leaf import Leaf, LeafType
+from muniment.formats.soundness import sound_headers
 from muniment.formats.warc import (
     REVISIT_PROFILE,
     LongRecord,
@@ -32,14 +32,9 @@ from muniment.model import Imported, Original
 if TYPE_CHECKING:
     from muniment.archive.catalog import Held
 
-# What verify.sh reads: dates in UTC, to the second or finer; UUIDs as we write them; addresses that JSON leaves as is.
-_DATE = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-_ID = re.compile(r"<urn:uuid:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})>")
-_URI = re.compile(r'[^\s"\\<>\x7f-\U0010ffff\x00-\x20]+')
-_LINE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[^\x00-\x1f\x7f]*")
+_URI = re.compile(r'[^\s"\\<>\x7f-\U0010ffff\x00-\x20]+')  # what JSON leaves as it is
 _RESPONSE, _FIELDS = "application/http; msgtype=response", "application/warc-fields"
 _TYPES = {"response", "resource", "request", "metadata", "conversion", "warcinfo"}
-MAX_COMPANIONS = 90  # a proof numbers records with two digits
 
 
 def imported_group(
@@ -63,42 +58,19 @@ def imported_group(
     return Group(leaf._replace(records=tuple(r.digest for r in records)), records, facts=_first_of_each(lines))
 
 
-def is_sound(original: Original, at: str) -> bool:
-    """Whether a record can stand in a file of ours as it is: any reader, and the proof's script, can read it."""
-    return _sound_headers(original, at) is not None
-
-
-def _sound_headers(original: Original, at: str) -> dict[str, str] | None:
-    try:
-        headers, length = read_head(original.head)
-        lines = original.head.decode().split("\r\n")
-        date = datetime.fromisoformat(headers["WARC-Date"])
-    except (ValueError, KeyError):
-        return None
-    sound = (
-        length == len(original.head)
-        and lines[0] in ("WARC/1.0", "WARC/1.1")
-        and all(_LINE.fullmatch(line) for line in lines[1:-2])
-        and headers.get("Content-Length") == str(original.block.size)
-        and _ID.fullmatch(headers.get("WARC-Record-ID", ""))
-        and _DATE.fullmatch(headers["WARC-Date"])
-        and format_date(date) <= at  # a proof refuses what is of after its time stamp
-    )
-    return headers if sound else None
-
-
 def _as_it_is(
     imported: Imported, of: Held | None, at: str, is_free: Callable[[str], bool]
 ) -> tuple[Leaf, Record | LongRecord] | None:
     """The leaf, and the record as it is; None where they would not agree."""
     original = imported.original
-    headers = _sound_headers(original, at)
+    headers = sound_headers(original.head, original.block.size, at)
     if headers is None:
         return None
-    identity, uri = _ID.fullmatch(headers["WARC-Record-ID"]), headers.get("WARC-Target-URI")
-    if identity is None or (uri is not None and not _URI.fullmatch(uri)) or not is_free(identity[1]):
+    identity = headers["WARC-Record-ID"].removeprefix("<urn:uuid:").removesuffix(">")
+    uri = headers.get("WARC-Target-URI")
+    if (uri is not None and not _URI.fullmatch(uri)) or not is_free(identity):
         return None
-    leaf = _leaf(imported, identity[1], at, headers["WARC-Date"], uri, of)
+    leaf = _leaf(imported, identity, at, headers["WARC-Date"], uri, of)
     if of is not None and (headers.get("WARC-Refers-To") != format_record_id(of.id) or leaf.payload != of.payload):
         return None
     if any(differences(leaf, headers, original.block.start(12))):
@@ -145,6 +117,9 @@ def _wrapped(imported: Imported, of: Held | None, at: str, identity: str) -> tup
     else:
         warc_type = imported.original.type if imported.original.type in _TYPES else "metadata"
     content_type = _RESPONSE if warc_type in ("response", "revisit") and over_http else imported.media_type
+    if warc_type in ("response", "resource", "revisit"):
+        status = stated_status(imported.original.block.start(12)) if content_type == _RESPONSE else None
+        leaf = leaf._replace(status=status)
     return leaf, build_long_record(warc_type, identity, captured, imported.original.block, content_type, fields)
 
 

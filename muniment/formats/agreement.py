@@ -55,6 +55,12 @@ def read_head(start: bytes) -> tuple[dict[str, str], int]:
     return headers, len(head) + 4
 
 
+def stated_status(block: bytes) -> int | None:
+    """The status in the first 12 bytes of an HTTP response."""
+    found = _STATUS.match(block)
+    return int(found[1]) if found else None
+
+
 def differences(leaf: Leaf, headers: Mapping[str, str], block: bytes) -> Iterator[str]:
     """What a leaf says and its first record says otherwise, a phrase each; `block` is its block, or 12 bytes of it.
 
@@ -73,9 +79,8 @@ def differences(leaf: Leaf, headers: Mapping[str, str], block: bytes) -> Iterato
     if uri != one_line(leaf.uri or ""):
         yield f"the leaf says uri {leaf.uri}, and the record {uri}"
     over_http = kind != "resource" and headers.get("Content-Type", "").startswith("application/http")
-    spoken = _STATUS.match(block) if over_http else None  # an attempt may hold what is no HTTP at all
-    status = spoken[1].decode("ascii") if spoken else None
-    if status != (None if leaf.status is None else str(leaf.status)):
+    status = stated_status(block) if over_http else None  # an attempt may hold what is no HTTP at all
+    if status != leaf.status:
         yield f"the leaf says status {leaf.status}, and the record {status}"
     payload = headers.get("WARC-Payload-Digest")
     theirs = leaf.captured is not None and not _OUR_DIGEST.fullmatch(payload or "")  # sha1 in base32, most often
