@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from muniment.archive.writer import Writer
     from muniment.ingest.clean.workers import Workers
     from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.opening import Opened
     from muniment.ingest.upload import Target
 
 _log = logging.getLogger(__name__)
@@ -116,12 +117,22 @@ def _gathered(target: Target, future: Future[Fetched] | None, options: AddOption
             raise UploadError(target.reason, target.problem)
         if future is None:
             for opened in open_target(target, options.clock(), options.max_size):
-                yield Item(target, opened.name, opened.outcome)
+                yield from _items(target, opened, options)
             return
         fetched = future.result()
         yield Item(target, target.name, fetched.outcome, fetched.redirects)
     except ItemError as e:
         yield Item(target, target.name, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
+
+
+def _items(target: Target, opened: Opened, options: AddOptions) -> Iterator[Item]:
+    if not isinstance(opened.outcome, Imported):
+        yield Item(target, opened.name, opened.outcome)
+        return
+    from muniment.archive.originals import separated
+
+    for imported in separated(opened.outcome, options.clock()):
+        yield Item(target, opened.name, imported)
 
 
 def _attempted_uri(target: Target) -> str:

@@ -107,14 +107,14 @@ class Imported:
     `kind` is what becomes of it; a `record` is no capture (warcinfo, a request alone). `captured_at` is its own date,
     None where it states none that can be read. `body` is the entity, content coding still on, of what may be an
     article, else None. `payload` digests the entity; of a revisit it is empty, and `refers` says what it repeats: a
-    record's id, the digest that was stated for the payload, the address.
+    record's id, the digest that was stated for the payload, the address. `companions` belong to it.
     """
 
     kind: Literal["capture", "revisit", "record"]
     original: Original
     uri: str | None
     captured_at: datetime | None
-    companions: tuple[Original, ...] = ()
+    companions: tuple[Imported, ...] = ()
     media_type: str = "application/octet-stream"
     payload: str = ""
     status: int | None = None

@@ -11,6 +11,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from muniment.archive.records import Group, NewId
@@ -53,9 +55,22 @@ def imported_group(
     target = [("WARC-Target-URI", leaf.uri)] if leaf.uri else []
     concurrent = [*target, ("WARC-Concurrent-To", format_record_id(leaf.id))]
     metadata = build_record("metadata", new_id(), at, format_fields(lines), _FIELDS, concurrent)
-    others = [_exact(companion) for companion in imported.companions]
+    others = [_exact(companion.original) for companion in imported.companions]
     records = [first, *others, metadata]
     return Group(leaf._replace(records=tuple(r.digest for r in records)), records, facts=_first_of_each(lines))
+
+
+def separated(imported: Imported, now: datetime) -> list[Imported]:
+    """The same, and by itself each record beside it that cannot stand in a file of ours as it is."""
+    at = format_date(now)
+
+    def is_sound(companion: Imported) -> bool:
+        original = companion.original
+        return sound_headers(original.head, original.block.size, at) is not None
+
+    beside = tuple(filter(is_sound, imported.companions))
+    alone = [companion for companion in imported.companions if not is_sound(companion)]
+    return [replace(imported, companions=beside), *alone]
 
 
 def _as_it_is(

@@ -15,9 +15,6 @@ from urllib.parse import quote
 
 from muniment import __version__
 from muniment.errors import FetchError
-from muniment.formats.agreement import stated_status
-from muniment.formats.soundness import sound_headers
-from muniment.formats.warc import format_date
 from muniment.ingest.decode import MAX_BYTES
 from muniment.ingest.http import StoredResponse, parse_content_type
 from muniment.ingest.importing.digests import Stated, parse_digest
@@ -36,6 +33,7 @@ _READABLE = {
 }  # fmt: skip
 _UNSAID = ("application/octet-stream", "binary/octet-stream", "application/unknown", "unknown/unknown", "no-type")
 _MARKUP = re.compile(rb"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b|\s*%PDF-", re.I | re.S)
+_STATUS = re.compile(rb"HTTP/[0-9]\.[0-9] ([0-9]{3})")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?\s*(Z|[+-]\d\d:?\d\d)?")
 
 
@@ -52,7 +50,7 @@ def captures(records: Iterable[Found | Damage], source: Source) -> Iterator[Impo
     for record in records:
         if isinstance(record, Damage):
             yield record
-        elif group and (not _belongs(record, group) or not _may_wait(group)):
+        elif group and not _belongs(record, group):
             yield from _kept(group, source)
             group = [record]
         else:
@@ -63,22 +61,11 @@ def captures(records: Iterable[Found | Damage], source: Source) -> Iterator[Impo
 def _belongs(record: Found, group: Sequence[Found]) -> bool:
     if len(group) >= _MANY or (record.type in _PRIMARY and any(one.type in _PRIMARY for one in group)):
         return False
-    if record.type in _BESIDE and not _is_sound(record):
-        return False  # it stands alone, under a head of ours
     if record.type not in (*_PRIMARY, *_BESIDE) or not all(one.type in (*_PRIMARY, *_BESIDE) for one in group):
         return False
     ids = {one.first("warc-record-id") for one in group} - {None, ""}
     named = {name for one in group for name in one.all("warc-concurrent-to")}
     return bool(ids & set(record.all("warc-concurrent-to"))) or record.first("warc-record-id") in named
-
-
-def _may_wait(group: Sequence[Found]) -> bool:
-    """Whether what is held can stand beside another record."""
-    return all(one.type in _PRIMARY or _is_sound(one) for one in group)
-
-
-def _is_sound(record: Found) -> bool:
-    return sound_headers(record.head, record.block.size, format_date(datetime.now(UTC))) is not None
 
 
 def _kept(group: Sequence[Found], source: Source) -> Iterator[Imported]:
@@ -131,7 +118,7 @@ def _capture(record: Found, others: Sequence[Found], source: Source) -> Imported
         original_of(record),
         uri,
         _date(record),
-        tuple(map(original_of, others)),
+        tuple(_record(other, source) for other in others),
         media,
         payload,
         _shown_status(record),
@@ -147,7 +134,8 @@ def _capture(record: Found, others: Sequence[Found], source: Source) -> Imported
 def _shown_status(record: Found) -> int | None:
     """The status as the leaf has it, and whoever compares it with the record: three digits in their place."""
     over_http = (record.first("content-type") or "").startswith("application/http") or record.type == "arc"
-    return stated_status(record.block.start(12)) if over_http and record.type != "resource" else None
+    found = _STATUS.match(record.block.start(12)) if over_http and record.type != "resource" else None
+    return int(found[1]) if found else None
 
 
 def _head_of(record: Found) -> StoredResponse | None:
