@@ -11,10 +11,11 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from bench.common import table
 
@@ -32,10 +33,15 @@ class Read(NamedTuple):
 
 
 def by_muniment(path: Path) -> int:
+    from muniment.ingest.importing import lz4
     from muniment.ingest.importing.inflow import Inflow
     from muniment.ingest.importing.records import Found, read_records
 
-    with path.open("rb") as file:
+    with path.open("rb") as file, tempfile.TemporaryFile() as spool:
+        if file.read(4) == lz4.MAGIC:
+            file.seek(0)
+            spool.writelines(lz4.unpack(file))
+            return sum(isinstance(found, Found) for found in read_records(Inflow(cast(BinaryIO, spool))))
         return sum(isinstance(found, Found) for found in read_records(Inflow(file)))
 
 

@@ -12,6 +12,7 @@ import pytest
 from record_files import arc, as_file, crawl, http, members, page, record
 
 from muniment.ingest.importing.inflow import Inflow, Place
+from muniment.ingest.importing.lz4 import MAGIC, unpack
 from muniment.ingest.importing.records import Damage, Found, read_records
 
 
@@ -157,3 +158,24 @@ def test_random_changes_never_raise() -> None:
                 at = rng.randrange(len(broken))
                 broken[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(4))
             read(bytes(broken))
+
+
+def lz4(content: bytes, packed: bytes | None = None) -> bytes:
+    """A frame of one block, as the frame format has it: `packed`, or the content as it is."""
+    block = packed if packed is not None else content
+    size = len(block) | (0 if packed is not None else 1 << 31)
+    return MAGIC + b"\x60\x40\x82" + size.to_bytes(4, "little") + block + bytes(4)
+
+
+def test_lz4_frames_are_unpacked() -> None:
+    plain = b"".join(b"".join(unpack(as_file(lz4(one)))) for one in PAGES)
+    assert plain == b"".join(PAGES)
+    # token 0x1F: one literal, then a copy of 4 + 15 + 5 bytes from one byte back; then four literals
+    assert b"".join(unpack(as_file(lz4(b"", b"\x1fa\x01\0\x05\x40bcde")))) == b"a" * 25 + b"bcde"
+
+
+@pytest.mark.parametrize("bad", [lz4(b"abc")[:-5], b"junk", lz4(b"", b"\x1fa\x02\0\x05"), lz4(b"", b"\xf0\xff\xff"),
+                                 MAGIC + b"\x60\x40\x82\xff\xff\xff\x7f"])  # fmt: skip
+def test_damaged_lz4_is_refused(bad: bytes) -> None:
+    with pytest.raises(ValueError, match=r"LZ4"):
+        list(unpack(as_file(bad)))

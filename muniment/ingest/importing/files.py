@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from muniment.errors import UploadError
+from muniment.ingest.importing import lz4
 from muniment.ingest.importing.captures import Source, captures
 from muniment.ingest.importing.inflow import Inflow
 from muniment.ingest.importing.records import Damage, read_records
@@ -28,16 +30,16 @@ if TYPE_CHECKING:
 
 _MAX_TOLD = 1000  # findings of one file; what is wrong in a million places is wrong in one way
 _CHUNK = 1 << 20
+_BOMB, _RATIO = 32 << 20, 200
 _RECORD_NAMES = (".warc", ".warc.gz", ".arc", ".arc.gz")
 _PACKED = {
     ".warc.zst": "zstd -d",
-    ".warc.lz4": "lz4 -d",
     ".arc.zst": "zstd -d",
     ".warc.bz2": "bunzip2",
     ".warc.xz": "unxz",
 }
 
-Kind = Literal["records", "wacz"]
+Kind = Literal["records", "wacz", "lz4"]
 
 
 def contents(target: Target, now: datetime) -> Iterator[Opened] | None:
@@ -62,6 +64,8 @@ def kind_of(file: BinaryIO, name: str) -> Kind | None:
             start = zlib.decompressobj(31).decompress(start, 64)
         except zlib.error:
             start = b""
+    if start.startswith(lz4.MAGIC):
+        return "lz4"
     if start[:5].upper() == b"WARC/" or start[:11].lower() == b"filedesc://":
         return "records"
     for suffix, program in _PACKED.items():
@@ -95,10 +99,32 @@ def _contents(target: Target, kind: Kind, file: BinaryIO, now: datetime, opened:
             source = Source(name, _digest(file))
             if kind == "records":
                 yield from _records(target.name, file, source, uri, now)
+            elif kind == "lz4":
+                yield from _unpacked(target.name, file, source, uri, now)
             else:
                 yield from _package(target.name, file, source, uri, now)
         except OSError as e:
             raise UploadError("unreadable", f"cannot be read: {e.strerror or e}") from e
+
+
+def _unpacked(name: str, file: BinaryIO, source: Source, uri: str, now: datetime) -> Iterator[Opened]:
+    """The records of LZ4 frames, through a temporary file; places are those of the unpacked bytes."""
+    length, size, problem = file.seek(0, io.SEEK_END), 0, None
+    file.seek(0)
+    with tempfile.TemporaryFile() as spool:
+        try:
+            for block in lz4.unpack(file):
+                size += len(block)
+                if size > _BOMB and size > _RATIO * length:
+                    raise UploadError("import-bomb", f"it unpacks to over {size >> 20} MiB out of {length >> 10} KiB")
+                spool.write(block)
+        except ValueError as e:
+            problem = f"byte {file.tell()}: {e}"
+        spool.seek(0)
+        if size:
+            yield from _records(f"{name} (unpacked)", cast(BinaryIO, spool), source, uri, now)
+        if problem is not None:
+            yield Opened(name, Attempt(uri, now, "import-damaged", problem))
 
 
 def _package(name: str, file: BinaryIO, source: Source, uri: str, now: datetime) -> Iterator[Opened]:
