@@ -294,7 +294,7 @@ class Batch:
                 f"kept as #{number}, but it repeats a capture that is not in this archive: add the file that holds"
                 " that one, then this one again"
             )
-            return Added(item.name, "failed", number, url, error=detail, reason="revisit-unresolved")
+            return Added(item.name, "failed", number, error=detail, reason="revisit-unresolved")
         uri = imported.uri if imported.kind != "record" else None
         number = self._writer.add_imported(imported, self._facts(uri, item.target, url if uri else None))
         article = item.article

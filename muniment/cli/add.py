@@ -64,7 +64,7 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
 @fetch_options
 @click.pass_context
 def add(ctx: click.Context, /, **options: Any) -> None:
-    """Capture URLs, upload files and folders (recursively), - for standard input.
+    """Capture URLs, upload files and folders (recursively), import WARC, ARC and WACZ files, - for standard input.
 
     Prints a line an item, once it is on the disk. An item that fails is named, recorded in the log as an attempt, and
     the rest go on (exit code 3; 13 where every item is a URL that could not be fetched).

@@ -105,7 +105,8 @@ class Package:
         if entry is None:
             yield f"{path[:200]}, which datapackage.json names, is not there"
             return
-        algorithm, _, expected = stated.partition(":")
+        named = stated if ":" in stated else f"sha256:{stated}"  # as the first edition had it
+        algorithm, _, expected = named.partition(":")
         if algorithm not in ("sha256", "md5", "sha1", "sha512"):
             yield f"{path}: a digest of the kind {algorithm[:20]!r} cannot be checked"
             return
