@@ -8,6 +8,7 @@
 | log | opening, appending to and proving from a log of 1,000,000 leaves; what the log costs an article | limits |
 | search | wall time of a whole `muniment search` on N articles | `python -c pass` |
 | query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
+| importing | records recovered from good and broken WARC and ARC files ($MUNIMENT_DATA) | warcio, FastWARC |
 | cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
 | discovering | every feed, sitemap and robots.txt of $MUNIMENT_DATA, and hostile ones | feedparser, limits |
 
@@ -23,7 +24,7 @@ import sys
 
 from bench import adding, longlog, memory, process, verifying
 
-NAMES = ("add", "memory", "verify", "log", "search", "query", "cleaning", "discovering")
+NAMES = ("add", "memory", "verify", "log", "search", "query", "importing", "cleaning", "discovering")
 
 
 def main() -> None:
@@ -48,6 +49,8 @@ def main() -> None:
         process.run(options.articles)
     if "query" in wanted:
         subprocess.run([sys.executable, "-m", "bench.query", str(options.articles)], check=True)
+    if "importing" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.importing"], check=True)
     if "cleaning" in wanted:
         subprocess.run([sys.executable, "-m", "bench.cleaning"], check=True)
     if "discovering" in wanted:

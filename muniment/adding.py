@@ -21,11 +21,12 @@ from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, ItemError, Locked, StorageError, UploadError
 from muniment.indexing import Indexer
 from muniment.ingest.upload import MAX_UPLOAD, Target
-from muniment.model import Article, Attempt, Capture, Declared, Fetched
+from muniment.model import Article, Attempt, Capture, Declared, Fetched, Imported
 
 if TYPE_CHECKING:
     from muniment.archive.writer import Writer
     from muniment.ingest.clean.workers import Workers
+    from muniment.ingest.opening import Opened
 
 _log = logging.getLogger(__name__)
 
@@ -35,14 +36,18 @@ GROUP_SECONDS = 1.0
 FETCHES_AHEAD = 16  # most of them wait for their turn where a list holds many addresses of one host
 CLEANED_AHEAD = 64
 BYTES_AHEAD = 32 << 20
+LONG_BLOCK = 2 << 20  # bytes of an imported record that lies in memory; longer ones lie on the disk
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one target. `snapshot` is the number of the capture that holds its bytes."""
+    """What became of one target. `snapshot` is the number of the capture that holds its bytes.
+
+    `kept` are the records of imported files that are no articles: images, redirects, requests.
+    """
 
     target: str
-    state: Literal["stored", "unchanged", "failed", "skipped"]
+    state: Literal["stored", "unchanged", "kept", "failed", "skipped"]
     snapshot: int | None = None
     url: str | None = None
     title: str | None = None
@@ -84,7 +89,7 @@ class Item:
 
     target: Target
     name: str
-    outcome: Capture | Attempt
+    outcome: Capture | Attempt | Imported
     beside: tuple[Capture | Attempt, ...] = ()
     article: Article | None = None
     listing: str | None = None
@@ -125,12 +130,22 @@ def _gathered(target: Target, future: Future[Fetched] | None, options: AddOption
             raise UploadError(target.reason, target.problem)
         if future is None:
             for opened in open_target(target, options.clock(), options.max_size):
-                yield Item(target, opened.name, opened.outcome)
+                yield from _items(target, opened, options)
             return
         fetched = future.result()
         yield Item(target, target.name, fetched.outcome, (*fetched.redirects, *fetched.requisites))
     except ItemError as e:
         yield Item(target, target.name, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
+
+
+def _items(target: Target, opened: Opened, options: AddOptions) -> Iterator[Item]:
+    if not isinstance(opened.outcome, Imported):
+        yield Item(target, opened.name, opened.outcome)
+        return
+    from muniment.archive.originals import separated
+
+    for imported in separated(opened.outcome, options.clock()):
+        yield Item(target, opened.name, imported)
 
 
 def _attempted_uri(target: Target) -> str:
@@ -165,7 +180,10 @@ def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) 
 
 
 def _size(item: Item) -> int:
-    return sum(len(one.block) for one in (item.outcome, *item.beside) if isinstance(one, Capture))
+    outcome = item.outcome
+    if isinstance(outcome, Imported):
+        return min(outcome.original.block.size, LONG_BLOCK) + len(outcome.body or b"")
+    return sum(len(one.block) for one in (outcome, *item.beside) if isinstance(one, Capture))
 
 
 def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | None:
@@ -176,6 +194,8 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
     capture, declared = item.outcome, item.target.declared
     if isinstance(capture, Attempt) or item.listing is not None:
         return None
+    if isinstance(capture, Imported):
+        return _submit_imported(capture, declared, writer, workers)
     if declared == Declared():
         original = writer.holds(capture, article_key(page_of(capture.uri)))
         if original is not None and writer.has_article(original):
@@ -192,6 +212,26 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
             declared=declared,
             file_name=file_name,
             hints=hints_of(item.target.facts),
+        )
+    )
+
+
+def _submit_imported(
+    imported: Imported, declared: Declared, writer: Writer, workers: Workers
+) -> Future[Article] | None:
+    from muniment.ingest.clean import CleanJob
+
+    if imported.body is None or writer.holds_original(imported) is not None:
+        return None
+    return workers.submit(
+        CleanJob(
+            payload=imported.body,
+            media_type=imported.media_type,
+            captured_at=imported.captured_at or datetime.now(UTC),
+            uri=imported.uri or "",
+            charset=imported.charset,
+            content_encoding=imported.content_encoding,
+            declared=declared,
         )
     )
 
@@ -247,6 +287,8 @@ class Batch:
                 source = self._source(target.url) if item.listing else None
                 return Added(item.name, "unchanged", item.confirmed, target.url, source=source, problem=item.listing)
             return Added(item.name, "failed", url=target.url, error=outcome.detail, reason=outcome.reason)
+        if isinstance(outcome, Imported):
+            return self._store_imported(outcome, item)
         page = page_of(outcome.uri)
         url = page if page.startswith("http") else None
         self._size += len(outcome.block)
@@ -270,7 +312,31 @@ class Batch:
         published = article.published.date if article.published else None
         return Added(item.name, "stored", appended.original, url, article.title, published, source, article.problem)
 
-    def _facts(self, uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
+    def _store_imported(self, imported: Imported, item: Item) -> Added:
+        url = imported.uri if imported.uri and imported.uri.startswith("http") else None
+        held = self._writer.holds_original(imported)
+        if held is not None:
+            return Added(item.name, "unchanged", held, url)
+        self._size += imported.original.block.size
+        if imported.kind == "revisit" and self._writer.repeated_by(imported) is None:
+            lacking = replace(imported, kind="record")
+            number = self._writer.add_imported(lacking, self._facts(None, item.target, None))
+            detail = (
+                f"kept as #{number}, but it repeats a capture that is not in this archive: add the file that holds"
+                " that one, then this one again"
+            )
+            return Added(item.name, "failed", number, error=detail, reason="revisit-unresolved")
+        uri = imported.uri if imported.kind != "record" else None
+        number = self._writer.add_imported(imported, self._facts(uri, item.target, url if uri else None))
+        article = item.article
+        if article is None:
+            return Added(item.name, "kept", number, url)
+        source, tags = item.target.declared.source or self._source(url), item.target.declared.tags
+        self._writer.add_article(article, number, imported.uri or "", source=source, tags=tags)
+        published = article.published.date if article.published else None
+        return Added(item.name, "stored", number, url, article.title, published, source, article.problem)
+
+    def _facts(self, uri: str | None, target: Target, url: str | None) -> list[tuple[str, str]]:
         operator = self._archive.config.operator
         return _facts(uri, target, url) + ([("operator", operator)] if operator else [])
 
@@ -281,7 +347,7 @@ class Batch:
         if isinstance(other, Capture) and other.location is not None:
             return self._facts(other.uri, item.target, other.uri)
         facts = self._facts(other.uri, Target(item.name), other.uri if other.uri.startswith("http") else None)
-        return [*facts, ("requisiteOf", page_of(item.outcome.uri))]
+        return [*facts, ("requisiteOf", page_of(item.outcome.uri or ""))]
 
     def _described(self, number: int) -> Described | None:
         """The article that stands for a capture so far: one of this group, or one in the archive."""
@@ -309,7 +375,7 @@ class Batch:
         for result in results:
             if result.state == "unchanged" and result.snapshot is not None:
                 result = self._with_article(result)
-            elif result.snapshot is not None:
+            elif result.snapshot is not None and result.state == "stored":
                 self._warn_of_withdrawn(result.snapshot)
             yield result
         self._index()
@@ -366,12 +432,12 @@ def _joined(held: Described, new: Described, declared: Declared) -> Described:
     return Described(article, declared.source or held.source or new.source, tags)
 
 
-def _facts(uri: str, target: Target, url: str | None) -> list[tuple[str, str]]:
+def _facts(uri: str | None, target: Target, url: str | None) -> list[tuple[str, str]]:
     """What the metadata record says besides what the capture knows: identity, address, declarations."""
     from muniment.ingest.urls import article_key, page_of
 
     declared = target.declared
-    facts = [("articleKey", article_key(page_of(uri)))]
+    facts = [("articleKey", article_key(page_of(uri)))] if uri is not None else []
     if url:
         facts.append(("articleUrl", url))
     for name in ("title", "published", "source", "language"):

@@ -41,10 +41,10 @@ class Indexer:
         group: list[Document] = []
         size = 0
         start, end = self._reached, self._archive.progress.size
-        for derivation, number, newest, alone, superseded in self._archive.catalog.derivations(start, end):
+        for derivation, number, newest, alone, other, still in self._archive.catalog.derivations(start, end):
             found = [self._document(number, newest=newest, alone=alone)]
-            if superseded is not None:
-                found.append(self._document(superseded, newest=False, alone=False))
+            if other is not None:
+                found.append(self._document(other, newest=still, alone=False))
             for document in found:
                 if document is not None:
                     group.append(document)

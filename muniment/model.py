@@ -6,16 +6,16 @@ publication are ISO strings as long as their precision: "2021", "2021-05", "2021
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from muniment.snapshot import Digest, Precision, Snapshot
 
 __all__ = [
-    "Article", "Attempt", "Capture", "Declared", "Digest", "Dropped", "Fetched", "Precision", "Published", "Snapshot",
-    "Truncation", "sha256",
+    "Article", "Attempt", "Capture", "Content", "Declared", "Digest", "Dropped", "Fetched", "Imported", "Original",
+    "Precision", "Published", "Snapshot", "Truncation", "sha256",
 ]  # fmt: skip
 Truncation = Literal["length", "time", "disconnect", "unspecified"]
 
@@ -71,6 +71,59 @@ class Attempt:
     reason: str
     detail: str
     capture: Capture | None = None
+
+
+class Content(Protocol):
+    """Bytes that may be too many for memory."""
+
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """All of them, from the first on, in pieces."""
+
+    def start(self, count: int) -> bytes:
+        """The first `count` of them, or all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A record of somebody's WARC or ARC file, exactly as it stood there.
+
+    `head` ends in its blank line (of ARC: in the line's end). `digest` is the hex SHA-256 of head, block and two line
+    ends; `record_id` is as stated. `type` is the WARC-Type in lower case, or "arc".
+    """
+
+    type: str
+    head: bytes
+    block: Content
+    digest: str
+    record_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a record of an imported file holds, to be kept as it is, with the records that belong to it.
+
+    `kind` is what becomes of it; a `record` is no capture (warcinfo, a request alone). `captured_at` is its own date,
+    None where it states none that can be read. `body` is the entity, content coding still on, of what may be an
+    article, else None. `payload` digests the entity; of a revisit it is empty, and `refers` says what it repeats: a
+    record's id, the digest that was stated for the payload, the address. `companions` belong to it.
+    """
+
+    kind: Literal["capture", "revisit", "record"]
+    original: Original
+    uri: str | None
+    captured_at: datetime | None
+    companions: tuple[Imported, ...] = ()
+    media_type: str = "application/octet-stream"
+    payload: str = ""
+    status: int | None = None
+    charset: str | None = None
+    content_encoding: str | None = None
+    address: str | None = None
+    body: bytes | None = None
+    refers: tuple[str | None, str | None, str | None] = (None, None, None)
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from muniment.ingest.clean import CleanJob
 from muniment.ingest.clean.fingerprint import fingerprint
 from muniment.ingest.clean.hints import hints_of
 from muniment.ingest.clean.workers import Workers
-from muniment.ingest.http import parse_response
+from muniment.ingest.http import parse_content_type
+from muniment.ingest.stored import read_stored
 from muniment.model import Article, Declared
 
 _FIELDS = ("text", "title", "authors", "published", "language", "captions", "dropped", "decoding", "problem")
@@ -105,13 +106,15 @@ def _job(archive: Archive, number: int, told: Rederived) -> tuple[_Known, CleanJ
     charset = coding = None
     payload = first.block
     if first.type == "response":
-        response = parse_response(first.block)
+        response = read_stored(first.block)
         payload, charset, coding = response.body, response.charset, response.content_encoding
+    elif leaf.captured is not None:
+        _, charset = parse_content_type(first.headers.get("Content-Type"))
     declared = _declared(facts)
     job = CleanJob(
         payload=payload,
         media_type=leaf.media or "application/octet-stream",
-        captured_at=datetime.fromisoformat(leaf.at),
+        captured_at=datetime.fromisoformat(leaf.date),
         uri=leaf.uri or "",
         charset=charset,
         content_encoding=coding,

@@ -19,14 +19,16 @@ from muniment.formats.leaf import Leaf
 def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mapping[str, Any]) -> int:
     """A derivation of a capture; a later one takes the place of an earlier. Returns how many articles that adds."""
     known = db.execute("select 1 from article where snapshot = ?", (leaf.of,)).fetchone()
-    key, url = db.execute("select key, url from leaf where number = ?", (leaf.of,)).fetchone()
+    key, url, moment = db.execute(
+        "select key, url, coalesce(captured, at) from leaf where number = ?", (leaf.of,)
+    ).fetchone()
     published = article.get("published") or {}
     db.execute(
-        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
          json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
-         json.dumps(_labels(db, "collection", key)), _host(url)),
+         json.dumps(_labels(db, "collection", key)), _host(url), moment),
     )  # fmt: skip
     return 0 if known else 1
 

@@ -24,7 +24,9 @@ from muniment.snapshot import Digest, Snapshot
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 3
+VERSION = 4
+# Lines of the metadata record by which an imported record is found again.
+ORIGINAL, STATED = "importedRecord", "importedPayloadDigest"
 _SCHEMA = """
 create table progress (id integer primary key check (id = 1), size integer, tail integer, commits integer,
     frame blob, articles integer, snapshots integer, root blob);
@@ -35,13 +37,18 @@ create table record (leaf integer, part integer, segment integer, offset integer
 create index record_place on record (segment, offset);
 create table block (segment integer, number integer, digest blob, primary key (segment, number)) without rowid;
 create table leaf (number integer primary key, type text, id text, at text, entry integer, uri text, key text,
-    of integer, payload text, media text, status integer, reason text, url text);
+    of integer, payload text, media text, status integer, reason text, url text,
+    captured text, original text, stated text);
 create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
 create index leaf_key on leaf (key) where key is not null;
 create index leaf_of on leaf (of) where type = 'derivation';
+create index leaf_original on leaf (original) where original is not null;
+create index leaf_imported on leaf (id) where original is not null;
+create index leaf_stated on leaf (stated) where stated is not null;
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
-    published text, precision text, language text, authors text, tags text, problem text, collections text, host text);
-create index article_key on article (key, snapshot);
+    published text, precision text, language text, authors text, tags text, problem text, collections text, host text,
+    moment text);
+create index article_key on article (key, moment, snapshot);
 create index article_derivation on article (derivation);
 create index article_host on article (host);
 create table act (number integer primary key, type text, of integer, at text, content text);
@@ -52,10 +59,14 @@ create table touched (number integer, snapshot integer, primary key (number, sna
 create table tombstone (leaf integer, part integer, digest text, act integer, primary key (leaf, part)) without rowid;
 create table stamp (name text primary key, number integer, size integer, digest text, at text) without rowid;
 """
-_SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, l.status, l.url, a.derivation, a.title,
-    a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
+_SNAPSHOT = """select l.number, l.type, l.uri, l.key, coalesce(l.captured, l.at), l.payload, l.media, l.status, l.url,
+    a.derivation, a.title, a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
     (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
+# An import may bring older versions after newer ones: what is the newest goes by when it was captured.
+_NEWER = (
+    "exists (select 1 from article n where n.key = {0}.key and (n.moment, n.snapshot) > ({0}.moment, {0}.snapshot))"
+)
 _AT = (
     "select leaf from record where segment = (select id from segment where path = ?) and offset {} ?"
     " order by offset desc limit 1"
@@ -243,9 +254,10 @@ class Catalog:
     def _add_leaf(self, logged: LoggedLeaf) -> None:
         leaf, facts = logged.leaf, logged.facts or {}
         self._db.execute(
-            "insert into leaf values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into leaf values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (logged.number, leaf.type, leaf.id, leaf.at, logged.entry, leaf.uri, facts.get("articleKey"), leaf.of,
-             leaf.payload, leaf.media, leaf.status, leaf.reason, facts.get("articleUrl")),
+             leaf.payload, leaf.media, leaf.status, leaf.reason, facts.get("articleUrl"),
+             _normal(leaf.captured), facts.get(ORIGINAL), _stated(facts)),
         )  # fmt: skip
         self._db.executemany(
             "insert into record values (?, ?, ?, ?, ?, ?, ?)",
@@ -385,13 +397,19 @@ class Catalog:
         return self._held("select type, number, of from leaf where key = ? and type in ('capture', 'revisit')", key)
 
     def _held(self, newest: str, value: str) -> Held | None:
-        row = self._db.execute(f"{newest} order by number desc limit 1", (value,)).fetchone()
+        row = self._db.execute(
+            f"{newest} order by coalesce(captured, at) desc, number desc limit 1", (value,)
+        ).fetchone()
         if row is None:
             return None
         number = row[2] if row[0] == "revisit" else row[1]
+        return self.held(number)
+
+    def held(self, number: int) -> Held | None:
+        """A capture that holds its bytes; None where they were withdrawn, or it is none."""
         found = self._db.execute(
-            "select number, id, at, uri, payload from leaf"
-            " where number = ?1 and not exists (select 1 from tombstone where leaf = ?1)",
+            "select number, id, coalesce(captured, at), uri, payload from leaf where number = ?1 and type = 'capture'"
+            " and not exists (select 1 from tombstone where leaf = ?1)",
             (number,),
         ).fetchone()
         return None if found is None else Held(*found)
@@ -405,6 +423,26 @@ class Catalog:
         ).fetchone()
         return None if row is None else row[0]
 
+    def of_original(self, digest: str) -> int | None:
+        """The newest leaf that keeps an imported record of this SHA-256 (hex)."""
+        row = self._db.execute("select max(number) from leaf where original = ?", (f"sha256:{digest}",)).fetchone()
+        return None if row is None else row[0]
+
+    def imported_as(self, identity: str) -> int | None:
+        """The newest leaf that an imported record gave this UUID."""
+        row = self._db.execute(
+            "select max(number) from leaf where id = ? and original is not null", (identity,)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def repeated(self, digest: str, uri: str | None) -> Held | None:
+        """The capture whose imported record stated this payload digest: that of the address, else any."""
+        rows = self._db.execute(
+            "select number from leaf where stated = ? and type = 'capture' order by uri is not ?, number desc limit 20",
+            (digest, uri),
+        ).fetchall()
+        return next((held for (number,) in rows if (held := self.held(number)) is not None), None)
+
     def id_of(self, number: int) -> str | None:
         """The UUID of a leaf, which its first record's WARC-Record-ID holds too."""
         row = self._db.execute("select id from leaf where number = ?", (number,)).fetchone()
@@ -415,14 +453,18 @@ class Catalog:
         from muniment.formats.leaf import Leaf
 
         rows = self._db.execute(
-            "select number, type, id, at, uri, of, payload, media, status, reason from leaf"
-            " where key = ? and type != 'derivation' order by number",
+            "select number, type, id, at, uri, of, payload, media, status, reason, captured from leaf"
+            " where key = ? and type != 'derivation' order by coalesce(captured, at), number",
             (key,),
         ).fetchall()
         known = {s.number: s for s in self.snapshots([row[0] for row in rows[-30000:]])}
         return [
-            (known.get(number), Leaf(kind, identity, at, (), uri, payload, media, status, of, reason), number)
-            for number, kind, identity, at, uri, of, payload, media, status, reason in rows
+            (
+                known.get(number),
+                Leaf(kind, identity, at, (), uri, payload, media, status, of, reason, captured=captured),
+                number,
+            )
+            for number, kind, identity, at, uri, of, payload, media, status, reason, captured in rows
         ]
 
     def key_of(self, number: int) -> str | None:
@@ -446,7 +488,9 @@ class Catalog:
     def version(self, snapshot: Snapshot) -> int | None:
         """Which version of its article a snapshot is, counted from 1; None where it is no version of one."""
         (count,) = self._db.execute(
-            "select count(*) from article where key = ? and snapshot <= ?", (snapshot.key, snapshot.number)
+            "select count(*) from article where key = ?1 and (moment, snapshot) <="
+            " ((select moment from article where snapshot = ?2), ?2)",
+            (snapshot.key, snapshot.number),
         ).fetchone()
         return None if snapshot.derivation is None else int(count)
 
@@ -461,23 +505,23 @@ class Catalog:
         rows = self._db.execute(f"select key, count(*) from article where key in ({marks}) group by key", tuple(keys))
         return dict(rows)
 
-    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int, bool, bool, int | None]]:
+    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int, bool, bool, int | None, bool]]:
         """What an index that holds the leaves before `start` lacks, in the order of the log up to `end`:
 
         (number of the derivation, number of its snapshot, whether that is the newest version of its article, whether it
-        is the only one, number of the version before it where the index holds that one as the newest).
+        is the only one, number of another version where the index holds that one as the newest, whether it still is).
         """
         rows = self._db.cursor().execute(
-            "select a.derivation, a.snapshot,"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot > a.snapshot),"
+            f"select d.*, (select not {_NEWER.format('o')} from article o where o.snapshot = d.before) from ("
+            f"select a.derivation, a.snapshot, not {_NEWER.format('a')},"
             " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot),"
-            " (select o.snapshot from article o where o.key = a.key and o.snapshot < a.snapshot and o.derivation < ?1"
-            "  order by o.snapshot desc limit 1)"
-            " from article a where a.derivation >= ?1 and a.derivation < ?2 order by a.derivation",
+            " (select o.snapshot from article o where o.key = a.key and o.snapshot != a.snapshot and o.derivation < ?1"
+            "  order by o.moment desc, o.snapshot desc limit 1) as before"
+            " from article a where a.derivation >= ?1 and a.derivation < ?2) d order by d.derivation",
             (start, end),
         )
-        for derivation, number, newest, alone, before in rows:
-            yield derivation, number, bool(newest), bool(alone), before
+        for derivation, number, newest, alone, before, still in rows:
+            yield derivation, number, bool(newest), bool(alone), before, bool(still)
 
     def touched(self, start: int, end: int) -> Iterator[tuple[int, bool, bool]]:
         """The snapshots that acts between these leaves changed, apart from their texts: (number of the snapshot,
@@ -485,7 +529,7 @@ class Catalog:
         """
         return self._db.cursor().execute(
             "select distinct t.snapshot,"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot > a.snapshot),"
+            f" not {_NEWER.format('a')},"
             " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot)"
             " from touched t left join article a on a.snapshot = t.snapshot where t.number >= ? and t.number < ?",
             (start, end),
@@ -613,6 +657,20 @@ class Catalog:
     def counts(self) -> dict[str, int]:
         """How many leaves of each type the log holds."""
         return dict(self._db.execute("select type, count(*) from leaf group by type order by type"))
+
+
+def _normal(captured: str | None) -> str | None:
+    """The date of an imported record as our own are written, so that they sort."""
+    if captured is None:
+        return None
+    from muniment.formats.warc import format_date
+
+    return format_date(datetime.fromisoformat(captured))
+
+
+def _stated(facts: Mapping[str, str]) -> str | None:
+    """The payload digest that an imported record stated: the first word of what is known of it."""
+    return facts.get(STATED, "").partition(" ")[0] or None
 
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:

@@ -11,6 +11,7 @@ from muniment import __version__
 from muniment.formats.leaf import Leaf, LeafType
 from muniment.formats.warc import (
     REVISIT_PROFILE,
+    LongRecord,
     Record,
     StoredRecord,
     build_record,
@@ -35,7 +36,7 @@ class Group:
     """The records of one leaf, in order, the leaf, and what the catalog needs besides."""
 
     leaf: Leaf
-    records: Sequence[Record]
+    records: Sequence[Record | LongRecord]
     facts: Mapping[str, str] | None = None
     content: Mapping[str, Any] | None = None
 
@@ -216,7 +217,7 @@ def read_article(conversion: StoredRecord, metadata: StoredRecord) -> Article:
 
 def read_facts(leaf: Leaf, records: Sequence[StoredRecord]) -> tuple[dict[str, str] | None, dict[str, Any] | None]:
     """What the catalog needs of a stored leaf's records: (facts of a capture or attempt, JSON of anything else)."""
-    if leaf.type in ("capture", "revisit", "attempt"):
+    if leaf.type in ("capture", "revisit", "attempt", "record"):
         facts: dict[str, str] = {}
         for name, value in parse_fields(records[-1].block):
             facts.setdefault(name, value)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:  # a search inflates a few members, and is spared the rest
     from muniment.formats.leaf import Leaf
-    from muniment.formats.warc import Record
+    from muniment.formats.warc import LongRecord, Record
 
 ROLL_AT = 1 << 30
 MAX_RECORD = 1 << 30
@@ -45,7 +45,7 @@ def new_inflater() -> Any:
 
 def stream_of(leaf: Leaf) -> str:
     """The stream that holds a leaf's records."""
-    return leaf.stream or ("warc" if leaf.type in ("capture", "revisit", "attempt") else "derived")
+    return leaf.stream or ("warc" if leaf.type in ("capture", "revisit", "attempt", "record") else "derived")
 
 
 class Placement(NamedTuple):
@@ -72,7 +72,7 @@ class SegmentWriter:
         self.file = AppendFile(root / path)
         self.blocks = BlockDigests(root / path, self.file.size, begun)
 
-    def append(self, record: Record) -> Placement:
+    def append(self, record: Record | LongRecord) -> Placement:
         import hashlib
 
         deflate = _zlib.compressobj(_LEVEL, _zlib.DEFLATED, _GZIP)

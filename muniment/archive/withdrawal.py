@@ -80,7 +80,7 @@ def plan(
             f"#{number} holds no bytes of its own: withdraw #{of}, the capture that it refers to; its own head and"
             " metadata go with --entirely"
         )
-    if kind not in ("capture", "revisit", "attempt", "note"):
+    if kind not in ("capture", "revisit", "attempt", "record", "note"):
         raise UsageError(f"#{number} is {f'a {kind}' if kind else 'not in the log'}: withdraw a capture or a note")
     if (before := catalog.withdrawn_by(number)) is not None:
         raise UsageError(f"#{number} was withdrawn before, by #{before}")

@@ -22,10 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from muniment.archive import catch_up, records, recovery, withdrawal
+from muniment.archive import catch_up, originals, records, recovery, withdrawal
 from muniment.archive.authorities import parse_stamp_name
 from muniment.archive.blocks import BLOCK
-from muniment.archive.catalog import Held, LoggedLeaf, Progress
+from muniment.archive.catalog import STATED, Held, LoggedLeaf, Progress
 from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config, read_config
 from muniment.archive.keys import Ask, Signer, load_signer
@@ -37,7 +37,7 @@ from muniment.errors import IntegrityError, StorageError, UploadError, UsageErro
 from muniment.formats.leaf import Leaf, LeafType, format_leaf
 from muniment.formats.tile import MAX_ENTRY
 from muniment.formats.warc import format_date
-from muniment.model import Article, Attempt, Capture
+from muniment.model import Article, Attempt, Capture, Imported
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +75,9 @@ class Writer:
         self._newest: dict[str, Held] = {}
         self._ids: dict[int, str] = {}
         self._derived: set[int] = set()
+        self._originals: dict[str, int] = {}
+        self._repeatable: dict[str, Held] = {}
+        self._taken: set[str] = set()
         self._broken: str | None = None
         self._lock = Lock(root / "lock", wait)
         try:
@@ -141,6 +144,52 @@ class Writer:
         """Whether an article was derived from this capture, here or in an earlier session."""
         held = self.catalog.snapshots([number])
         return number in self._derived or (bool(held) and held[0].derivation is not None)
+
+    def holds_original(self, imported: Imported) -> int | None:
+        """The number of the leaf that keeps this very record of an imported file already."""
+        digest = imported.original.digest
+        found = self._originals.get(digest) or self.catalog.of_original(digest)
+        if found is None or (kind := self.kind_of(found)) == imported.kind:
+            return found
+        # A revisit whose original came later is kept as such now.
+        return None if (kind, imported.kind) == ("record", "revisit") else found
+
+    def kind_of(self, number: int) -> str | None:
+        """The type of a leaf, committed or not."""
+        pending = next((logged.leaf.type for logged in reversed(self._pending) if logged.number == number), None)
+        return pending or (self.catalog.kind_of(number) or (None,))[0]
+
+    def repeated_by(self, imported: Imported) -> Held | None:
+        """The capture that an imported revisit repeats, where it is in the archive."""
+        identity, stated, uri = imported.refers
+        name = (identity or "").removeprefix("<urn:uuid:").removesuffix(">")
+        if held := self._repeatable.get(name) or self._repeatable.get(stated or ""):
+            return held
+        number = self.catalog.imported_as(name) if name else None
+        held = self.catalog.held(number) if number is not None else None
+        return held or (self.catalog.repeated(stated, uri) if stated else None)
+
+    def add_imported(self, imported: Imported, facts: Sequence[tuple[str, str]] = ()) -> int:
+        """Append a record of an imported file as it is; returns the number of its leaf.
+
+        A revisit has to have its original here (`repeated_by`).
+        """
+        of = self.repeated_by(imported) if imported.kind == "revisit" else None
+        at = format_date(self._clock())
+        group = originals.imported_group(imported, facts, of, at, _new_id, self._is_free)
+        number = self._append("warc", group)
+        leaf, known = group.leaf, group.facts or {}
+        self._originals[imported.original.digest] = number
+        self._ids[number] = leaf.id
+        self._taken.add(leaf.id)
+        if leaf.type == "capture":
+            held = Held(number, leaf.id, leaf.date, leaf.uri or "", leaf.payload or "")
+            for name in (leaf.id, (imported.original.record_id or "")[10:-1], known.get(STATED, "").partition(" ")[0]):
+                self._repeatable[name] = held
+        return number
+
+    def _is_free(self, identity: str) -> bool:
+        return identity not in self._taken and self.catalog.imported_as(identity) is None
 
     def add_attempt(self, attempt: Attempt, facts: Sequence[tuple[str, str]] = ()) -> int:
         """Append what is known of a failed attempt; returns its number."""
@@ -297,6 +346,9 @@ class Writer:
         self._newest.clear()
         self._ids.clear()
         self._derived.clear()
+        self._originals.clear()
+        self._repeatable.clear()
+        self._taken.clear()
 
     def _publish(
         self,

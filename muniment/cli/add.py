@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.upload import Target
 
-_STYLES = {"stored": "green", "unchanged": "cyan", "failed": "red", "skipped": "yellow"}
+_STYLES = {"stored": "green", "unchanged": "cyan", "kept": "cyan", "failed": "red", "skipped": "yellow"}
 _ALL_FAILED, _SOME_FAILED = 13, 3
 
 
@@ -67,7 +67,7 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
 @fetch_options
 @click.pass_context
 def add(ctx: click.Context, /, **options: Any) -> None:
-    """Capture URLs, upload files and folders (recursively), - for standard input.
+    """Capture URLs, upload files and folders (recursively), import WARC, ARC and WACZ files, - for standard input.
 
     Prints a line an item, once it is on the disk. An item that fails is named, recorded in the log as an attempt, and
     the rest go on (exit code 3; 13 where every item is a URL that could not be fetched).
@@ -307,6 +307,8 @@ def _print(added: Added, as_json: bool, bar: Any) -> None:
     if as_json:
         _print_json(added)
         return
+    if added.state == "kept" or (added.state == "unchanged" and added.title is None and added.source is None):
+        return  # thousands in a file; the summary counts them
     if bar is not None and sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     if added.state == "failed":

@@ -60,11 +60,12 @@ def _location(archive: Archive, leaf: Leaf, number: int) -> str | None:
     if leaf.type != "capture" or withdrawn or leaf.status is None or not 300 <= leaf.status < 400:
         return None
     from muniment.errors import FetchError
-    from muniment.ingest.http import parse_response
+    from muniment.ingest.stored import read_stored
     from muniment.ingest.urls import follow
 
-    location = parse_response(archive.records(number)[0].block).location
+    location = None
     try:
+        location = read_stored(archive.records(number)[0].block).location
         return follow(leaf.uri or "", location or "")
     except FetchError:
         return location
@@ -91,7 +92,7 @@ def _event(
         "snapshot": number,
         "type": leaf.type,
         "version": version,
-        "at": leaf.at,
+        "at": leaf.date,
         "uri": leaf.uri,
         "status": leaf.status,
         "of": leaf.of,
@@ -105,7 +106,7 @@ def _event(
 
 
 def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None, location: str | None) -> str:
-    when = leaf.at[:19] + "Z"
+    when = leaf.date[:19] + "Z"
     if version is not None and snapshot is not None:
         return f"#{number}  {when}  version {version}  {one_line(snapshot.title or '')}"
     if leaf.type == "revisit":

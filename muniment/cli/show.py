@@ -47,7 +47,7 @@ def show(
         for raw_record in archive.raw_records(number):
             sys.stdout.buffer.write(raw_record)
         return
-    if leaf.type in ("attempt", "segment") and not raw and not in_browser:
+    if leaf.type in ("attempt", "segment", "record") and not raw and not in_browser:
         _print_leaf(leaf, number, as_json)
         return
     if leaf.type not in ("capture", "revisit", "derivation") and not raw and not in_browser:
@@ -69,14 +69,15 @@ def show(
 
 def _print_leaf(leaf: Leaf, number: int, as_json: bool) -> None:
     """What the log says of a leaf that is no snapshot."""
-    facts = {"type": leaf.type, "uri": leaf.uri, "at": leaf.at, "status": leaf.status, "reason": leaf.reason}
+    facts = {"type": leaf.type, "uri": leaf.uri, "at": leaf.date, "status": leaf.status, "reason": leaf.reason}
     if as_json:
         print_json({"snapshot": number, **facts})
         return
     for name, value in facts.items():
         if value is not None:
             echo(f"{faint(f'{name:<10}')} {one_line(str(value))}")
-    note(f"#{number} is {'a failed attempt' if leaf.type == 'attempt' else 'no article'}; --record shows its records")
+    what = {"attempt": "a failed attempt", "record": "a record of an imported file, and no capture"}
+    note(f"#{number} is {what.get(leaf.type, 'no article')}; --record shows its records")
 
 
 def _print_act(archive: Archive, leaf: Leaf, number: int, as_json: bool) -> None:
@@ -103,15 +104,15 @@ def _print_withdrawn(archive: Archive, snapshot: Snapshot) -> None:
 
 def _payload(archive: Archive, snapshot: Snapshot) -> bytes:
     """The payload: of a revisit, the one that it refers to."""
-    from muniment.ingest.http import parse_response
+    from muniment.ingest.stored import read_stored
 
     number = snapshot.number
     if snapshot.type == "revisit":
         number = archive.leaf(number).of or number
     record = archive.records(number)[0]
-    if record.type == "response":
-        return parse_response(record.block).body
-    if record.type != "resource":
+    if record.type == "response" and record.block.startswith(b"HTTP/"):
+        return read_stored(record.block).body
+    if record.type not in ("resource", "response"):
         raise IntegrityError(f"the first record of #{number} is a {record.type}, not a capture")
     return record.block
 

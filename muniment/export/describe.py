@@ -45,7 +45,7 @@ def summarize(archive: Archive, members: Members, number: int) -> dict[str, Any]
         "type": leaf.type,
         "uri": leaf.uri,
         "url": snapshot and snapshot.url,
-        "captured": f"{leaf.at[:19]}Z",
+        "captured": f"{leaf.date[:19]}Z",
         "title": snapshot and snapshot.title,
         "source": snapshot and snapshot.source,
         "published": snapshot and snapshot.published,

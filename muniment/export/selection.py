@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _NAMED = 50
 SNAPSHOTS = ("capture", "revisit", "attempt")
+_BESIDE = ("record",)  # of imported files
 _SAID = ("tag", "note", "source", "collection", "withdrawal")
 
 
@@ -30,7 +31,8 @@ class Selection(NamedTuple):
 def select_all(archive: Archive) -> Selection:
     """Every snapshot and attempt, what was made of it, and what was said."""
     everything = archive.catalog.numbers(*SNAPSHOTS)
-    return Selection("the whole archive", everything, everything, archive.catalog.numbers("derivation", *_SAID))
+    kept = archive.catalog.numbers(*SNAPSHOTS, *_BESIDE)
+    return Selection("the whole archive", everything, kept, archive.catalog.numbers("derivation", *_SAID))
 
 
 def select(archive: Archive, members: Members, wanted: Iterable[int], label: str | None = None) -> Selection:

@@ -86,7 +86,7 @@ def _indexer(job: Job, lines: SortedLines) -> Callable[[Written], None]:
         if leaf.type in ("capture", "revisit") and leaf.uri is not None and leaf.payload is not None:
             mime = "warc/revisit" if leaf.type == "revisit" else leaf.media or "application/octet-stream"
             place = written.offset, written.placement.length, "data.warc.gz", written.placement.member.hex()
-            lines.add(cdxj.format_entry(cdxj.Entry(leaf.uri, leaf.at, mime, leaf.status, leaf.payload, *place)))
+            lines.add(cdxj.format_entry(cdxj.Entry(leaf.uri, leaf.date, mime, leaf.status, leaf.payload, *place)))
 
     return index
 

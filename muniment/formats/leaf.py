@@ -10,12 +10,14 @@
 | revisit | the same bytes again | as capture, and of: the number of the capture that holds them |
 | derivation | an article was made of a capture | of: the capture's number |
 | attempt | a capture was tried and gave nothing | uri, reason, status (HTTP only) |
+| record | a record of an imported file that is no capture | uri, where it has one |
 | tag, note | somebody said something of a snapshot | of: the capture's number |
 | source, collection | what a host is called, what belongs together | |
 | withdrawal | what was captured was removed | of: the capture's number; tombstones: what stands in place of records |
 | stamp | a third party's word on a checkpoint came | size: the checkpoint's leaves; files: digests by name |
 | key | another key signs from here on | key: the verifier keys; reason |
 
+`captured`, only in leaves of imported records, is the date that the first record states; `at` is when it was imported.
 `records` are the SHA-256 of each whole uncompressed WARC record, headers included, in the order in which they stand
 in the file. `id` is random, so that sibling hashes in a proof say nothing of other leaves. Both are written in
 base64url without padding, a third shorter than hex, for a log that is half of digests; here they are hex and a UUID.
@@ -31,14 +33,14 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 LeafType = Literal[
-    "segment", "capture", "revisit", "derivation", "attempt", "tag", "note", "source", "collection", "withdrawal",
-    "stamp", "key",
+    "segment", "capture", "revisit", "derivation", "attempt", "record", "tag", "note", "source", "collection",
+    "withdrawal", "stamp", "key",
 ]  # fmt: skip
 _TYPES = frozenset(get_args(LeafType))
-_OPTIONAL = ("uri", "media", "status", "of", "reason", "stream", "size", "key")
+_OPTIONAL = ("captured", "uri", "media", "status", "of", "reason", "stream", "size", "key")
 _DIGESTS = ("files", "tombstones")
 _KINDS = {
-    **dict.fromkeys(("type", "at", "uri", "media", "reason", "stream", "key"), str),
+    **dict.fromkeys(("type", "at", "captured", "uri", "media", "reason", "stream", "key"), str),
     **dict.fromkeys(("status", "of", "size"), int),
 }
 _STANDARD, _URL_SAFE = bytes.maketrans(b"-_", b"+/"), bytes.maketrans(b"+/", b"-_")
@@ -60,6 +62,12 @@ class Leaf(NamedTuple):
     files: Mapping[str, str] | None = None
     tombstones: Mapping[str, str] | None = None
     key: str | None = None
+    captured: str | None = None
+
+    @property
+    def date(self) -> str:
+        """The date that the leaf's first record states: when it was captured, here or by whoever made the file."""
+        return self.captured or self.at
 
 
 def format_leaf(leaf: Leaf) -> bytes:

@@ -83,7 +83,7 @@ def _lines_from(note: str, key: VerifierKey) -> int:
 
 def _item(number: int, leaf: Leaf, title: str, many: bool) -> str:
     words = {
-        "capture": "received",
+        "capture": "imported" if leaf.captured else "received",
         "revisit": f"received again, the same as entry {leaf.of}",
         "attempt": f"tried, and not received ({leaf.reason})",
     }
@@ -91,6 +91,7 @@ def _item(number: int, leaf: Leaf, title: str, many: bool) -> str:
         ("Entry", f"{number}: {words.get(leaf.type, leaf.type)}"),
         ("Address", leaf.uri or ""),
         ("Time (the archive's clock)", f"{leaf.at[:10]} {leaf.at[11:19]} UTC"),
+        ("Time that the imported record states", f"{leaf.date[:10]} {leaf.date[11:19]} UTC" if leaf.captured else ""),
         ("SHA-256 of the content", leaf.payload or ""),
     ]
     rows = "".join(

@@ -19,7 +19,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from muniment.model import Content
 
 CRLF = b"\r\n"
 REVISIT_PROFILE = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
@@ -40,6 +43,23 @@ class Record(NamedTuple):
 
     def chunks(self) -> tuple[bytes, bytes, bytes]:
         return self.head, self.block, CRLF + CRLF
+
+
+class LongRecord(NamedTuple):
+    """The same of a block that may be too long for memory."""
+
+    head: bytes
+    block: Content
+    digest: str
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + self.block.size + 4
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self.head
+        yield from self.block.chunks()
+        yield CRLF + CRLF
 
 
 class StoredRecord(NamedTuple):
@@ -85,6 +105,33 @@ def build_record(
     whole.update(block)
     whole.update(b"\r\n\r\n")
     return Record(encoded, block, whole.hexdigest())
+
+
+def build_long_record(
+    warc_type: str, identity: str, date: str, block: Content, content_type: str, fields: Iterable[tuple[str, str]] = ()
+) -> LongRecord:
+    """The same as `build_record`, of a block that is read in pieces."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for chunk in block.chunks():
+        digest.update(chunk)
+    head = format_head(
+        [
+            ("WARC-Type", warc_type),
+            ("WARC-Record-ID", format_record_id(identity)),
+            ("WARC-Date", date),
+            *fields,
+            ("WARC-Block-Digest", "sha256:" + digest.hexdigest()),
+            ("Content-Type", content_type),
+            ("Content-Length", str(block.size)),
+        ]
+    )
+    whole = hashlib.sha256(head)
+    for chunk in block.chunks():
+        whole.update(chunk)
+    whole.update(CRLF + CRLF)
+    return LongRecord(head, block, whole.hexdigest())
 
 
 def format_head(fields: Iterable[tuple[str, str]]) -> bytes:

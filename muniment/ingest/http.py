@@ -155,8 +155,8 @@ class Exchange:
             body=bytes(self._decoded if self._transfer_coded else raw),
             media_type=media_type,
             charset=charset,
-            content_encoding=_codings(self._values(b"content-encoding")),
-            location=None if location is None else _uri_text(location.encode("latin-1")),
+            content_encoding=codings(self._values(b"content-encoding")),
+            location=None if location is None else uri_text(location.encode("latin-1")),
             transfer_coded=self._transfer_coded,
             complete=self.done,
         )
@@ -261,14 +261,14 @@ def retry_after(response: StoredResponse, now: datetime) -> float:
         return 0.0
 
 
-def _codings(values: list[str]) -> str | None:
+def codings(values: list[str]) -> str | None:
     """The content codings in the order in which they were applied; what is no token counts as "unknown"."""
     names = [name.strip().lower() for name in ",".join(values).split(",")]
     known = [name if _TOKEN.fullmatch(name) else "unknown" for name in names if name not in ("", "identity")]
     return ", ".join(known[:_CODINGS_KEPT]) or None
 
 
-def _uri_text(raw: bytes) -> str:
+def uri_text(raw: bytes) -> str:
     """A header's bytes as text: UTF-8 where they are, else the bytes themselves, percent-encoded."""
     try:
         return raw.decode("utf-8")

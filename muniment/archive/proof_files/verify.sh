@@ -414,7 +414,8 @@ head_of() {                 # reads a record's head: size, and the first value o
 before=$bad shown=''
 for n in $numbers; do
   leaf "$n"
-  type=$(string type) at=$(string at) id=$(string id) uri=$(string uri) payload=$(string payload) of=$(integer of)
+  type=$(string type) at=$(string captured) id=$(string id) uri=$(string uri) payload=$(string payload) of=$(integer of)
+  imported=$at at=${at:-$(string at)}
   for file in "leaves/$n"/record-*; do
     head_of "$file" || { fail "$file is no WARC record"; continue; }
     case $warc_date in
@@ -431,6 +432,7 @@ for n in $numbers; do
   [ -n "$at" ] && [ "$warc_date" = "$at" ] || fail "leaf #$n: its first record has another date"
   case $type:$warc_type in
     segment:warcinfo | capture:response | capture:resource | revisit:revisit | attempt:response | attempt:metadata) ;;
+    record:?*) ;;
     derivation:conversion | tag:metadata | note:metadata | source:metadata | collection:metadata | withdrawal:metadata) ;;
     *) fail "leaf #$n says type $type, and its record $warc_type" ;;
   esac
@@ -443,10 +445,12 @@ for n in $numbers; do
         resource:* | metadata:*) ;;
         *:application/http*)
           [ "$body" -eq 0 ] || said=$(tail -c "+$((head + 1))" "leaves/$n/record-1.warc" | head -c 12 | tr -cd '!-~ ')
-          case $said in HTTP/*) said=$(printf %s "$said" | cut -c 10-12) ;; *) said='' ;; esac ;;
+          case $said in HTTP/[0-9].[0-9]\ [0-9][0-9][0-9]) said=$(printf %s "$said" | cut -c 10-12) ;; *) said='' ;; esac ;;
       esac
       [ "$said" = "$code" ] || fail "leaf #$n says status $code, and its record $said"
       sum=$(unwritten "$payload" =)
+      # An imported record may state the digest of another kind, which is not compared.
+      [ -z "$imported" ] || { is_hex "${stated#sha256:}" 64 && [ "$stated" != "${stated#sha256:}" ]; } || stated=''
       [ -z "$stated" ] || [ "$type" = attempt ] || [ "$stated" = "sha256:$sum" ] ||
         fail "leaf #$n says payload sha256:$sum, and its record $stated"
       if [ "$warc_type" = resource ]; then
@@ -473,7 +477,9 @@ for n in $numbers; do
     [ ! -e "leaves/$n/text.txt" ] || fail "leaves/$n/text.txt belongs to no cleaned text"
   fi
   case $type in
-    capture | revisit | attempt) shown="$shown  #$n  $type  $warc_date  $uri$nl" ;;
+    capture | revisit | attempt)
+      shown="$shown  #$n  $type  $warc_date  $uri$nl"
+      [ -z "$imported" ] || shown="$shown      imported at $(string at): the date before is the imported record's own$nl" ;;
   esac
   [ -z "$payload" ] || shown="$shown      payload SHA-256 $(unwritten "$payload" =)$nl"
 done
