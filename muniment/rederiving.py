@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from muniment.archive.archive import Archive
 from muniment.archive.verify.finding import Finding
@@ -21,10 +21,11 @@ from muniment.formats.warc import StoredRecord, parse_fields
 from muniment.ingest.clean import CleanJob
 from muniment.ingest.clean.fingerprint import fingerprint
 from muniment.ingest.clean.workers import Workers
+from muniment.ingest.decode import KINDS, Kind
 from muniment.ingest.http import parse_response
 from muniment.model import Article, Declared
 
-_FIELDS = ("text", "title", "authors", "published", "language", "captions", "dropped", "decoding", "problem")
+_FIELDS = ("text", "title", "authors", "published", "language", "captions", "dropped", "decoding", "said", "problem")
 _BY_LIMITS = ("extraction-timeout", "extraction-memory", "extraction-crashed")
 
 
@@ -123,9 +124,9 @@ def _job(archive: Archive, number: int, told: Rederived) -> tuple[_Known, CleanJ
 def _other_extractor(article: Article) -> str | None:
     """Why the installed extractor is not the recorded one; None where it is."""
     kind = article.extractor.removeprefix("muniment-").partition("/")[0]
-    if kind not in ("html", "text"):
+    if kind not in KINDS:
         return f"made by {article.extractor or 'an unknown extractor'}, which is not here"
-    extractor, settings = fingerprint("html" if kind == "html" else "text")
+    extractor, settings = fingerprint(cast("Kind", kind))
     if extractor != article.extractor:
         return f"made by {article.extractor}, here is {extractor}"
     names = sorted({*settings, *article.settings})

@@ -3,15 +3,15 @@
 `clean` is the one entry. What the adder declared wins over what the page says; the page's own declarations win over
 what its text suggests. Run it inside `workers.Workers`, which puts limits around it: pages can be hostile.
 
-`Article.problem` is None, or why the text is empty: the slugs of `ingest.decode`, and
+`Article.problem` is None, or why the text is empty: the slugs of `ingest.decode` and `ingest.documents`, and
 
-    no-text                 the page holds no running text
+    no-text                 the page holds no running text; of documents with a reason ("no-text: scanned, 12 pages")
     extraction-timeout      the page took longer than the limit (workers)
     extraction-memory       the page took more memory than the limit (workers)
     extraction-crashed      the extractor failed on the page (workers)
 
 `Dropped.reason` is one of: banner-date, date-line, breadcrumb, repeated-headline, caption, byline, share-line,
-boilerplate, above-text, below-text.
+boilerplate, above-text, below-text, page-line, beyond-limit.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def clean(job: CleanJob) -> Article:
     """The article in the job's bytes; its text is empty, and `problem` says why, where there is none."""
     try:
         page = read(job.payload, job.media_type, job.charset, job.content_encoding, job.file_name)
+        found = _find(page, job)
     except NoText as e:
         return failed(job, str(e))
-    found = _declare(_find(page, job), job)
-    return _article(found, page, job.declared)
+    return _article(_declare(found, job), page, job.declared)
 
 
 def failed(job: CleanJob, problem: str) -> Article:
@@ -51,6 +51,11 @@ def _find(page: Page, job: CleanJob) -> Findings:
         from muniment.ingest.clean.html import clean_html
 
         return clean_html(page.text, job)
+    if page.kind != "text":
+        from muniment.ingest.clean.document import clean_document
+        from muniment.ingest.documents import open_document
+
+        return clean_document(open_document(page.kind, page.data, page.text), job)
     from muniment.ingest.clean.text import clean_text
 
     return clean_text(page.text, job)
@@ -96,7 +101,8 @@ def _article(found: Findings, page: Page, declared: Declared) -> Article:
         decoding=page.decoding,
         extractor=extractor,
         settings=settings,
-        problem=None if text else "no-text",
+        said={name: _tidy(value) for name, value in sorted(found.said.items())},
+        problem=None if text else found.problem or "no-text",
     )
 
 

@@ -19,20 +19,23 @@ RULES = "1"
 
 _SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy")
 _HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan")
+_PARTS = {"html": _HTML, "mail": _HTML, "docx": ("lxml", "mammoth", "cobble"), "odt": ("defusedxml",), "epub": ("lxml", "defusedxml"),
+          "pdf": ("pypdfium2",), "markdown": ("lxml", "markdown-it-py"), "rtf": ("striprtf",)}  # fmt: skip
 
 
 @cache
 def fingerprint(kind: Kind) -> tuple[str, Mapping[str, str]]:
     """(extractor id, settings) for a kind of page, such as ("muniment-html/1", {"trafilatura": "2.3.1", …})."""
     settings = {"rules": RULES, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
-    for name in _SHARED + (_HTML if kind == "html" else ()):
+    for name in _SHARED + _PARTS.get(kind, ()):
         try:
             settings[name] = version(name)
         except PackageNotFoundError:
             continue  # chardet and cchardet are not ours, but change a guess where they are installed
-    if kind == "html":
+    if "lxml" in settings:
         from lxml.etree import LIBXML_VERSION
 
         settings["libxml2"] = ".".join(map(str, LIBXML_VERSION))
+    if kind in ("html", "mail"):
         settings["options"] = "favor_precision, no comments, no deduplication"
     return f"muniment-{kind}/{RULES}", MappingProxyType(settings)

@@ -27,7 +27,8 @@ class CleanJob:
 class Findings:
     """What a cleaner found in a page, before declared fields win over it.
 
-    `origins` names where each field came from. `language` is the page's own claim, a hint and no more.
+    `origins` names where each field came from. `language` is the page's own claim, a hint and no more. `said` is what a
+    document states of itself; `problem` says why there is no text, where that is known.
     """
 
     title: str = ""
@@ -38,3 +39,5 @@ class Findings:
     captions: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None

@@ -35,7 +35,7 @@ from muniment.errors import MunimentError
 from muniment.ingest.clean import failed
 from muniment.ingest.clean.job import CleanJob
 from muniment.ingest.clean.wire import article_from, read_frame, write_frame
-from muniment.ingest.decode import MAX_BYTES
+from muniment.ingest.decode import MAX_DOCUMENT
 from muniment.model import Article
 
 T = TypeVar("T")
@@ -173,8 +173,8 @@ class _Lane:
         try:
             if not self._ready:
                 self._wait_until_ready()
-            if len(job.payload) > MAX_BYTES:  # cleaning will refuse it: the other side needs to see no more
-                job = replace(job, payload=job.payload[: MAX_BYTES + 1])
+            if len(job.payload) > MAX_DOCUMENT:  # cleaning will refuse it: the other side needs to see no more
+                job = replace(job, payload=job.payload[: MAX_DOCUMENT + 1])
             write_frame(self._jobs, pickle.dumps(job, protocol=5))
             reply = read_frame(self._replies)
         except (EOFError, BrokenPipeError):
