@@ -39,11 +39,10 @@ def add(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from muniment.adding import FETCHES_AHEAD, Batch, clean_items, gather
-    from muniment.ingest.clean.workers import Workers
+    from muniment.adding import FETCHES_AHEAD, Batch, clean_items, gather, make_workers
 
     threads = ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch")
-    with Workers(options.processes) as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
+    with make_workers(options) as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
         batch = Batch(archive, writer)
         captured = gather(targets, fetcher, options, threads)
         try:

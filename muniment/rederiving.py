@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from muniment.archive.archive import Archive
 from muniment.archive.verify.finding import Finding
@@ -21,7 +21,7 @@ from muniment.formats.warc import StoredRecord, parse_fields
 from muniment.ingest.clean import CleanJob
 from muniment.ingest.clean.fingerprint import fingerprint
 from muniment.ingest.clean.workers import Workers
-from muniment.ingest.decode import KINDS, Kind
+from muniment.ingest.decode import KINDS
 from muniment.ingest.http import parse_response
 from muniment.model import Article, Declared
 
@@ -102,7 +102,7 @@ def _job(archive: Archive, number: int, told: Rederived) -> tuple[_Known, CleanJ
         return None
     visit = catalog.visit_before(of, number)
     leaf, first, facts = archive.leaf(visit), archive.records(of)[0], _facts(archive.records(visit)[-1])
-    charset = coding = None
+    charset, coding = next(iter(facts.get("charset", ())), None), None
     payload = first.block
     if first.type == "response":
         response = parse_response(first.block)
@@ -126,7 +126,7 @@ def _other_extractor(article: Article) -> str | None:
     kind = article.extractor.removeprefix("muniment-").partition("/")[0]
     if kind not in KINDS:
         return f"made by {article.extractor or 'an unknown extractor'}, which is not here"
-    extractor, settings = fingerprint(cast("Kind", kind))
+    extractor, settings = fingerprint(kind)
     if extractor != article.extractor:
         return f"made by {article.extractor}, here is {extractor}"
     names = sorted({*settings, *article.settings})

@@ -84,12 +84,15 @@ _TAG = re.compile(rb"</(?:p|div|a|span|li|h[1-6]|td|table|body|html)\s*>|<br\s*/
 _XML = re.compile(rb"\s*<(?:\?xml|rss|feed|urlset|svg|sitemapindex)\b", re.I)
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _MARKDOWN_TYPES = frozenset({"text/markdown", "text/x-markdown"})
-_MAIL_TYPES = frozenset({"message/rfc822", "message/news", "message/global", "multipart/related", "application/x-mimearchive"})
+_MAIL_TYPES = frozenset(
+    {"message/rfc822", "message/news", "message/global", "multipart/related", "application/x-mimearchive"}
+)
 _OPEN_TYPES = _MARKDOWN_TYPES | {"", "text/plain", "application/octet-stream", "binary/octet-stream"}
 _HTML_ROOT = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)\b", re.I)
 _HEADER = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]|>?From ")
 _MAIL_FIELD = re.compile(
-    rb"(?im)^(from|to|cc|subject|date|sender|message-id|received|return-path|delivered-to|mime-version|content-type)[ \t]*:"
+    rb"(?im)^(from|to|cc|subject|date|sender|message-id|received|return-path|delivered-to|mime-version|content-type)"
+    rb"[ \t]*:"
 )
 _MAIL_ONLY = frozenset({b"message-id", b"received", b"return-path", b"delivered-to", b"mime-version"})
 # What a page holds inlined (SingleFile) is no text, and tens of megabytes of it.

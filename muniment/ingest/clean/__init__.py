@@ -20,7 +20,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from muniment.ingest.clean.fingerprint import fingerprint
+from muniment.ingest.clean.fingerprint import RULES, fingerprint
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.decode import NoText, Page, read
 from muniment.model import Article, Declared, Dropped, Precision, Published
@@ -37,7 +37,11 @@ def clean(job: CleanJob) -> Article:
         found = _find(page, job)
     except NoText as e:
         return failed(job, str(e))
-    return _article(_declare(found, job), page, job.declared)
+    article = _article(_declare(found, job), page, job.declared)
+    if job.recognised:  # the same bytes alone do not give this article
+        settings = {**article.settings, "recognised by": job.recogniser}
+        return replace(article, extractor=f"muniment-ocr/{RULES}", settings=settings)
+    return article
 
 
 def failed(job: CleanJob, problem: str) -> Article:
@@ -49,13 +53,24 @@ def failed(job: CleanJob, problem: str) -> Article:
 def _find(page: Page, job: CleanJob) -> Findings:
     if page.kind == "html":
         from muniment.ingest.clean.html import clean_html
+        from muniment.ingest.documents.singlefile import saved_page
 
-        return clean_html(page.text, job)
+        if (saved := saved_page(page.text)) is None:
+            return clean_html(page.text, job)
+        said = {"saved:by": saved.by, "saved:from": saved.url, "saved:at": saved.at}
+        if saved.url and not job.uri.startswith("http"):
+            job = replace(job, uri=saved.url)
+        return replace(clean_html(page.text, job), said={name: value for name, value in said.items() if value})
     if page.kind != "text":
         from muniment.ingest.clean.document import clean_document
+        from muniment.ingest.clean.text import paragraphs
         from muniment.ingest.documents import open_document
 
-        return clean_document(open_document(page.kind, page.data, page.text), job)
+        document = open_document(page.kind, page.data, page.text)
+        if job.recognised:
+            text = "\n".join(paragraphs(job.recognised))
+            document = replace(document, text=text, problem=None, decoding=f"recognised by {job.recogniser}")
+        return clean_document(document, job)
     from muniment.ingest.clean.text import clean_text
 
     return clean_text(page.text, job)

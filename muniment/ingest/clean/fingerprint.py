@@ -19,8 +19,15 @@ RULES = "1"
 
 _SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy")
 _HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan")
-_PARTS = {"html": _HTML, "mail": _HTML, "docx": ("lxml", "mammoth", "cobble"), "odt": ("defusedxml",), "epub": ("lxml", "defusedxml"),
-          "pdf": ("pypdfium2",), "markdown": ("lxml", "markdown-it-py"), "rtf": ("striprtf",)}  # fmt: skip
+_PARTS = {
+    "html": _HTML,
+    "mail": _HTML,
+    "pdf": ("pypdfium2",),
+    "docx": ("lxml", "mammoth", "cobble"),
+    "odt": ("defusedxml",),
+    "epub": ("lxml", "defusedxml"),
+    "markdown": ("lxml", "markdown-it-py"),
+}
 
 
 @cache

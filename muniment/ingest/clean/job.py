@@ -11,7 +11,10 @@ from muniment.model import Declared, Dropped, Published
 
 @dataclass(frozen=True, slots=True)
 class CleanJob:
-    """One capture to clean. `payload` is the entity with its content coding still on; `captured_at` is aware UTC."""
+    """One capture to clean. `payload` is the entity with its content coding still on; `captured_at` is aware UTC.
+
+    `recognised` is the text that `recogniser` (for the record) read from the pictures of a scanned document.
+    """
 
     payload: bytes
     media_type: str
@@ -21,6 +24,8 @@ class CleanJob:
     content_encoding: str | None = None
     declared: Declared = field(default_factory=Declared)
     file_name: str | None = None
+    recognised: str = ""
+    recogniser: str = ""
 
 
 @dataclass(frozen=True, slots=True)

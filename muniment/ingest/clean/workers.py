@@ -56,6 +56,8 @@ class Workers:
     once, in the background.
     """
 
+    recognises = False  # whether scanned documents are recognised too (ocr.OcrWorkers)
+
     def __init__(self, count: int | None = None, *, timeout: float = 10.0, memory: int = 1 << 30, recycle: int = 1000):
         self.count = count or _processors()
         self._limits = (timeout, memory, recycle)

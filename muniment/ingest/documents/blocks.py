@@ -7,13 +7,15 @@ from typing import NamedTuple
 from lxml import etree, html
 from lxml.html import HtmlElement
 
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3"
-    " h4 h5 h6 header hr html legend li main nav ol p pre section summary table tbody tfoot thead title tr ul".split()
+from muniment.ingest.documents.document import words
+
+_BLOCKS = words(
+    """address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure footer form
+    h1 h2 h3 h4 h5 h6 header hr html legend li main nav ol p pre section summary table tbody tfoot thead title tr ul"""
 )
 _CELLS = frozenset({"td", "th"})
 _WITHIN = (_BLOCKS - {"tr", "table"}) | {"br"}  # what ends no line within a cell
-_HIDDEN = frozenset("script style template noscript head svg math-annotation object iframe select".split())
+_HIDDEN = words("""script style template noscript head svg math-annotation object iframe select""")
 _HEADINGS = {f"h{n}": n for n in range(1, 7)}
 
 

@@ -11,7 +11,9 @@ from muniment.model import Dropped
 
 _NAME_BREAK = re.compile(r"\s*[;|]\s*|\s+(?:and|und|et|y|و)\s+|,\s+(?=\S+\s)")
 _NO_AUTHOR = re.compile(
-    r"(?i)^(?:(?:unknown|user|admin|administrator|author|default|owner|root|microsoft(?: office)? user|windows user)?\d*|.*[\\/].*)$"
+    r"(?i)^(?:(?:unknown|user|admin|administrator|author|default|owner|root|microsoft(?: office)? user"
+    r"|windows user)?\d*"
+    r"|.*[\\/].*)$"
 )
 _PROGRAM = re.compile(r"(?i)^(?:microsoft\s+(?:word|powerpoint|excel)|print|untitled|document\d*)\s*(?:-\s*|$)")
 _FILE = re.compile(r"(?i)^\S*\.(?:docx?|dotx?|odt|rtf|txt|pdf|indd|qxd|pmd|dvi|ps|tex|cdr|ai|xlsx?|pptx?|html?|wpd)$")
@@ -42,6 +44,11 @@ class Document:
     dropped: tuple[Dropped, ...] = ()
     decoding: str = ""
     problem: str | None = None
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a list."""
+    return frozenset(text.split())
 
 
 def one_line(value: str | None) -> str:

@@ -109,7 +109,11 @@ def _spine(opf: Element, path: str) -> Iterator[str]:
     seen = set()
     for reference in opf.iter():
         item = items.get(reference.get("idref")) if _name(reference) == "itemref" else None
-        if item is None or item.get("media-type", _PAGES[0]) not in _PAGES or "nav" in item.get("properties", "").split():
+        if (
+            item is None
+            or item.get("media-type", _PAGES[0]) not in _PAGES
+            or "nav" in item.get("properties", "").split()
+        ):
             continue
         href = unquote(item.get("href", "")).partition("#")[0]
         name = posixpath.normpath(posixpath.join(folder, href))

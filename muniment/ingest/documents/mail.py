@@ -41,8 +41,8 @@ def read_mail(data: bytes) -> Document:
     sent, origin = _sent(root)
     if "mail:Date" in said:
         said["mail:Date"] = sent if origin == "mail:Date" and sent else said["mail:Date"]
-    if names := [part.file_name or f"part {part.number}" for part in letter.attached]:
-        said["mail:attachments"] = ", ".join(names)[:4000]
+    if attached := [part.file_name or f"part {part.number}" for part in letter.attached]:
+        said["mail:attachments"] = ", ".join(attached)[:4000]
     page, text = _written(letter.bodies)
     if is_saved_page(root):
         return _saved_page(root, letter, page, text, said, sent)
@@ -142,7 +142,9 @@ def _written(bodies: list[Part]) -> tuple[str, str]:
         if part.media_type in ("text/html", "text/x-amp-html"):
             texts.append(text_of(blocks_of_html(content)))
         else:
-            texts.append(_plain(content, part.parameter("format").lower() == "flowed", part.parameter("delsp").lower() == "yes"))
+            texts.append(
+                _plain(content, part.parameter("format").lower() == "flowed", part.parameter("delsp").lower() == "yes")
+            )
     page = bodies[0].text() if len(bodies) == 1 and bodies[0].media_type == "text/html" else ""
     return page, "\n".join(filter(None, texts))
 

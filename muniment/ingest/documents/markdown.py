@@ -46,7 +46,11 @@ def _fields(block: str) -> dict[str, str]:
         if m := _FIELD.fullmatch(line.rstrip()):
             name = f"markdown:{m[1].lower()}"
             value = m[2].strip("[] ") if m[2].startswith("[") else m[2]
-            said[name] = ", ".join(one_line(part).strip("\"'") for part in value.split(",")) if "[" in m[2] else one_line(value).strip("\"'")
+            said[name] = (
+                ", ".join(one_line(part).strip("\"'") for part in value.split(","))
+                if "[" in m[2]
+                else one_line(value).strip("\"'")
+            )
         elif name and (item := _LIST_ITEM.fullmatch(line.rstrip())):
             said[name] = ", ".join(filter(None, (said[name], one_line(item[1]).strip("\"'"))))
         else:

@@ -7,17 +7,24 @@ from xml.etree.ElementTree import Element
 
 from muniment.ingest.decode import NoText
 from muniment.ingest.documents.blocks import Block, first_heading, text_of
-from muniment.ingest.documents.document import Document, iso_time, one_line, people, plausible_date, plausible_title
+from muniment.ingest.documents.document import (
+    Document,
+    iso_time,
+    one_line,
+    people,
+    plausible_date,
+    plausible_title,
+    words,
+)
 from muniment.ingest.documents.package import Package
 
-_LEFT_OUT = frozenset(
-    "tracked-changes annotation forms sequence-decls variable-decls user-field-decls note-citation desc title"
-    " table-of-content-source bibliography-source alphabetical-index-source illustration-index-source script"
-    " object-ole image event-listeners soft-page-break-before ruby-text".split()
+_LEFT_OUT = words(
+    """tracked-changes annotation forms sequence-decls variable-decls user-field-decls note-citation desc title
+    table-of-content-source bibliography-source alphabetical-index-source illustration-index-source script object-ole
+    image event-listeners soft-page-break-before ruby-text"""
 )
 _PARAGRAPHS = frozenset({"p", "h"})
-_FIELDS = {"title": "title", "creator": "creator", "initial-creator": "initial-creator", "creation-date": "creation-date",
-           "date": "date", "language": "language", "subject": "subject"}  # fmt: skip
+_FIELDS = words("title creator initial-creator creation-date date language subject")
 _MAX_SPACES = 100
 
 

@@ -11,6 +11,7 @@ import io
 import zipfile
 import zlib
 from typing import Literal
+from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
@@ -86,7 +87,7 @@ class Package:
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError, RuntimeError) as e:
             raise NoText(f"broken: {self.kind}, {name[:80]}") from e
 
-    def xml(self, name: str) -> ElementTree.Element | None:
+    def xml(self, name: str) -> Element | None:
         """A member as XML; None where there is no such member. Raises NoText where it is none, or has entities."""
         data = self.read(name)
         if data is None:
@@ -105,11 +106,12 @@ def _check(member: zipfile.ZipInfo, kind: str) -> None:
         raise NoText(f"content-bomb: {name[:80]}")
 
 
-def parse_xml(data: bytes, what: str) -> ElementTree.Element:
+def parse_xml(data: bytes, what: str) -> Element:
     """The root of an XML document from outside: entities of its own, external ones and DTDs from afar are refused."""
     try:
-        return ElementTree.fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
+        root: Element = ElementTree.fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
     except DefusedXmlException as e:
         raise NoText(f"unsafe-xml: {what}") from e
-    except (ElementTree.ParseError, ValueError, LookupError) as e:
+    except (ParseError, ValueError, LookupError) as e:
         raise NoText(f"broken: {what}: {e}"[:200]) from e
+    return root

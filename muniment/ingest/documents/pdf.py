@@ -2,8 +2,8 @@
 
 PDFium gives a page as lines. A paragraph ends where the gap to the next line, the size of the letters or an indent says
 so; words hyphenated at a line's end are joined. Lines that stand at the top or foot of page after page are the page's
-and not the text's. Letters that a PDF stores by their shape (fi, Arabic forms) become the letters they stand for; a zero
-width non-joiner has no shape, so most PDFs hold none, and nothing is put in its place.
+and not the text's. Letters that a PDF stores by their shape (fi, Arabic forms) become the letters they stand for; a
+zero width non-joiner has no shape, so most PDFs hold none, and nothing is put in its place.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -26,9 +27,12 @@ _FEW_PAGES = 3
 _MIN_LETTERS = 8  # a page with fewer letters, and a picture, is a scanned one
 _FORMS = re.compile("[\ufb00-\ufb06\ufb13-\ufb17\ufb1d-\ufdff\ufe70-\ufefc]")
 _HYPHENS = "\x02\ufffe\xad"
-_ENDS = tuple(".!?…:;”\"»)。！？۔؟؛]")
+_ENDS = tuple('.!?…:;”"»)。！？۔؟؛]')
 _ITEM = re.compile(r"(?:[•▪◦‣·●○■–—*-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")
-_NUMBER = re.compile(r"\W*(?:(?:page|seite|p\.|pag\.|página|صفحه|صفحة)\s*)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|sur|از|من)\s*\d{1,4})?\W*", re.I)
+_NUMBER = re.compile(
+    r"\W*(?:(?:page|seite|p\.|pag\.|página|صفحه|صفحة)\s*)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|sur|از|من)\s*\d{1,4})?\W*",
+    re.I,
+)
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?\s*(?:([+-])(\d\d)'?(\d\d)?'?|Z)?")
 _FIELDS = ("Title", "Author", "Subject", "Creator", "Producer", "CreationDate", "ModDate")
 
@@ -100,7 +104,8 @@ def _pages(pdf: Any, count: int) -> tuple[list[list[_Line]], int]:
     import pypdfium2
     from pypdfium2 import raw
 
-    pages, pictured, size = [], 0, 0
+    pages: list[list[_Line]] = []
+    pictured = size = 0
     for number in range(count):
         try:
             page = pdf[number]
@@ -222,7 +227,7 @@ def _is_spaceless(letter: str) -> bool:
 
 def _leading(page: Sequence[_Line]) -> float:
     """The usual distance of baselines on the page; 0 where there is none."""
-    gaps = [a.y - b.y for a, b in zip(page, page[1:], strict=False) if 0.5 * a.size < a.y - b.y < 2.5 * a.size]
+    gaps = [a.y - b.y for a, b in pairwise(page) if 0.5 * a.size < a.y - b.y < 2.5 * a.size]
     return median(gaps) if gaps else 0.0
 
 
