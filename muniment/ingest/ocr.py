@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from muniment.errors import UsageError
+from muniment.ingest.clean.fingerprint import RULES
 from muniment.ingest.clean.job import CleanJob
 from muniment.ingest.clean.workers import Workers
 from muniment.model import Article
@@ -73,10 +74,10 @@ class OcrWorkers(Workers):
         if not (article.problem or "").startswith(SCANNED):
             return article
         text, failure = recognise(job.payload, self._languages)
-        if failure:
-            return replace(article, problem=f"ocr-failed: {failure}")
-        if not text.strip():
-            return replace(article, problem=f"{article.problem}, and no text recognised")
+        if failure or not text.strip():
+            settings = {**article.settings, "recognised by": self._recogniser}
+            problem = f"ocr-failed: {failure}" if failure else f"{article.problem}, no text recognised"
+            return replace(article, problem=problem, extractor=f"muniment-ocr/{RULES}", settings=settings)
         return super().submit(replace(job, recognised=text, recogniser=self._recogniser)).result()
 
 

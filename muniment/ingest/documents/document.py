@@ -15,7 +15,8 @@ _NO_AUTHOR = re.compile(
     r"|windows user)?\d*"
     r"|.*[\\/].*)$"
 )
-_PROGRAM = re.compile(r"(?i)^(?:microsoft\s+(?:word|powerpoint|excel)|print|untitled|document\d*)\s*(?:-\s*|$)")
+_MADE_UP = r"untitled|print|(?:document|presentation|slide|title|page)[ _]?\d*"
+_PROGRAM = re.compile(rf"(?i)^(?:microsoft\s+(?:word|powerpoint|excel)|{_MADE_UP})\s*(?:-\s*|$)")
 _FILE = re.compile(r"(?i)^\S*\.(?:docx?|dotx?|odt|rtf|txt|pdf|indd|qxd|pmd|dvi|ps|tex|cdr|ai|xlsx?|pptx?|html?|wpd)$")
 _NO_DATES = frozenset({"1601-01-01", "1900-01-01", "1904-01-01", "1970-01-01", "1979-12-31", "1980-01-01"})
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from muniment.ingest.decode import NoText
-from muniment.ingest.documents.blocks import blocks_of_html, first_heading, text_of
+from muniment.ingest.documents.blocks import Block, blocks_of_html, first_heading, text_of
 from muniment.ingest.documents.document import Document, iso_time, one_line, people, plausible_date, plausible_title
 from muniment.ingest.documents.package import Package
 
@@ -22,8 +22,9 @@ def read_docx(data: bytes) -> Document:
     package = Package(data, "DOCX")
     if not any(name.endswith("document.xml") or name.startswith("word/") for name in package.names):
         raise NoText("broken: DOCX, it holds no document")
+    package.refuse_entities()
     said = _core(package)
-    blocks = blocks_of_html(_html(data), rows=True)
+    blocks = blocks_of_html(_html(data), rows=True) or _all_text(package)
     stored = plausible_title(said.get("docx:title", ""))
     title, origin = (stored, "docx:title") if stored else (first_heading(blocks), "docx:heading")
     authors = people([said.get("docx:creator", "")])
@@ -53,6 +54,19 @@ def _html(data: bytes) -> str:
     except Exception as e:
         raise NoText(f"broken: DOCX, {type(e).__name__}: {one_line(str(e))[:120]}") from e
     return _BACK.sub("", result.value)
+
+
+def _all_text(package: Package) -> list[Block]:
+    """Every run of text, a paragraph a block: for what mammoth passes over (ruby, forms, alternative content)."""
+    names = [name for name in package.names if name.endswith("document.xml")]
+    root = package.xml(min(names, key=lambda name: (name != "word/document.xml", name), default=""))
+    found: list[Block] = []
+    for paragraph in root.iter() if root is not None else ():
+        if str(paragraph.tag).endswith("}p"):
+            text = "".join(run.text or "" for run in paragraph.iter() if str(run.tag).endswith("main}t"))
+            if line := one_line(text):
+                found.append(Block(line))
+    return found
 
 
 def _core(package: Package) -> Mapping[str, str]:

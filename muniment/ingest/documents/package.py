@@ -94,6 +94,12 @@ class Package:
             return None
         return parse_xml(data, f"{self.kind}, {name[:80]}")
 
+    def refuse_entities(self) -> None:
+        """Raises NoText where XML that somebody else will parse declares entities, in any encoding."""
+        for name in self.names:
+            if name.endswith((".xml", ".rels")) and b"<!ENTITY" in (self.read(name) or b"").replace(b"\0", b""):
+                raise NoText(f"unsafe-xml: {self.kind}, {name[:80]}")
+
 
 def _check(member: zipfile.ZipInfo, kind: str) -> None:
     name = member.filename

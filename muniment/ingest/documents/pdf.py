@@ -22,7 +22,7 @@ from muniment.model import Dropped
 
 MAX_PAGES = 2_000
 MAX_TEXT = 10_000_000  # characters
-_EDGE = 2  # lines at the top and at the foot of a page that may be the page's own
+_EDGE = 0.1  # of a page's height, at the top and at the foot, where the page's own lines stand
 _FEW_PAGES = 3
 _MIN_LETTERS = 8  # a page with fewer letters, and a picture, is a scanned one
 _FORMS = re.compile("[\ufb00-\ufb06\ufb13-\ufb17\ufb1d-\ufdff\ufe70-\ufefc]")
@@ -38,13 +38,15 @@ _FIELDS = ("Title", "Author", "Subject", "Creator", "Producer", "CreationDate", 
 
 
 class _Line(NamedTuple):
-    """A line of a page: its text, the edges of its first and last letters, its baseline and the size in points."""
+    """A line of a page: its text, the edges of its first and last letters, its baseline and size in points, and whether
+    it stands near the top or the foot."""
 
     text: str
     left: float
     right: float
     y: float
     size: float
+    is_edge: bool = False
 
 
 def read_pdf(data: bytes) -> Document:
@@ -130,6 +132,8 @@ def _pages(pdf: Any, count: int) -> tuple[list[list[_Line]], int]:
 
 def _lines(page: Any, raw: Any) -> Iterator[_Line]:
     textpage = page.get_textpage()
+    _, foot, _, top = page.get_cropbox()
+    inner = foot + _EDGE * (top - foot), top - _EDGE * (top - foot)
     try:
         text = textpage.get_text_range()
         at = 0  # in UTF-16 units, which is how PDFium counts
@@ -138,7 +142,8 @@ def _lines(page: Any, raw: Any) -> Iterator[_Line]:
             if line.strip("\0 \t\r\n"):
                 left_out = len(line) - len(line.lstrip())
                 first, last = at + left_out, at + len(line.rstrip("\0 \t" + _HYPHENS)) - 1
-                yield _placed(textpage.raw, raw, _shapes_to_letters(line.strip("\0 \t")), first, max(first, last))
+                found = _placed(textpage.raw, raw, _shapes_to_letters(line.strip("\0 \t")), first, max(first, last))
+                yield found._replace(is_edge=not inner[0] <= found.y <= inner[1])
             at += units
     finally:
         textpage.close()
@@ -170,15 +175,14 @@ def _without_page_lines(pages: list[list[_Line]]) -> tuple[list[list[_Line]], tu
     filled = sum(bool(page) for page in pages)
     if filled < 2:
         return pages, ()
-    seen = Counter(key for page in pages for key in {_key(page[i].text) for i in _edges(page)})
+    seen = Counter(key for page in pages for key in {_key(line.text) for line in page if line.is_edge})
     dropped: dict[str, None] = {}
     kept = []
     for page in pages:
-        edges = set(_edges(page))
         rest = []
-        for i, line in enumerate(page):
+        for line in page:
             repeated = filled >= _FEW_PAGES and seen[_key(line.text)] >= max(_FEW_PAGES, filled // 3)
-            if i in edges and (_NUMBER.fullmatch(line.text) or repeated):
+            if line.is_edge and (_NUMBER.fullmatch(line.text) or repeated):
                 dropped[line.text] = None
             else:
                 rest.append(line)
@@ -188,12 +192,6 @@ def _without_page_lines(pages: list[list[_Line]]) -> tuple[list[list[_Line]], tu
 
 def _key(text: str) -> str:
     return re.sub(r"\d+", "#", " ".join(text.split())).casefold()
-
-
-def _edges(page: Sequence[_Line]) -> list[int]:
-    """The places of the highest and the lowest lines."""
-    order = sorted(range(len(page)), key=lambda i: page[i].y)
-    return order[:_EDGE] + order[-_EDGE:]
 
 
 def _paragraphs(pages: Sequence[Sequence[_Line]]) -> Iterator[str]:
