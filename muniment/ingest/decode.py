@@ -222,10 +222,12 @@ def _document(data: bytes, media_type: str, name: str) -> Kind | None:
 
 def is_mail(head: bytes, *, named: bool = False) -> bool:
     """Whether the bytes begin with the header of a letter (RFC 5322); `named`: they are called one."""
-    block = re.split(rb"\r?\n\r?\n", head.lstrip(b"\xef\xbb\xbf\r\n"), maxsplit=1)[0]
-    lines = block.splitlines()[:-1] or [block]  # the last one may be cut
+    block, *rest = re.split(rb"\r?\n\r?\n", head.lstrip(b"\xef\xbb\xbf\r\n"), maxsplit=1)
+    lines = block.splitlines()
+    if not rest and len(lines) > 1:
+        del lines[-1]  # it may be cut
     strange = sum(not _HEADER.match(line) for line in lines)
-    if strange > len(lines) // 4:
+    if strange * (2 if named else 4) > len(lines):
         return False
     fields = {m[1].lower() for m in _MAIL_FIELD.finditer(block)}
     return bool(fields) if named else len(fields) >= 3 and (bool(fields & _MAIL_ONLY) or {b"from", b"date"} <= fields)

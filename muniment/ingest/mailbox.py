@@ -83,7 +83,7 @@ def _letters(file: BinaryIO, max_size: int) -> Iterator[_Letter]:
     envelope = file.readline(_PIECE)
     pattern = _STRICT if _STRICT.match(envelope) else re.compile(rb"From ")
     number, offset, size = 1, len(envelope), 0
-    kept: list[bytes] = []
+    kept = bytearray()
     blank, at_start = False, True
     while True:
         line = file.readline(_PIECE)
@@ -92,23 +92,22 @@ def _letters(file: BinaryIO, max_size: int) -> Iterator[_Letter]:
             yield _Letter(number, offset, size, envelope, None if size > max_size else _without_last_break(kept))
             if not line:
                 return
-            number, offset, size, envelope, kept = number + 1, offset + size + len(line), 0, line, []
+            number, offset, size, envelope, kept = number + 1, offset + size + len(line), 0, line, bytearray()
             blank, at_start = False, line.endswith(b"\n")
             continue
         size += len(line)
         if size <= max_size:
-            kept.append(line)
+            kept += line
         else:
             kept.clear()
         blank = at_start and line in (b"\n", b"\r\n")
         at_start = line.endswith(b"\n")
 
 
-def _without_last_break(lines: list[bytes]) -> bytes:
+def _without_last_break(letter: bytearray) -> bytes:
     """The letter without the empty line that parts it from the next."""
-    if len(lines) > 1 and lines[-1] in (b"\n", b"\r\n"):
-        lines = lines[:-1]
-    return b"".join(lines)
+    ends = 4 if letter.endswith(b"\r\n\r\n") else 2 if letter.endswith(b"\n\n") else 0
+    return bytes(letter[: len(letter) - ends // 2] if ends else letter)
 
 
 def _capture(target: Target, letter: _Letter, content: bytes, now: datetime) -> Capture:

@@ -101,13 +101,12 @@ def test_persian_comes_out_in_logical_order_with_letters_and_not_shapes() -> Non
     shaped = (
         "\ufe91\ufee8\ufeaa\ufead \ufe91\ufeb4\ufe98\ufeea \ufe8d\ufeb3\ufe96"  # the same, by the shapes of its letters
     )
-    article = read(wide_pdf([shaped[::-1]]))  # drawn from left to right, as a typesetter leaves it
-    assert article.text.replace("ه", "ه") == said
+    assert read(wide_pdf([shaped[::-1]])).text == said  # drawn from left to right, as a typesetter leaves it
 
 
 def test_a_non_joiner_that_the_document_has_stays() -> None:
-    line = "می\u200cخواهم"
-    assert "\u200c" in read(wide_pdf(["a b " + line])).text or "می" in read(wide_pdf(["a b " + line])).text
+    said = "می\u200cخواهم رأی بدهم"
+    assert read(wide_pdf([said[::-1]])).text == said
 
 
 def test_scanned_pages_are_named_as_such() -> None:
@@ -143,7 +142,7 @@ HOSTILE = {
 
 def test_hostile_files_have_named_problems() -> None:
     job = CleanJob(b"", "application/pdf", CAPTURED, file_name="a.pdf")
-    with Workers(2, timeout=2.0) as workers:
+    with Workers(1, timeout=1.0) as workers:
         futures = {name: workers.submit(replace(job, payload=data)) for name, data in HOSTILE.items()}
         problems = {name: future.result().problem or "" for name, future in futures.items()}
     assert problems.pop("a form within itself") in ("extraction-timeout", "extraction-memory", "extraction-crashed")

@@ -120,7 +120,7 @@ def _bodies(part: Part) -> Iterator[Part]:
         rich = [c for c in choices if any(p.media_type == "text/html" for p in c)]
         plain = [c for c in choices if any(p.media_type == "text/plain" for p in c)]
         for choice in (*rich[-1:], *plain[:1], *[c for c in choices if c]):
-            if any(p.start < p.end for p in choice):
+            if any(p.body().strip() for p in choice):
                 yield from choice
                 return
     elif part.media_type == "multipart/related":

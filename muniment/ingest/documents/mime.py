@@ -175,7 +175,7 @@ def decoded_words(value: str) -> str:
             text += piece.decode("raw-unicode-escape", "replace") if piece.isascii() else _as_text(piece)
         else:
             text += decode(piece, charset.partition("*")[0], is_html=False)[0] if piece else ""
-    return text
+    return text or value
 
 
 def _decoded(content: bytes, coding: str) -> bytes:
