@@ -102,6 +102,8 @@ def gold(files: list[Path], articles: dict[Path, Article]) -> None:
     ours, raw = defaultdict(list), defaultdict(list)
     for path in files:
         native = path.with_suffix(".native")
+        if not native.exists():  # those of ODT stand in a folder beside
+            native = path.parent.with_name("native") / native.name
         if not native.exists():
             continue
         words = bag(native_text(native.read_text("utf-8")))
