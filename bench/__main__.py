@@ -9,6 +9,7 @@
 | search | wall time of a whole `muniment search` on N articles | `python -c pass` |
 | query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
 | importing | records recovered from good and broken WARC and ARC files ($MUNIMENT_DATA) | warcio, FastWARC |
+| documents | what becomes of documents of every kind ($MUNIMENT_DATA), words found, time, memory | the raw libraries |
 | cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
 | discovering | every feed, sitemap and robots.txt of $MUNIMENT_DATA, and hostile ones | feedparser, limits |
 
@@ -24,7 +25,7 @@ import sys
 
 from bench import adding, longlog, memory, process, verifying
 
-NAMES = ("add", "memory", "verify", "log", "search", "query", "importing", "cleaning", "discovering")
+NAMES = ("add", "memory", "verify", "log", "search", "query", "importing", "documents", "cleaning", "discovering")
 
 
 def main() -> None:
@@ -51,6 +52,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "bench.query", str(options.articles)], check=True)
     if "importing" in wanted:
         subprocess.run([sys.executable, "-m", "bench.importing"], check=True)
+    if "documents" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.documents"], check=True)
     if "cleaning" in wanted:
         subprocess.run([sys.executable, "-m", "bench.cleaning"], check=True)
     if "discovering" in wanted:

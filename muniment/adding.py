@@ -60,13 +60,15 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class AddOptions:
-    """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload.
+    """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload;
+    `ocr` names the languages in which scanned documents are recognised ("eng", "fas+eng").
 
     `workers` are used where there are some already, and stay open: they take a second to start.
     """
 
     processes: int | None = None
     max_size: int = MAX_UPLOAD
+    ocr: str | None = None
     wait: float = 0.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     workers: Workers | None = None
@@ -95,6 +97,7 @@ class Item:
     listing: str | None = None
     confirmed: int | None = None
     unreadable: bool = False
+    is_article: bool = True
 
 
 def gather(
@@ -123,7 +126,7 @@ def gather(
 
 
 def _gathered(target: Target, future: Future[Fetched] | None, options: AddOptions) -> Iterator[Item]:
-    from muniment.ingest.opening import open_target
+    from muniment.ingest.opening import open_capture, open_target
 
     try:
         if target.problem is not None:
@@ -133,19 +136,30 @@ def _gathered(target: Target, future: Future[Fetched] | None, options: AddOption
                 yield from _items(target, opened, options)
             return
         fetched = future.result()
-        yield Item(target, target.name, fetched.outcome, (*fetched.redirects, *fetched.requisites))
+        beside = (*fetched.redirects, *fetched.requisites)
+        if isinstance(fetched.outcome, Attempt):
+            yield Item(target, target.name, fetched.outcome, beside)
+            return
+        for n, opened in enumerate(open_capture(target.name, fetched.outcome, target.declared)):
+            yield _item(target, opened, () if n else beside)
     except ItemError as e:
         yield Item(target, target.name, Attempt(_attempted_uri(target), options.clock(), e.reason, str(e)))
 
 
 def _items(target: Target, opened: Opened, options: AddOptions) -> Iterator[Item]:
     if not isinstance(opened.outcome, Imported):
-        yield Item(target, opened.name, opened.outcome)
+        yield _item(target, opened)
         return
     from muniment.archive.originals import separated
 
     for imported in separated(opened.outcome, options.clock()):
         yield Item(target, opened.name, imported)
+
+
+def _item(target: Target, opened: Opened, beside: tuple[Capture | Attempt, ...] = ()) -> Item:
+    if opened.declared is not None:
+        target = replace(target, declared=opened.declared)
+    return Item(target, opened.name, opened.outcome, beside, is_article=opened.is_article)
 
 
 def _attempted_uri(target: Target) -> str:
@@ -157,6 +171,17 @@ def _attempted_uri(target: Target) -> str:
     if target.path is not None:
         return file_uri(target.path)
     return "urn:x-muniment:" + quote(target.url or target.name)[:4096]
+
+
+def make_workers(options: AddOptions) -> Workers:
+    """The limited processes that clean. Raises UsageError where recognition is asked for and cannot be had."""
+    if options.ocr is not None:
+        from muniment.ingest.ocr import OcrWorkers
+
+        return OcrWorkers(options.processes, options.ocr)
+    from muniment.ingest.clean.workers import Workers
+
+    return Workers(options.processes)
 
 
 def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) -> Iterator[Item | None]:
@@ -192,15 +217,14 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
     from muniment.ingest.urls import article_key, page_of
 
     capture, declared = item.outcome, item.target.declared
-    if isinstance(capture, Attempt) or item.listing is not None:
+    if isinstance(capture, Attempt) or item.listing is not None or not item.is_article:
         return None
     if isinstance(capture, Imported):
         return _submit_imported(capture, declared, writer, workers)
     if declared == Declared():
         original = writer.holds(capture, article_key(page_of(capture.uri)))
-        if original is not None and writer.has_article(original):
+        if original is not None and writer.has_article(original) and not _wants_ocr(writer, original, workers):
             return None
-    file_name = item.target.path.name if item.target.path else None
     return workers.submit(
         CleanJob(
             payload=capture.body,
@@ -210,7 +234,7 @@ def _submit(item: Item, writer: Writer, workers: Workers) -> Future[Article] | N
             charset=capture.charset,
             content_encoding=capture.content_encoding,
             declared=declared,
-            file_name=file_name,
+            file_name=dict(capture.facts).get("fileName"),
             hints=hints_of(item.target.facts),
         )
     )
@@ -234,6 +258,12 @@ def _submit_imported(
             declared=declared,
         )
     )
+
+
+def _wants_ocr(writer: Writer, number: int, workers: Workers) -> bool:
+    """Whether a document that is held was found scanned, and may be recognised now."""
+    held = writer.catalog.snapshot(number) if workers.recognises else None
+    return held is not None and (held.problem or "").startswith("no-text: scanned")
 
 
 def _cleaned(item: Item, future: Future[Article] | None) -> Item:
@@ -299,7 +329,7 @@ class Batch:
             state: Literal["stored", "unchanged"] = "unchanged" if appended.unchanged else "stored"
             return Added(item.name, state, appended.original, url, source=self._source(url), problem=item.listing)
         if item.article is None:
-            return Added(item.name, "unchanged", appended.original, url)
+            return Added(item.name, "unchanged" if appended.unchanged else "stored", appended.original, url)
         new = Described(item.article, target.declared.source or self._source(url), target.declared.tags)
         held = self._described(appended.original) if appended.unchanged else None
         if held is not None:

@@ -171,7 +171,8 @@ class Article:
     """What cleaning makes of a capture: NFC text, unfolded, paragraphs separated by a newline.
 
     `origins` says where each field came from ({"title": "jsonld:headline"}). `extractor` and `settings` are the
-    fingerprint: the same bytes under the same fingerprint give the same article. `problem` says why `text` is empty.
+    fingerprint: the same bytes under the same fingerprint give the same article. `said` is what a document states of
+    itself ({"pdf:ModDate": "2021-05-30T10:00:00+02:00"}). `problem` says why `text` is empty.
     """
 
     title: str
@@ -185,4 +186,5 @@ class Article:
     decoding: str = ""
     extractor: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None

@@ -73,11 +73,10 @@ def _store(
     from concurrent.futures import ThreadPoolExecutor
     from contextlib import nullcontext
 
-    from muniment.adding import FETCHES_AHEAD, Batch, clean_items
-    from muniment.ingest.clean.workers import Workers
+    from muniment.adding import FETCHES_AHEAD, Batch, clean_items, make_workers
 
     threads = ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch")
-    pool = nullcontext(options.workers) if options.workers else Workers(options.processes)
+    pool = nullcontext(options.workers) if options.workers else make_workers(options)
     with pool as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
         batch = Batch(archive, writer)
         captured = gather(threads, workers)

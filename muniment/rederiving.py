@@ -22,11 +22,12 @@ from muniment.ingest.clean import CleanJob
 from muniment.ingest.clean.fingerprint import fingerprint
 from muniment.ingest.clean.hints import hints_of
 from muniment.ingest.clean.workers import Workers
+from muniment.ingest.decode import KINDS
 from muniment.ingest.http import parse_content_type
 from muniment.ingest.stored import read_stored
 from muniment.model import Article, Declared
 
-_FIELDS = ("text", "title", "authors", "published", "language", "captions", "dropped", "decoding", "problem")
+_FIELDS = ("text", "title", "authors", "published", "language", "captions", "dropped", "decoding", "said", "problem")
 _BY_LIMITS = ("extraction-timeout", "extraction-memory", "extraction-crashed")
 
 
@@ -103,7 +104,7 @@ def _job(archive: Archive, number: int, told: Rederived) -> tuple[_Known, CleanJ
         return None
     visit = catalog.visit_before(of, number)
     leaf, first, facts = archive.leaf(visit), archive.records(of)[0], _facts(archive.records(visit)[-1])
-    charset = coding = None
+    charset, coding = next(iter(facts.get("charset", ())), None), None
     payload = first.block
     if first.type == "response":
         response = read_stored(first.block)
@@ -128,9 +129,9 @@ def _job(archive: Archive, number: int, told: Rederived) -> tuple[_Known, CleanJ
 def _other_extractor(article: Article) -> str | None:
     """Why the installed extractor is not the recorded one; None where it is."""
     kind = article.extractor.removeprefix("muniment-").partition("/")[0]
-    if kind not in ("html", "text"):
+    if kind not in KINDS:
         return f"made by {article.extractor or 'an unknown extractor'}, which is not here"
-    extractor, settings = fingerprint("html" if kind == "html" else "text")
+    extractor, settings = fingerprint(kind)
     if extractor != article.extractor:
         return f"made by {article.extractor}, here is {extractor}"
     names = sorted({*settings, *article.settings})

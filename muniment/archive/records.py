@@ -191,6 +191,7 @@ def describe_article(article: Article, source: str | None, tags: Sequence[str]) 
         "decoding": article.decoding,
         "extractor": article.extractor,
         "settings": dict(article.settings),
+        **({"said": dict(article.said)} if article.said else {}),
         "problem": article.problem,
     }
 
@@ -211,6 +212,7 @@ def read_article(conversion: StoredRecord, metadata: StoredRecord) -> Article:
         decoding=fields["decoding"],
         extractor=fields["extractor"],
         settings=fields["settings"],
+        said=fields.get("said", {}),
         problem=fields["problem"],
     )
 

@@ -61,6 +61,7 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
 @click.option("--max-size", type=Size(), metavar="SIZE",
               help="Refuse responses and files over this size, such as 64MB. "
                    f"Default: {MAX_RESPONSE >> 20} MiB a response, {MAX_UPLOAD >> 20} MiB a file.")  # fmt: skip
+@click.option("--ocr", metavar="LANG", help="Have scanned PDFs read by tesseract, in LANG such as eng or fas+eng.")
 @click.option("--processes", type=Count(1, 64), metavar="N", help="Clean in N processes. Default: one a core.")
 @wait_option
 @json_option
@@ -75,6 +76,10 @@ def add(ctx: click.Context, /, **options: Any) -> None:
     _check_call(options)
     declared = _declared(options)
     resolve = resolve_of(options)
+    if options["ocr"] is not None:
+        from muniment.ingest.ocr import check_ocr
+
+        check_ocr(options["ocr"])
     with ExitStack() as files:
         targets = _targets(options, declared, files)
         if options["dry_run"]:
@@ -172,7 +177,7 @@ def _add(archive: Archive, targets: Iterator[Target], fetcher: Callable[[], Fetc
 
     gc.set_threshold(50_000)  # thousands of short-lived values an item, and hardly a cycle among them
     show_bar = shows_bar(options)
-    settings = AddOptions(options["processes"], _max_size(options), options["wait"])
+    settings = AddOptions(options["processes"], _max_size(options), options["ocr"], options["wait"])
     total = None if not show_bar or options["lists"] else list(targets)
     with _bar(total, show_bar) as bar:
         return report(pipeline.add(archive, total or targets, fetcher, settings), options, bar)

@@ -4,15 +4,16 @@
 article's `problem`, one of these slugs (some with a detail after a colon):
 
     empty                           no bytes, or white space only
-    too-large                       over MAX_BYTES as captured
+    too-large                       over MAX_BYTES, what is inlined not counted; a document over MAX_DOCUMENT
     content-bomb                    over MAX_BYTES once inflated
     content-encoding-broken: gzip   nothing could be inflated
     content-encoding-unsupported: br
-    not-text: looks like PDF        a magic number, or too many control bytes
+    not-text: looks like PNG        a magic number, or too many control bytes
     unsupported: application/json   text, but neither HTML nor plain text
 
 Decoding order: byte order mark; the HTTP charset; the page's own declaration; UTF-8; then UnicodeDammit's
-guess. A declared charset is believed only where the bytes bear it out.
+guess. A declared charset is believed only where the bytes bear it out. Documents (PDF, mail and their like) are told
+apart here and left as they are: `ingest.documents` reads them.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 MAX_BYTES = 20_000_000
+MAX_DOCUMENT = 64_000_000  # pictures make documents, and pages with everything inlined, large and no slower to read
 
-Kind = Literal["html", "text"]
+Kind = Literal["html", "text", "pdf", "docx", "odt", "epub", "mail", "markdown", "rtf"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _MAGIC = (
-    (b"%PDF-", "PDF"),
     (b"\x89PNG\r\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"GIF8", "GIF"),
@@ -37,7 +39,6 @@ _MAGIC = (
     (b"PK\x05\x06", "ZIP"),
     (b"\x1f\x8b\x08", "gzip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file"),
-    (b"{\\rtf", "RTF"),
     (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
     (b"Rar!\x1a\x07", "RAR"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -82,9 +83,20 @@ _HTML = re.compile(
 _TAG = re.compile(rb"</(?:p|div|a|span|li|h[1-6]|td|table|body|html)\s*>|<br\s*/?>", re.I)
 _XML = re.compile(rb"\s*<(?:\?xml|rss|feed|urlset|svg|sitemapindex)\b", re.I)
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_OPEN_TYPES = frozenset(
-    {"", "text/plain", "text/markdown", "text/x-markdown", "application/octet-stream", "binary/octet-stream"}
+_MARKDOWN_TYPES = frozenset({"text/markdown", "text/x-markdown"})
+_MAIL_TYPES = frozenset(
+    {"message/rfc822", "message/news", "message/global", "multipart/related", "application/x-mimearchive"}
 )
+_OPEN_TYPES = _MARKDOWN_TYPES | {"", "text/plain", "application/octet-stream", "binary/octet-stream"}
+_HTML_ROOT = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)\b", re.I)
+_HEADER = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]|>?From ")
+_MAIL_FIELD = re.compile(
+    rb"(?im)^(from|to|cc|subject|date|sender|message-id|received|return-path|delivered-to|mime-version|content-type)"
+    rb"[ \t]*:"
+)
+_MAIL_ONLY = frozenset({b"message-id", b"received", b"return-path", b"delivered-to", b"mime-version"})
+# What a page holds inlined (SingleFile) is no text, and tens of megabytes of it.
+_INLINED = re.compile(rb"data:[\w.+/-]{0,80}(?:;[\w.=\"+-]{1,80}){0,4},[A-Za-z0-9+/=%_.~!*:@&$?-]{200,}")
 _CENTRAL = frozenset({"cp1250", "iso8859-2", "cp1254", "cp1257", "iso8859-13", "iso8859-4", "mac-latin2"})
 _WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ«»“”‘’„–—…€°©®·¡¿ªº§\xa0")
 _NOT_CHARSETS = frozenset({"unicode-escape", "unicode_escape", "raw-unicode-escape", "idna", "utf-7"})
@@ -102,18 +114,25 @@ class Page:
     text: str
     kind: Kind
     decoding: str
+    data: bytes = b""  # of a document, which has no text yet
 
 
 def read(
     payload: bytes, media_type: str, charset: str | None, content_encoding: str | None, file_name: str | None
 ) -> Page:
     """The payload as a Page; raises NoText."""
-    if len(payload) > MAX_BYTES:
+    if len(payload) > MAX_DOCUMENT:
         raise NoText("too-large")
     data, coding = inflate(payload, content_encoding)
     if not data.strip(b"\0 \t\r\n\f"):
         raise NoText("empty")
     kind = sniff(data, media_type, file_name)
+    if kind not in ("html", "text", "markdown"):
+        return Page("", kind, coding, data)
+    if kind == "html" and b"data:" in data:
+        data = _INLINED.sub(b"data:,", data)
+    if len(data) > MAX_BYTES:
+        raise NoText("too-large")
     text, method = decode(data, charset, is_html=kind == "html")
     return Page(text, kind, f"{coding}, {method}" if coding else method)
 
@@ -163,14 +182,18 @@ def _inflate_one(payload: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
 
 
 def sniff(data: bytes, media_type: str, file_name: str | None) -> Kind:
-    """Whether the bytes are HTML or plain text; raises NoText where they are neither."""
-    head = data[:4096]
-    _refuse_binary(head)
+    """What the bytes are: HTML, plain text, or a document of a known kind; raises NoText where they are neither."""
+    head, name = data[:4096], (file_name or "").lower()
     kind = media_type.partition(";")[0].strip().lower()
+    if document := _document(data, kind, name):
+        return document
+    _refuse_binary(head)
     stripped = head.lstrip(codecs.BOM_UTF8)
+    if (kind in _MARKDOWN_TYPES or name.endswith((".md", ".markdown"))) and not _HTML_ROOT.match(stripped):
+        return "markdown"
     if _HTML.match(_narrow(stripped)):
         return "html"
-    named_html = kind in _HTML_TYPES or (file_name or "").lower().endswith((".html", ".htm", ".xhtml"))
+    named_html = kind in _HTML_TYPES or name.endswith((".html", ".htm", ".xhtml"))
     if _XML.match(stripped):
         if b"<html" in head.lower():
             return "html"
@@ -180,6 +203,34 @@ def sniff(data: bytes, media_type: str, file_name: str | None) -> Kind:
     if kind in _OPEN_TYPES:
         return "html" if len(_TAG.findall(data[:65536])) >= 5 else "text"
     raise NoText(f"unsupported: {kind[:60]}")
+
+
+def _document(data: bytes, media_type: str, name: str) -> Kind | None:
+    """The kind of document that the bytes are, whatever they are called; raises NoText for a ZIP that is none."""
+    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\0")
+    if start.startswith(b"%PDF-") or (b"%PDF-" in start and (media_type == "application/pdf" or name.endswith(".pdf"))):
+        return "pdf"
+    if start.startswith(b"{\\rtf"):
+        return "rtf"
+    if data.startswith(b"PK\x03\x04"):
+        from muniment.ingest.documents.package import kind_of
+
+        return kind_of(data)
+    named_mail = media_type in _MAIL_TYPES or name.endswith((".eml", ".mht", ".mhtml", ".emlx"))
+    return "mail" if is_mail(data[:16384], named=named_mail) else None
+
+
+def is_mail(head: bytes, *, named: bool = False) -> bool:
+    """Whether the bytes begin with the header of a letter (RFC 5322); `named`: they are called one."""
+    block, *rest = re.split(rb"\r?\n\r?\n", head.lstrip(b"\xef\xbb\xbf\r\n"), maxsplit=1)
+    lines = block.splitlines()
+    if not rest and len(lines) > 1:
+        del lines[-1]  # it may be cut
+    strange = sum(not _HEADER.match(line) for line in lines)
+    if strange * (2 if named else 4) > len(lines):
+        return False
+    fields = {m[1].lower() for m in _MAIL_FIELD.finditer(block)}
+    return bool(fields) if named else len(fields) >= 3 and (bool(fields & _MAIL_ONLY) or {b"from", b"date"} <= fields)
 
 
 def _refuse_binary(head: bytes) -> None:

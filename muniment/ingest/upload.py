@@ -33,7 +33,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _MEDIA_TYPES = {
     ".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".mhtml": "multipart/related",
     ".txt": "text/plain", ".text": "text/plain", ".md": "text/markdown", ".pdf": "application/pdf",
-    ".json": "application/json", ".xml": "application/xml", ".eml": "message/rfc822", ".gz": "application/gzip",
+    ".json": "application/json", ".xml": "application/xml", ".eml": "message/rfc822", ".mht": "multipart/related",
+    ".rtf": "application/rtf", ".markdown": "text/markdown", ".gz": "application/gzip",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".odt": "application/vnd.oasis.opendocument.text", ".epub": "application/epub+zip", ".zip": "application/zip",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp",
@@ -279,6 +280,19 @@ def read_target(target: Target, now: datetime, max_size: int) -> Capture:
     )
 
 
+def peek(target: Target, size: int = 16384) -> bytes:
+    """The beginning of what is uploaded; nothing where it is no file, or cannot be read: reading it says why."""
+    if target.content is not None:
+        return target.content[:size]
+    try:
+        if target.path is None or not stat.S_ISREG(target.path.stat().st_mode):
+            return b""
+        with target.path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
 def _read_file(path: Path, max_size: int) -> bytes:
     try:
         status = path.stat()
@@ -303,6 +317,11 @@ def _upload_uri(target: Target, payload: Digest) -> str:
             raise UploadError("bad-target", f"the declared address: {e}") from e
     if target.path is not None:
         return file_uri(target.path)
+    return content_uri(payload)
+
+
+def content_uri(payload: Digest) -> str:
+    """The address that names bytes by their digest (RFC 6920)."""
     digest = bytes.fromhex(payload.removeprefix("sha256:"))
     return "ni:///sha-256;" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 

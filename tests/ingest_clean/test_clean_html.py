@@ -137,8 +137,8 @@ def test_a_page_without_any_text_says_so() -> None:
 
 
 def test_what_is_no_text_is_an_article_with_the_problem_and_what_was_declared() -> None:
-    article = clean(job(b"%PDF-1.4", declared=Declared(title="A file", published="2020")))
-    assert (article.text, article.problem, article.title) == ("", "not-text: looks like PDF", "A file")
+    article = clean(job(b"\x89PNG\r\n", declared=Declared(title="A file", published="2020")))
+    assert (article.text, article.problem, article.title) == ("", "not-text: looks like PNG", "A file")
     assert article.published is not None and article.published.precision == "year"
 
 

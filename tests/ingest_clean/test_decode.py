@@ -29,10 +29,10 @@ def problem(payload: bytes, media_type: str = "text/html", coding: str | None = 
     [
         (b"", "empty"),
         (b" \r\n\t", "empty"),
-        (b"%PDF-1.7\n%\xe2\xe3", "not-text: looks like PDF"),
+        (b"\x7fELF\x02\x01\x01\0\0", "not-text: looks like an ELF program"),
         (b"\x89PNG\r\n\x1a\n\0\0", "not-text: looks like PNG"),
         (b"\xff\xd8\xff\xe0JFIF", "not-text: looks like JPEG"),
-        (b"PK\x03\x04....", "not-text: looks like ZIP"),
+        (b"PK\x03\x04....", "not-text: looks like ZIP, and is broken"),
         (random.Random(1).randbytes(5000), "not-text: looks like binary"),
         (b"<div>" * (MAX_BYTES // 5 + 1), "too-large"),
     ],

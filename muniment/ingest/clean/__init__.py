@@ -3,15 +3,15 @@
 `clean` is the one entry. What the adder declared wins over what the page says; the page's own declarations win over
 what its text suggests. Run it inside `workers.Workers`, which puts limits around it: pages can be hostile.
 
-`Article.problem` is None, or why the text is empty: the slugs of `ingest.decode`, and
+`Article.problem` is None, or why the text is empty: the slugs of `ingest.decode` and `ingest.documents`, and
 
-    no-text                 the page holds no running text
+    no-text                 the page holds no running text; of documents with a reason ("no-text: scanned, 12 pages")
     extraction-timeout      the page took longer than the limit (workers)
     extraction-memory       the page took more memory than the limit (workers)
     extraction-crashed      the extractor failed on the page (workers)
 
 `Dropped.reason` is one of: banner-date, date-line, breadcrumb, repeated-headline, caption, byline, share-line,
-boilerplate, above-text, below-text.
+boilerplate, above-text, below-text, page-line, beyond-limit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from muniment.ingest.clean.fingerprint import fingerprint
+from muniment.ingest.clean.fingerprint import RULES, fingerprint
 from muniment.ingest.clean.hints import take_hints
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.decode import NoText, Page, read
@@ -35,13 +35,16 @@ def clean(job: CleanJob) -> Article:
     """The article in the job's bytes; its text is empty, and `problem` says why, where there is none."""
     try:
         page = read(job.payload, job.media_type, job.charset, job.content_encoding, job.file_name)
+        found = _find(page, job)
     except NoText as e:
         return failed(job, str(e))
-    found = _find(page, job)
     if job.hints is not None:
         found = take_hints(found, job.hints, job.captured_at.date())
-    found = _declare(found, job)
-    return _article(found, page, job.declared)
+    article = _article(_declare(found, job), page, job.declared)
+    if job.recognised:  # the same bytes alone do not give this article
+        settings = {**article.settings, "recognised by": job.recogniser}
+        return replace(article, extractor=f"muniment-ocr/{RULES}", settings=settings)
+    return article
 
 
 def failed(job: CleanJob, problem: str) -> Article:
@@ -53,8 +56,24 @@ def failed(job: CleanJob, problem: str) -> Article:
 def _find(page: Page, job: CleanJob) -> Findings:
     if page.kind == "html":
         from muniment.ingest.clean.html import clean_html
+        from muniment.ingest.documents.singlefile import saved_page
 
-        return clean_html(page.text, job)
+        if (saved := saved_page(page.text)) is None:
+            return clean_html(page.text, job)
+        said = {"saved:by": saved.by, "saved:from": saved.url, "saved:at": saved.at}
+        if saved.url and not job.uri.startswith("http"):
+            job = replace(job, uri=saved.url)
+        return replace(clean_html(page.text, job), said={name: value for name, value in said.items() if value})
+    if page.kind != "text":
+        from muniment.ingest.clean.document import clean_document
+        from muniment.ingest.clean.text import paragraphs
+        from muniment.ingest.documents import open_document
+
+        document = open_document(page.kind, page.data, page.text)
+        if job.recognised:
+            text = "\n".join(paragraphs(job.recognised))
+            document = replace(document, text=text, problem=None, decoding=f"recognised by {job.recogniser}")
+        return clean_document(document, job)
     from muniment.ingest.clean.text import clean_text
 
     return clean_text(page.text, job)
@@ -100,7 +119,8 @@ def _article(found: Findings, page: Page, declared: Declared) -> Article:
         decoding=page.decoding,
         extractor=extractor,
         settings=settings,
-        problem=None if text else "no-text",
+        said={name: _tidy(value) for name, value in sorted(found.said.items())},
+        problem=None if text else found.problem or "no-text",
     )
 
 

@@ -19,20 +19,30 @@ RULES = "1"
 
 _SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy")
 _HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan")
+_PARTS = {
+    "html": _HTML,
+    "mail": _HTML,
+    "pdf": ("pypdfium2",),
+    "docx": ("lxml", "mammoth", "cobble"),
+    "odt": ("defusedxml",),
+    "epub": ("lxml", "defusedxml"),
+    "markdown": ("lxml", "markdown-it-py"),
+}
 
 
 @cache
 def fingerprint(kind: Kind) -> tuple[str, Mapping[str, str]]:
     """(extractor id, settings) for a kind of page, such as ("muniment-html/1", {"trafilatura": "2.3.1", …})."""
     settings = {"rules": RULES, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
-    for name in _SHARED + (_HTML if kind == "html" else ()):
+    for name in _SHARED + _PARTS.get(kind, ()):
         try:
             settings[name] = version(name)
         except PackageNotFoundError:
             continue  # chardet and cchardet are not ours, but change a guess where they are installed
-    if kind == "html":
+    if "lxml" in settings:
         from lxml.etree import LIBXML_VERSION
 
         settings["libxml2"] = ".".join(map(str, LIBXML_VERSION))
+    if kind in ("html", "mail"):
         settings["options"] = "favor_precision, no comments, no deduplication"
     return f"muniment-{kind}/{RULES}", MappingProxyType(settings)

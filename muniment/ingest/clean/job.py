@@ -22,7 +22,10 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class CleanJob:
-    """One capture to clean. `payload` is the entity with its content coding still on; `captured_at` is aware UTC."""
+    """One capture to clean. `payload` is the entity with its content coding still on; `captured_at` is aware UTC.
+
+    `recognised` is the text that `recogniser` (for the record) read from the pictures of a scanned document.
+    """
 
     payload: bytes
     media_type: str
@@ -33,13 +36,16 @@ class CleanJob:
     declared: Declared = field(default_factory=Declared)
     file_name: str | None = None
     hints: Hints | None = None
+    recognised: str = ""
+    recogniser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What a cleaner found in a page, before declared fields win over it.
 
-    `origins` names where each field came from. `language` is the page's own claim, a hint and no more.
+    `origins` names where each field came from. `language` is the page's own claim, a hint and no more. `said` is what a
+    document states of itself; `problem` says why there is no text, where that is known.
     """
 
     title: str = ""
@@ -50,3 +56,5 @@ class Findings:
     captions: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None

@@ -44,7 +44,7 @@ def article_bytes(article: Article) -> bytes:
     fields = {name: getattr(article, name) for name in Article.__slots__}
     fields["published"] = article.published and asdict(article.published)
     fields["dropped"] = [(d.text, d.reason) for d in article.dropped]
-    fields["settings"] = dict(article.settings)
+    fields["settings"], fields["said"] = dict(article.settings), dict(article.said)
     return json.dumps(fields).encode()
 
 

@@ -35,7 +35,7 @@ from muniment.errors import MunimentError
 from muniment.ingest.clean import failed
 from muniment.ingest.clean.job import CleanJob
 from muniment.ingest.clean.wire import article_from, read_frame, write_frame
-from muniment.ingest.decode import MAX_BYTES
+from muniment.ingest.decode import MAX_DOCUMENT
 from muniment.model import Article
 
 T = TypeVar("T")
@@ -65,6 +65,8 @@ class Workers:
     bytes of address space a worker; a worker is replaced after `recycle` pages. The processes start to warm up at
     once, in the background.
     """
+
+    recognises = False  # whether scanned documents are recognised too (ocr.OcrWorkers)
 
     def __init__(self, count: int | None = None, *, timeout: float = 10.0, memory: int = 1 << 30, recycle: int = 1000):
         self.count = count or _processors()
@@ -192,9 +194,9 @@ class _Lane:
         try:
             if not self._ready:
                 self._wait_until_ready()
-            if isinstance(job, CleanJob) and len(job.payload) > MAX_BYTES:
+            if isinstance(job, CleanJob) and len(job.payload) > MAX_DOCUMENT:
                 # cleaning will refuse it: the other side needs to see no more
-                job = replace(job, payload=job.payload[: MAX_BYTES + 1])
+                job = replace(job, payload=job.payload[: MAX_DOCUMENT + 1])
             write_frame(self._jobs, pickle.dumps(job, protocol=5))
             reply = read_frame(self._replies)
         except (EOFError, BrokenPipeError):
