@@ -154,12 +154,13 @@ def test_a_sitemap_that_is_cut_gives_what_came_and_the_place() -> None:
         ("<!DOCTYPE rss [" + "<!ELEMENT a ANY>" * 10_000, "no end"),
         ("<rss>" + "<item>" * 100_000, "depth"),
         ('{"items":' + "[" * 100_000, "nested"),
+        ("<rss>" + "&" * 3_000_001, "ampersands"),
         ("<note/>", "root <note>"),
         ("", "empty"),
         ("just words", "no list of addresses"),
         (gzip.compress(b" " * 70_000_000, 9), "content-bomb"),
     ],
-    ids=["bomb", "parameter", "outside", "doctype", "depth", "json", "root", "empty", "words", "gzip"],
+    ids=["bomb", "parameter", "outside", "doctype", "depth", "json", "ampersands", "root", "empty", "words", "gzip"],
 )
 def test_what_is_hostile_or_no_listing_is_refused_with_a_reason(document: str | bytes, problem: str) -> None:
     listing = read(document)
@@ -256,3 +257,9 @@ def test_hints_stand_below_what_the_page_declares_and_above_what_is_guessed() ->
     late = Hints("feed", published="2099-01-01")
     assert take_hints(guess, late, NOW.date()).published == guess.published
     assert hints_of([("articleKey", "x")]) is None
+
+
+def test_what_takes_too_long_gives_what_was_read_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("muniment.ingest.discover.xml._SECONDS", 0.0)
+    listing = read("<urlset>\n" + "<url><loc>http://a.example/</loc></url>\n" * 1000 + "</urlset>")
+    assert (len(listing.entries), listing.problem) == (256, "line 257: it is too long to be read to its end")

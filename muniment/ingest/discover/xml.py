@@ -8,6 +8,7 @@ declarations that nest or reach outside are refused, and others left as they sta
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
@@ -26,6 +27,8 @@ _AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _PROLOG = 65_536  # characters in which a document type may stand
 _MAX_PROBLEM = 200
+_MAX_MENDED = 3_000_000  # ampersands, or CDATA sections: there are not so many in 50 MB of anything honest
+_SECONDS, _LOOK_EVERY = 5.0, 256  # of CPU time; whatever was read by then is taken
 
 
 class NotXml(ValueError):
@@ -67,6 +70,7 @@ class Elements:
         from lxml.etree import XMLSyntaxError
 
         wanted: dict[object, bool] = {}
+        begun, given = time.process_time(), 0
         try:
             for event, element in self._parsing:
                 tag = element.tag
@@ -75,6 +79,10 @@ class Elements:
                         wanted[tag] = local_name(element) in self._names
                     if wanted[tag]:
                         yield element
+                        given += 1
+                        if given % _LOOK_EVERY == 0 and time.process_time() - begun > _SECONDS:
+                            self.problem = f"line {element.sourceline or 1}: it is too long to be read to its end"
+                            return
         except XMLSyntaxError as e:
             self.problem = _problem(e.lineno or 1, e.offset or 0, e.msg or "it is cut or broken")
         self.problem = self.problem or self._logged()
@@ -108,6 +116,8 @@ def _problem(line: int, column: int, message: str) -> str:
 
 def _mended(text: str) -> str:
     """The document without its declaration and document type, with every reference one that needs no declaration."""
+    if text.count("&") > _MAX_MENDED or text.count("<![CDATA[") > _MAX_MENDED // 10:
+        raise NotXml("line 1: it has more ampersands or CDATA sections than would be read")
     text = _CONTROL.sub("", text)
     lines = 0
     if m := _DECLARATION.match(text):
