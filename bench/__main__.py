@@ -8,7 +8,7 @@
 | log | opening, appending to and proving from a log of 1,000,000 leaves; what the log costs an article | limits |
 | search | wall time of a whole `muniment search` on N articles | `python -c pass` |
 | query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
-| cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
+| extraction | quality of cleaning on gold corpora ($MUNIMENT_DATA), with floors | seven extractors, htmldate |
 
 The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
 """
@@ -22,7 +22,7 @@ import sys
 
 from bench import adding, longlog, memory, process, verifying
 
-NAMES = ("add", "memory", "verify", "log", "search", "query", "cleaning")
+NAMES = ("add", "memory", "verify", "log", "search", "query", "extraction")
 
 
 def main() -> None:
@@ -47,8 +47,8 @@ def main() -> None:
         process.run(options.articles)
     if "query" in wanted:
         subprocess.run([sys.executable, "-m", "bench.query", str(options.articles)], check=True)
-    if "cleaning" in wanted:
-        subprocess.run([sys.executable, "-m", "bench.cleaning"], check=True)
+    if "extraction" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.extraction"], check=True)
 
 
 main()

@@ -27,7 +27,7 @@ def test_a_page_gives_its_article_without_menu_footer_and_headline() -> None:
     assert article.text == "\n".join(PARAGRAPHS)
     assert (article.language, article.problem, article.decoding) == ("en", None, "meta:utf-8")
     assert article.origins["text"] == "trafilatura"
-    assert article.extractor == "muniment-html/1" and article.settings["trafilatura"]
+    assert article.extractor == "muniment-html/2" and article.settings["trafilatura"]
 
 
 def test_publisher_declarations_come_first_and_name_their_place() -> None:

@@ -10,8 +10,8 @@ what its text suggests. Run it inside `workers.Workers`, which puts limits aroun
     extraction-memory       the page took more memory than the limit (workers)
     extraction-crashed      the extractor failed on the page (workers)
 
-`Dropped.reason` is one of: banner-date, date-line, breadcrumb, repeated-headline, caption, byline, share-line,
-boilerplate, above-text, below-text.
+`Dropped.reason` is one of: no-independent-vote, banner-date, date-line, breadcrumb, repeated-headline, caption, byline,
+share-line, boilerplate, above-text, below-text.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def _article(found: Findings, page: Page, declared: Declared) -> Article:
         extractor=extractor,
         settings=settings,
         problem=None if text else "no-text",
+        confidence=found.confidence if text else None,
     )
 
 

@@ -1,7 +1,6 @@
-"""HTML to findings: one parse, one pass for metadata, one extractor for the text.
+"""HTML to findings: one parse, one pass for metadata, a consensus of extractors for the text.
 
-`extract_text` is where a consensus of several extractors will stand: it takes the tree and the source, and gives an
-Extraction. trafilatura drops every Unicode format character, and with it the ZWNJ of Persian, the ZWJ of Indic
+trafilatura drops every Unicode format character, and with it the ZWNJ of Persian, the ZWJ of Indic
 scripts and emoji, and the marks of direction: they travel as letters of a script that no page uses (Linear A) and are
 put back in everything that comes out.
 """
@@ -10,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from muniment.ingest.clean import dates, metadata
+from muniment.ingest.clean.consensus import Agreed, agree
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.clean.language import primary
 from muniment.ingest.clean.remembered import remember
@@ -39,41 +39,30 @@ _LINES_BELOW, _PARAGRAPH = 12, 25  # how far below the headline a date may stand
 _PARTS = re.compile(r"\s+[—–|·•/-]\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """An article's running text, still shielded, and the extractor it came from."""
-
-    text: str
-    origin: str
-
-
 def clean_html(source: str, job: CleanJob) -> Findings:
     """Everything that can be found in the page, before declarations win over it."""
     shielded = _shield(source)
     tree = _parse(shielded)
     if tree is None:
         findings = Findings()
-        extraction = _fallback(shielded)
+        agreed = _fallback(shielded)
     else:
         findings = _metadata(tree, job)
-        extraction = extract_text(tree, shielded)
-    text = extraction.text
-    if shielded is not source:
-        text = _unshield(text)
-        findings = _unshield_findings(findings)
-    return _separate(replace(findings, text=text, origins={**findings.origins, "text": extraction.origin}))
+        agreed = agree(tree, shielded, _pinned_extractor())
+        if not agreed.text.strip():
+            agreed = _fallback(shielded)
+    findings = replace(
+        findings,
+        text=agreed.text,
+        dropped=agreed.dropped,
+        confidence=agreed.agreement,
+        origins={**findings.origins, "text": agreed.origin},
+    )
+    return _separate(findings if shielded is source else _unshield_findings(findings))
 
 
-def extract_text(tree: HtmlElement, source: str) -> Extraction:
-    """The running text of the page. One extractor today; a consensus of several belongs here."""
-    extract = _pinned_extractor()
-    document = extract(tree, favor_precision=True, include_comments=False, deduplicate=False)
-    text = getattr(document, "text", None) or ""
-    return Extraction(text, "trafilatura") if text.strip() else _fallback(source)
-
-
-def _fallback(source: str) -> Extraction:
-    """All visible text outside page chrome, for pages that trafilatura finds nothing in."""
+def _fallback(source: str) -> Agreed:
+    """All visible text outside page chrome, for pages that no extractor finds anything in."""
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(source, "html.parser")
@@ -83,7 +72,7 @@ def _fallback(source: str) -> Extraction:
         element.insert_before("\n")
         element.insert_after("\n")
     lines = (" ".join(line.split()) for line in soup.get_text().split("\n"))
-    return Extraction("\n".join(line for line in lines if line), "beautifulsoup:low-confidence")
+    return Agreed("\n".join(line for line in lines if line), "beautifulsoup:low-confidence", 0.0)
 
 
 def _parse(source: str) -> HtmlElement | None:
@@ -193,7 +182,7 @@ def _pinned_find_date() -> Callable[..., str | None]:
 
 def _separate(found: Findings) -> Findings:
     """Captions and the repeated headline out of the running text, each recorded as dropped."""
-    captions, lines, dropped = set(found.captions), list[str](), list[Dropped]()
+    captions, lines, dropped = set(found.captions), list[str](), list(found.dropped)
     for line in found.text.split("\n"):
         if line in captions:
             dropped.append(Dropped(line, "caption"))
@@ -235,6 +224,8 @@ def _unshield_findings(found: Findings) -> Findings:
     return replace(
         found,
         title=_unshield(found.title),
+        text=_unshield(found.text),
+        dropped=tuple(Dropped(_unshield(d.text), d.reason) for d in found.dropped),
         authors=tuple(map(_unshield, found.authors)),
         captions=tuple(map(_unshield, found.captions)),
     )

@@ -27,7 +27,8 @@ class CleanJob:
 class Findings:
     """What a cleaner found in a page, before declared fields win over it.
 
-    `origins` names where each field came from. `language` is the page's own claim, a hint and no more.
+    `origins` names where each field came from; `confidence` is how far the extractors of the text agree, None where
+    there was but one. `language` is the page's own claim, a hint and no more.
     """
 
     title: str = ""
@@ -38,3 +39,4 @@ class Findings:
     captions: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    confidence: float | None = None
