@@ -105,13 +105,13 @@ def _pinned_extractor() -> Callable[..., Any]:
 def _metadata(tree: HtmlElement, job: CleanJob) -> Findings:
     page = metadata.collect(tree)
     title, title_origin = metadata.title(page, urlsplit(job.declared.url or job.uri).hostname or "")
-    names, names_origin = metadata.authors(page)
+    names, names_origin = metadata.authors(page, tree)
     latest = job.captured_at.date()
     published = metadata.published(page, job.declared.url or job.uri, primary(page.language), latest)
+    if job.declared.published is None:
+        published = metadata.nearer(published, _dateline(tree, title, primary(page.language), latest))
     if published is None and job.declared.published is None:
-        published = _dateline(tree, title, primary(page.language), latest)
-    if published is None and job.declared.published is None:
-        published = _htmldate(tree, job.declared.url or job.uri, latest)
+        published = _htmldate(tree, job.declared.url or job.uri, primary(page.language), latest)
     origins = {"title": title_origin, "authors": names_origin, "published": published.origin if published else ""}
     return Findings(
         title=title,
@@ -128,12 +128,12 @@ def _dateline(tree: HtmlElement, title: str, language: str | None, latest: date)
 
     A date above the headline is the page's clock as often as not.
     """
-    since = _LINES_BELOW + 1
+    since, headline = _LINES_BELOW + 1, title.casefold()
     for line in _visible_lines(tree):
-        if line == title:
+        if line.casefold() == headline:
             since = 0
         elif since <= _LINES_BELOW:
-            since = _LINES_BELOW + 1 if len(line.split()) >= _PARAGRAPH else since + 1
+            since += _LINES_BELOW // 2 if len(line.split()) >= _PARAGRAPH else 1  # a standfirst, but no two
             for part in _PARTS.split(_unshield(line)) if since <= _LINES_BELOW and len(line) < 120 else ():
                 if dates.is_date_line(part) and not dates.says_updated(part):
                     found = dates.parse(part, "dateline", language=language, latest=latest)
@@ -152,17 +152,31 @@ def _visible_lines(tree: HtmlElement) -> Iterator[str]:
             yield line
 
 
-def _htmldate(tree: HtmlElement, url: str, latest: date) -> Published | None:
-    """htmldate's finding, distrusted where it is known to guess.
+def _htmldate(tree: HtmlElement, url: str, language: str | None, latest: date) -> Published | None:
+    """htmldate's finding, held against the days that the page shows its reader.
 
     It fills an unknown month and day with 1 (20 of 28 such were wrong), so a 1 January is dropped; the day of
-    capture is dropped too, for a date in running text that is today's is the page's clock.
+    capture is dropped too, for a date in running text that is today's is the page's clock. A day that the page nowhere
+    shows (a comment's, a script's, day and month swapped) gives way to the only day that it shows, and is refused
+    where it shows several.
     """
     find_date = _pinned_find_date()
     found = find_date(tree, url=url or None, original_date=True, max_date=latest.isoformat())
     if not found or found.endswith("-01-01") or found == latest.isoformat():
         return None
-    return Published(found, "day", "htmldate")
+    shown = dict.fromkeys(_shown_days(tree, language, latest))
+    if found in shown or not shown:
+        return Published(found, "day", "htmldate")
+    return Published(next(iter(shown)), "day", "only-day-shown") if len(shown) == 1 else None
+
+
+def _shown_days(tree: HtmlElement, language: str | None, latest: date) -> Iterator[str]:
+    """The days that the page's short lines name, in order."""
+    for line in _visible_lines(tree):
+        if len(line) < 200 and any(map(str.isdigit, line)):
+            for day in dates.parse_all(_unshield(line), "", language=language, latest=latest):
+                if day.precision == "day":
+                    yield day.date
 
 
 @cache
