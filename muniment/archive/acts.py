@@ -22,11 +22,11 @@ def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mappi
     key, url = db.execute("select key, url from leaf where number = ?", (leaf.of,)).fetchone()
     published = article.get("published") or {}
     db.execute(
-        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
          json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
-         json.dumps(_labels(db, "collection", key)), _host(url)),
+         json.dumps(_labels(db, "collection", key)), _host(url), article.get("confidence")),
     )  # fmt: skip
     return 0 if known else 1
 

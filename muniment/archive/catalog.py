@@ -24,7 +24,7 @@ from muniment.snapshot import Digest, Snapshot
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 3
+VERSION = 4
 _SCHEMA = """
 create table progress (id integer primary key check (id = 1), size integer, tail integer, commits integer,
     frame blob, articles integer, snapshots integer, root blob);
@@ -40,7 +40,8 @@ create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
 create index leaf_key on leaf (key) where key is not null;
 create index leaf_of on leaf (of) where type = 'derivation';
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
-    published text, precision text, language text, authors text, tags text, problem text, collections text, host text);
+    published text, precision text, language text, authors text, tags text, problem text, collections text, host text,
+    confidence real);
 create index article_key on article (key, snapshot);
 create index article_derivation on article (derivation);
 create index article_host on article (host);
@@ -54,7 +55,7 @@ create table stamp (name text primary key, number integer, size integer, digest 
 """
 _SNAPSHOT = """select l.number, l.type, l.uri, l.key, l.at, l.payload, l.media, l.status, l.url, a.derivation, a.title,
     a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
-    (select act from tombstone where leaf = l.number limit 1)
+    a.confidence, (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
 _AT = (
     "select leaf from record where segment = (select id from segment where path = ?) and offset {} ?"
@@ -608,10 +609,10 @@ class Catalog:
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:
     number, kind, uri, key, at, payload, media, status, url, derivation, title, source, *rest = row
-    published, precision, language, authors, tags, problem, collections, withdrawn = rest
+    published, precision, language, authors, tags, problem, collections, confidence, withdrawn = rest
     captured_at, names, labels = datetime.fromisoformat(at), json.loads(authors or "[]"), json.loads(tags or "[]")
     return Snapshot(
         number, kind, uri, key, captured_at, Digest(f"sha256:{payload}"), media, status, url, derivation, title, source,
         published, precision, language, tuple(names), tuple(labels), problem, tuple(json.loads(collections or "[]")),
-        withdrawn,
+        withdrawn, confidence,
     )  # fmt: skip

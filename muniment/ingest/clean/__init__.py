@@ -98,6 +98,9 @@ def _article(found: Findings, page: Page, declared: Declared) -> Article:
         settings=settings,
         problem=None if text else "no-text",
         confidence=found.confidence if text else None,
+        updated=found.updated,
+        canonical=found.canonical,
+        flags=found.flags,
     )
 
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from muniment.ingest.clean import dates, metadata
+from muniment.ingest.clean.canonical import canonical
 from muniment.ingest.clean.consensus import Agreed, agree
+from muniment.ingest.clean.flags import flags
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.clean.language import primary
 from muniment.ingest.clean.remembered import remember
@@ -43,11 +45,13 @@ def clean_html(source: str, job: CleanJob) -> Findings:
     """Everything that can be found in the page, before declarations win over it."""
     shielded = _shield(source)
     tree = _parse(shielded)
+    page = None
     if tree is None:
         findings = Findings()
         agreed = _fallback(shielded)
     else:
-        findings = _metadata(tree, job)
+        page = metadata.collect(tree)
+        findings = _metadata(tree, page, job)
         agreed = agree(tree, shielded, _pinned_extractor())
         if not agreed.text.strip():
             agreed = _fallback(shielded)
@@ -58,7 +62,9 @@ def clean_html(source: str, job: CleanJob) -> Findings:
         confidence=agreed.agreement,
         origins={**findings.origins, "text": agreed.origin},
     )
-    return _separate(findings if shielded is source else _unshield_findings(findings))
+    found = _separate(findings if shielded is source else _unshield_findings(findings))
+    left_out = "\n".join(dropped.text for dropped in found.dropped)
+    return replace(found, flags=flags(page, found.title, found.text, left_out)) if page else found
 
 
 def _fallback(source: str) -> Agreed:
@@ -102,8 +108,7 @@ def _pinned_extractor() -> Callable[..., Any]:
     return bare_extraction
 
 
-def _metadata(tree: HtmlElement, job: CleanJob) -> Findings:
-    page = metadata.collect(tree)
+def _metadata(tree: HtmlElement, page: metadata.Declarations, job: CleanJob) -> Findings:
     title, title_origin = metadata.title(page, urlsplit(job.declared.url or job.uri).hostname or "")
     names, names_origin = metadata.authors(page, tree)
     latest = job.captured_at.date()
@@ -112,11 +117,21 @@ def _metadata(tree: HtmlElement, job: CleanJob) -> Findings:
         published = metadata.nearer(published, _dateline(tree, title, primary(page.language), latest))
     if published is None and job.declared.published is None:
         published = _htmldate(tree, job.declared.url or job.uri, primary(page.language), latest)
-    origins = {"title": title_origin, "authors": names_origin, "published": published.origin if published else ""}
+    updated = metadata.updated(page, published, primary(page.language), latest)
+    address, address_origin = canonical(page, job.declared.url or job.uri)
+    origins = {
+        "title": title_origin,
+        "authors": names_origin,
+        "published": published.origin if published else "",
+        "updated": updated.origin if updated else "",
+        "canonical": address_origin,
+    }
     return Findings(
         title=title,
         authors=names,
         published=published,
+        updated=updated,
+        canonical=address,
         language=page.language,
         captions=tuple(dict.fromkeys(c for c in page.captions if c))[:_MAX_CAPTIONS],
         origins=origins,

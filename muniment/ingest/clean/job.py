@@ -40,3 +40,6 @@ class Findings:
     dropped: tuple[Dropped, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     confidence: float | None = None
+    updated: Published | None = None
+    canonical: str | None = None
+    flags: tuple[str, ...] = ()

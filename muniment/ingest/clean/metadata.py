@@ -22,7 +22,7 @@ from lxml.html import HtmlElement
 from muniment.ingest.clean import dates
 from muniment.model import Published
 
-_TAGS = ("meta", "script", "title", "h1", "h2", "time", "figcaption")
+_TAGS = ("meta", "link", "script", "title", "h1", "h2", "time", "figcaption")
 _ATTRIBUTES = XPath("//*[@itemprop]|//a[@rel]")  # walking the tree by tag is ten times as fast as XPath by tag
 
 
@@ -36,6 +36,10 @@ _DATE_KEYS = _words(
     " parsely-pub-date sailthru.date pubdate publishdate publish-date publish_date publication_date published_at"
     " cxenseparse:recs:publishtime article.published originalpublicationdate article_date_original"
     " citation_publication_date citation_online_date rnews:datepublished"
+)
+_CHANGE_KEYS = _words(
+    "article:modified_time article:modified og:updated_time og:article:modified_time datemodified last-modified"
+    " lastmod modified_date dcterms.modified dc.date.modified parsely-modified-date"
 )
 _WEAK_DATE_KEYS = _words(
     "dc.date.issued dcterms.issued dcterms.created dc.date.created dc.date dcterms.date date article.created"
@@ -91,6 +95,8 @@ class Declarations:
     authors: list[str] = field(default_factory=list)
     headlines: list[str] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
+    links: dict[str, list[str]] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
     language: str | None = None
 
     def meta(self, *keys: str) -> str:
@@ -121,6 +127,10 @@ def _collect_tag(page: Declarations, element: HtmlElement) -> None:
         key = get("property") or get("name") or get("itemprop") or get("http-equiv")
         if key and (content := get("content")):
             page.metas.setdefault(key.strip().lower(), []).append(content)
+    elif tag == "link":
+        if href := get("href"):
+            for rel in get("rel", "").lower().split():
+                page.links.setdefault(rel, []).append(href)
     elif tag == "script":
         if "ld+json" in get("type", "").lower():
             page.linked.extend(_nodes(_load(element.text or ""), 0))
@@ -136,6 +146,8 @@ def _collect_microdata(page: Declarations, element: HtmlElement) -> None:
     role = element.get("itemprop")
     if role == "datePublished":
         page.dated.append(element.get("datetime") or element.get("content") or _text(element))
+    elif role == "dateModified":
+        page.changed.append(element.get("datetime") or element.get("content") or _text(element))
     elif role == "author" or (role is None and "author" in element.get("rel", "").split()):
         page.authors.append(element.get("content") or _text(element))
     elif role == "headline":
@@ -286,10 +298,13 @@ def _people(values: Iterable[object], site: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for value in values:
         parts = [name.strip(" ,;|") for name in _AND.split(_BY.sub("", one_line(value)))]
-        for i in range(len(parts) - 1, 0, -1):  # "Ann Example, MD, Ph.D." is one person
-            if _DEGREE.fullmatch(parts[i]):
-                parts[i - 1 : i + 1] = [f"{parts[i - 1]}, {parts[i]}"]
-        for name in parts:
+        whole: list[str] = []
+        for part in parts:  # "Ann Example, MD, Ph.D." is one person
+            if whole and _DEGREE.fullmatch(part):
+                whole[-1] += f", {part}"
+            else:
+                whole.append(part)
+        for name in whole:
             if 1 < len(name) < 60 and not _NO_AUTHOR.search(name) and name.lower() != site:
                 found[name] = None
     return tuple(found)
@@ -314,6 +329,29 @@ def published(page: Declarations, url: str, language: str | None, latest: date) 
         ):
             return replace(found, stated=_stated(local))
     return None
+
+
+def updated(page: Declarations, since: Published | None, language: str | None, latest: date) -> Published | None:
+    """The declared date of the last change, where it is later than that of publication; None where nothing says so."""
+    candidates: list[tuple[object, str]] = [(page.article.get("dateModified"), "jsonld:dateModified")]
+    candidates += [(value, f"meta:{key}") for key in _CHANGE_KEYS for value in page.metas.get(key, ())]
+    candidates += [(value, "microdata:dateModified") for value in page.changed[:2]]
+    stated = [*page.times, *page.changed]
+    for value, origin in candidates:
+        if isinstance(value, str) and (
+            found := dates.parse(local := _local(value, stated), origin, language=language, latest=latest)
+        ):
+            found = replace(found, stated=_stated(local))
+            return found if since is None or _is_later(found, since) else None
+    return None
+
+
+def _is_later(one: Published, other: Published) -> bool:
+    """Whether one date is later than the other, to the moment where both give it with a zone."""
+    a, b = _moment(one.stated), _moment(other.stated)
+    if a and b and a.tzinfo and b.tzinfo:
+        return a > b
+    return one.date > other.date
 
 
 def nearer(declared: Published | None, shown: Published | None) -> Published | None:
