@@ -10,8 +10,8 @@
 | query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
 | importing | records recovered from good and broken WARC and ARC files ($MUNIMENT_DATA) | warcio, FastWARC |
 | documents | what becomes of documents of every kind ($MUNIMENT_DATA), words found, time, memory | the raw libraries |
-| cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
 | discovering | every feed, sitemap and robots.txt of $MUNIMENT_DATA, and hostile ones | feedparser, limits |
+| extraction | quality of cleaning on gold corpora ($MUNIMENT_DATA), with floors | seven extractors, htmldate |
 
 The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
 """
@@ -25,7 +25,7 @@ import sys
 
 from bench import adding, longlog, memory, process, verifying
 
-NAMES = ("add", "memory", "verify", "log", "search", "query", "importing", "documents", "cleaning", "discovering")
+NAMES = ("add", "memory", "verify", "log", "search", "query", "importing", "documents", "extraction", "discovering")
 
 
 def main() -> None:
@@ -54,10 +54,10 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "bench.importing"], check=True)
     if "documents" in wanted:
         subprocess.run([sys.executable, "-m", "bench.documents"], check=True)
-    if "cleaning" in wanted:
-        subprocess.run([sys.executable, "-m", "bench.cleaning"], check=True)
     if "discovering" in wanted:
         subprocess.run([sys.executable, "-m", "bench.discovering"], check=True)
+    if "extraction" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.extraction"], check=True)
 
 
 main()

@@ -135,6 +135,7 @@ def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Do
         tags=snapshot.tags,
         collections=snapshot.collections,
         published=snapshot.published,
+        confidence=snapshot.confidence,
     )
 
 

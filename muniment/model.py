@@ -151,11 +151,16 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """When an article was published: an ISO date cut to its precision, and where the date came from."""
+    """When an article was published or changed: an ISO date cut to its precision, and where the date came from.
+
+    The date is the publisher's own local one. `stated` is the moment as the page gives it, with its time and zone
+    ("2021-05-30T23:30:00-05:00"); empty where it gives no time.
+    """
 
     date: str
     precision: Precision
     origin: str
+    stated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,9 @@ class Article:
     `origins` says where each field came from ({"title": "jsonld:headline"}). `extractor` and `settings` are the
     fingerprint: the same bytes under the same fingerprint give the same article. `said` is what a document states of
     itself ({"pdf:ModDate": "2021-05-30T10:00:00+02:00"}). `problem` says why `text` is empty.
+    `confidence` is how far independent extractors agree on the text, from 0 to 1; None where only one can look (plain
+    text). `updated` is when the page says it was last changed, `canonical` the address it names as its own where that
+    can be believed, `flags` what keeps it from being the whole article: paywall, cookie-wall, soft-404.
     """
 
     title: str
@@ -188,3 +196,7 @@ class Article:
     settings: Mapping[str, str] = field(default_factory=dict)
     said: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+    confidence: float | None = None
+    updated: Published | None = None
+    canonical: str | None = None
+    flags: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ class Snapshot:
     `url` is the declared or fetched address (None for an upload that declares none); `key` the identity under
     which versions of one article stand together. The article's fields are None or empty where nothing was derived
     (a redirect, an image). `derivation` is the number of the newest derivation's leaf, `withdrawn` that of
-    the leaf by which the bytes were removed.
+    the leaf by which the bytes were removed. `confidence` is how far the extractors of the text agree, from 0 to 1.
     """
 
     number: int
@@ -40,3 +40,4 @@ class Snapshot:
     problem: str | None = None
     collections: tuple[str, ...] = ()
     withdrawn: int | None = None
+    confidence: float | None = None

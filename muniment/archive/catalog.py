@@ -47,7 +47,7 @@ create index leaf_imported on leaf (id) where original is not null;
 create index leaf_stated on leaf (stated) where stated is not null;
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
     published text, precision text, language text, authors text, tags text, problem text, collections text, host text,
-    moment text);
+    moment text, confidence real);
 create index article_key on article (key, moment, snapshot);
 create index article_derivation on article (derivation);
 create index article_host on article (host);
@@ -61,7 +61,7 @@ create table stamp (name text primary key, number integer, size integer, digest 
 """
 _SNAPSHOT = """select l.number, l.type, l.uri, l.key, coalesce(l.captured, l.at), l.payload, l.media, l.status, l.url,
     a.derivation, a.title, a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
-    (select act from tombstone where leaf = l.number limit 1)
+    a.confidence, (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
 # An import may bring older versions after newer ones: what is the newest goes by when it was captured.
 _NEWER = (
@@ -675,10 +675,10 @@ def _stated(facts: Mapping[str, str]) -> str | None:
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:
     number, kind, uri, key, at, payload, media, status, url, derivation, title, source, *rest = row
-    published, precision, language, authors, tags, problem, collections, withdrawn = rest
+    published, precision, language, authors, tags, problem, collections, confidence, withdrawn = rest
     captured_at, names, labels = datetime.fromisoformat(at), json.loads(authors or "[]"), json.loads(tags or "[]")
     return Snapshot(
         number, kind, uri, key, captured_at, Digest(f"sha256:{payload}"), media, status, url, derivation, title, source,
         published, precision, language, tuple(names), tuple(labels), problem, tuple(json.loads(collections or "[]")),
-        withdrawn,
+        withdrawn, confidence,
     )  # fmt: skip

@@ -176,12 +176,11 @@ def act_group(
 
 def describe_article(article: Article, source: str | None, tags: Sequence[str]) -> dict[str, Any]:
     """The article without its text, as it stands in the derivation's metadata record."""
-    published = article.published
     return {
         "title": article.title,
         "authors": list(article.authors),
-        "published": published
-        and {"date": published.date, "precision": published.precision, "origin": published.origin},
+        "published": article.published and _describe_date(article.published),
+        "updated": article.updated and _describe_date(article.updated),
         "language": article.language,
         "source": source,
         "tags": list(tags),
@@ -193,13 +192,21 @@ def describe_article(article: Article, source: str | None, tags: Sequence[str]) 
         "settings": dict(article.settings),
         **({"said": dict(article.said)} if article.said else {}),
         "problem": article.problem,
+        "confidence": article.confidence,
+        "canonical": article.canonical,
+        "flags": list(article.flags),
     }
+
+
+def _describe_date(date: Published) -> dict[str, str]:
+    described = {"date": date.date, "precision": date.precision, "origin": date.origin}
+    return {**described, "stated": date.stated} if date.stated else described
 
 
 def read_article(conversion: StoredRecord, metadata: StoredRecord) -> Article:
     """The article of a derivation's two records."""
     fields = json.loads(metadata.block)
-    published = fields["published"]
+    published, updated = fields["published"], fields.get("updated")
     return Article(
         title=fields["title"],
         text=conversion.block.decode("utf-8", "replace"),
@@ -214,6 +221,10 @@ def read_article(conversion: StoredRecord, metadata: StoredRecord) -> Article:
         settings=fields["settings"],
         said=fields.get("said", {}),
         problem=fields["problem"],
+        confidence=fields.get("confidence"),
+        updated=Published(**updated) if updated else None,
+        canonical=fields.get("canonical"),
+        flags=tuple(fields.get("flags", ())),
     )
 
 

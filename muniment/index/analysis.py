@@ -33,7 +33,7 @@ from functools import lru_cache
 
 import Stemmer
 
-VERSION = f"3 stemmer {Stemmer.version()} unicode {unicodedata.unidata_version}"
+VERSION = f"4 stemmer {Stemmer.version()} unicode {unicodedata.unidata_version}"
 MAX_WORD = 64
 MAX_STEMS = 200_000  # words of a language whose stems are kept, some 30 MB
 Span = tuple[str, int, int]

@@ -32,8 +32,9 @@ class Document(Value):
 
     `number` is the snapshot's number, `article` the key that all versions of one article share, `latest` whether this
     is the newest of them. `hosts` are the host of its address and the parent domains, for `site:`. `published` is an
-    ISO date cut to its precision, `captured` an aware datetime. `alone` says that the article has no other version; a
-    caller who does not know says nothing, and searches that match many articles take longer.
+    ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1. `alone`
+    says that the article has no other version; a caller who does not know says nothing, and searches that match many
+    articles take longer.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Document(Value):
     collections: tuple[str, ...] = ()
     published: str | None = None
     alone: bool = False
+    confidence: float | None = None
 
 
 class Hit(NamedTuple):
@@ -206,6 +208,8 @@ def numeric_values(document: Document) -> dict[str, int]:
     }
     if document.published:
         values["first_day"], values["last_day"] = query.days(document.published)
+    if document.confidence is not None:
+        values["confidence"] = round(document.confidence * 1000)
     return values
 
 

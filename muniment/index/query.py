@@ -16,6 +16,7 @@ Fields and what a `Term` in them means:
                             to 20211231. Without a date neither is there, so that no Range matches
     captured                seconds since 1970, UTC
     number                  the snapshot's number
+    confidence              how far the extractors of the text agree, in thousandths; not there where only one looked
     article                 `engine.article_id`, which the versions of one article share
 """
 
@@ -29,7 +30,7 @@ from muniment.index.value import Value
 WORD_FIELDS = ("title", "text", "author")
 STEMMED_FIELDS = ("title", "text")
 VALUE_FIELDS = ("source", "host", "language", "tag", "collection", "latest", "alone")
-NUMBER_FIELDS = ("first_day", "last_day", "captured", "number", "article")
+NUMBER_FIELDS = ("first_day", "last_day", "captured", "number", "article", "confidence")
 ANY_WORDS = "words"
 TITLE_BOOST = 2.0
 

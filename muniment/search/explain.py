@@ -93,9 +93,24 @@ def _range(leaf: query.Range, name: str) -> str:
         first = _second(low) if low is not None else "any day"
         last = _second(int(high) - 1) if high is not None else "today"
         return f"captured {first} to {last}"
+    if leaf.field == "confidence":
+        return _share(leaf)
     start = "" if low is None else f" from {low}{'' if leaf.include_low else ' (without it)'}"
     end = "" if high is None else f" to {high}{'' if leaf.include_high else ' (without it)'}"
     return f"{name}{start}{end}" if leaf.field in query.VALUE_FIELDS else f"word{start}{end} in {name}"
+
+
+def _share(leaf: query.Range) -> str:
+    """Thousandths as people write them: `confidence below 0.7`, `confidence 0.5 to 0.8`."""
+    low, high = (None if end is None else f"{int(end) / 1000:g}" for end in (leaf.low, leaf.high))
+    if low is not None and high is not None:
+        without = [end for end, kept in ((low, leaf.include_low), (high, leaf.include_high)) if not kept]
+        return f"confidence {low} to {high}" + (f" (without {' and '.join(without)})" if without else "")
+    if low is not None:
+        return f"confidence {low} or more" if leaf.include_low else f"confidence above {low}"
+    if high is not None:
+        return f"confidence {high} or less" if leaf.include_high else f"confidence below {high}"
+    return "confidence: known"
 
 
 def _day(number: int | str | None) -> str:

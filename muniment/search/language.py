@@ -10,6 +10,7 @@
                                known, `author:*`
     site:example.org           that host and the hosts below it
     published: captured:       2021, 2021-05, 2021-05-30, today, yesterday, "last week"; `published:*` dated at all
+    confidence:<0.7 confidence:0.5..0.8    how far the extractors of the text agree, from 0 to 1; confidence:* any known
     [2019 TO 2020] {a TO b}    ranges with and without their ends; 2019..2021 is short for published:[2019 TO 2021]
     before:2020 after:2019-05  published before it begins, after it ends
 
@@ -35,13 +36,17 @@ from muniment.search.words import Refusal, Typed
 VALUES = {"source": "source", "language": "language", "lang": "language", "tag": "tag", "collection": "collection",
           "site": "host"}  # fmt: skip
 DATES = ("published", "date", "captured", "before", "after")
-FIELDS = (*query.WORD_FIELDS, *VALUES, *DATES)
+SHARES = ("confidence",)
+FIELDS = (*query.WORD_FIELDS, *VALUES, *DATES, *SHARES)
 MAX_LENGTH = 5_000
 
 _CHARACTERS = str.maketrans("“”„‟«»＂（）：", '"' * 7 + "():", "\u200e\u200f\u061c\ufeff\u202a\u202b\u202c\u202d\u202e")
 _CHARACTERS |= dict.fromkeys(range(0x2066, 0x206A))
 _SPACE = re.compile(r"\s")
 _NEEDS_PARSER = re.compile(r'["()\[\]{}*?~:]|\.\.|(?<!\S)(?:-|(?:AND|OR|NOT)(?!\S))')
+_COMPARED = re.compile(r"(<=|>=|<|>)(\S+)")
+_SPREAD = re.compile(r"([\d.]*?)\.\.([\d.]*)")
+_SHARE = re.compile(r"0|1|0?\.[0-9]{1,3}|1\.0{1,3}", re.ASCII)
 _WORD = re.compile(r"\S+")
 
 
@@ -109,6 +114,8 @@ class _Conversion:
             return query.Not(self._operand(node[0]))
         if node.fieldname in VALUES:
             return self._value(node)
+        if node.fieldname in SHARES:
+            return self._share(node)
         if node.fieldname in DATES or self._is_short_range(node):
             return self._date(node)
         return self._words(node)
@@ -174,6 +181,30 @@ class _Conversion:
             raise Refusal(f"~ does not work in {node.fieldname}: use * and ?", node.startchar)
         return words.value(field, node.text, node.startchar)
 
+    def _share(self, node: Any) -> query.Query:
+        """A condition on a share from 0 to 1, which the index holds in thousandths."""
+        tags, field, place = self.tagging, node.fieldname, node.startchar
+        text = self._text(node)
+        spread = None if isinstance(node, tags.Range) else _SPREAD.fullmatch(text)
+        if spread or isinstance(node, tags.Range):
+            ends = spread.groups() if spread else (node.start, node.end)
+            low, high = (_thousandths(field, end, place) if end else None for end in ends)
+            if low is None and high is None:
+                raise Refusal(f"a range needs at least one end: {field}:0.5..0.8", place)
+            if low is not None and high is not None and low > high:
+                raise Refusal("this range ends before it begins: swap its ends", place)
+            without = (False, False) if spread else (node.startexcl, node.endexcl)
+            return query.Range(field, low, high, not without[0], not without[1])
+        if text == "*":
+            return query.Range(field)
+        found = _COMPARED.fullmatch(text)
+        if found is None or isinstance(node, (tags.Wild, tags.Start, tags.FuzzyWord)):
+            raise Refusal(f"write {field}:<0.7, {field}:>=0.9 or {field}:0.5..0.8", place)
+        value = _thousandths(field, found[2], place)
+        if found[1].startswith("<"):
+            return query.Range(field, None, value, True, found[1] == "<=")
+        return query.Range(field, value, None, found[1] == ">=", True)
+
     def _is_short_range(self, node: Any) -> bool:
         """Whether the node is 2019..2021."""
         return isinstance(node, self.tagging.Range) and self.text[node.startchar] not in "[{"
@@ -212,6 +243,12 @@ class _Conversion:
             return dates.interval(text, self.today)
         except ValueError as e:
             raise Refusal(str(e), place) from None
+
+
+def _thousandths(field: str, text: str, place: int) -> int:
+    if not _SHARE.fullmatch(text):
+        raise Refusal(f"{field} is a number from 0 to 1, with at most three decimals, such as 0.7", place)
+    return round(float(text) * 1000)
 
 
 Interval = tuple[date, date]

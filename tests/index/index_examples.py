@@ -58,6 +58,7 @@ def document(number: int, rng: random.Random) -> Document:
         language=language,
         tags=tuple(rng.sample(TAGS, rng.randrange(3))),
         published=rng.choice(DATES),
+        confidence=rng.choice((None, 0.0, 0.5, 0.699, 0.7, 0.95, 1.0)),
     )
 
 
@@ -94,6 +95,7 @@ def leaf(rng: random.Random) -> Query:
         Range(field, *ends, *inclusive),
         Range(rng.choice(("first_day", "last_day")), *days, *inclusive),
         Range("captured", *times, *inclusive),
+        Range("confidence", *(rng.choice((None, 0, 500, 700, 950, 1000)) for _ in range(2)), *inclusive),
         Term("source", rng.choice(("example.org", "le cafe", "", "خبر"))),
         Prefix("source", rng.choice(("e", "le ", "n"))),
         Term("host", rng.choice(("example.org", "org", "com", "www.example.org"))),

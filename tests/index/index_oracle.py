@@ -31,6 +31,8 @@ def analysed(document: Document) -> Analysed:
     numbers["article"] = article_id(document.article)
     if document.published:
         numbers["first_day"], numbers["last_day"] = query.days(document.published)
+    if document.confidence is not None:
+        numbers["confidence"] = round(document.confidence * 1000)
     return Analysed(document, words, stems, field_values(document), numbers)
 
 

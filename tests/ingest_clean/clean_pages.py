@@ -72,3 +72,14 @@ def job(
         declared=declared or Declared(),
         file_name=file_name,
     )
+
+
+def unsure_page() -> bytes:
+    """A page whose running text extractors do not agree on: as much prose beside the article as in it."""
+    letters = "".join(
+        f"<div><p>Reader Aba{i} of Zolm{i} writes that the ferry to Zolm{i} was late on day {i} and nobody said why.</p></div>"
+        for i in range(14)
+    )
+    return html_page(
+        f"<h1>{HEADLINE}</h1><p>{PARAGRAPHS[0]}</p><ul><li>Another story</li></ul>{letters}<p>{PARAGRAPHS[1]}</p>"
+    )

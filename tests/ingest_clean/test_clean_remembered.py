@@ -96,12 +96,12 @@ def test_an_extraction_is_the_same_as_with_trafilaturas_own_rules() -> None:
     script = """if True:
         import sys, json
         from trafilatura import bare_extraction
-        from muniment.ingest.clean.html import _parse, extract_text
+        from muniment.ingest.clean.html import _parse, _pinned_extractor
         pages = json.load(sys.stdin)
+        options = {"favor_precision": True, "include_comments": False, "deduplicate": False}
         if sys.argv[1] == "ours":
-            texts = [extract_text(_parse(page), page).text for page in pages]
+            texts = [_pinned_extractor()(_parse(page), **options).text for page in pages]
         else:
-            options = {"favor_precision": True, "include_comments": False, "deduplicate": False}
             texts = [bare_extraction(page, **options).text for page in pages]
         print(json.dumps(texts))
     """

@@ -47,6 +47,16 @@ READ: list[tuple[str, Query]] = [
     ("Iran: what", And((word("iran"), word("what")))),
     ("https://x.org:80/~u?a=b", Phrase("words", ("https", "x", "org", "80", "u", "a", "b"))),
     ("e.g. wait...", And((word("eg"), word("wait")))),
+    # Shares
+    ("confidence:<0.7", Range("confidence", None, 700, True, False)),
+    ("confidence:<=.7 a", And((Range("confidence", None, 700), word("a")))),
+    ("-confidence:>0.95", Not(Range("confidence", 950, None, False, True))),
+    ("confidence:>=1", Range("confidence", 1000, None)),
+    ("confidence:0.5..0.8", Range("confidence", 500, 800)),
+    ("confidence:..0.8", Range("confidence", None, 800)),
+    ("confidence:0..1", Range("confidence", 0, 1000)),
+    ("confidence:[0.5 TO 0.8}", Range("confidence", 500, 800, True, False)),
+    ("confidence:*", Range("confidence")),
     # Operators
     ("a AND b", And((word("a"), word("b")))),
     ("a OR b", Or((word("a"), word("b")))),
@@ -151,6 +161,13 @@ def test_queries_are_read(text: str, tree: Query) -> None:
 
 
 REFUSED: list[tuple[str, int, str]] = [
+    ("confidence:0.7", 11, "confidence:<0.7"),
+    ("confidence:<2", 11, "from 0 to 1"),
+    ("confidence:<0.12345", 11, "from 0 to 1"),
+    ("confidence:0.8..0.5", 11, "swap"),
+    ("confidence:..", 11, "at least one end"),
+    ("confidence:high", 11, "confidence:<0.7"),
+    ("confidence:0.5~", 11, "confidence:<0.7"),
     ("", 0, "nothing to search"),
     (" \t", 0, "nothing to search"),
     ("&", 0, "nothing to search"),

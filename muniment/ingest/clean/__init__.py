@@ -10,8 +10,8 @@ what its text suggests. Run it inside `workers.Workers`, which puts limits aroun
     extraction-memory       the page took more memory than the limit (workers)
     extraction-crashed      the extractor failed on the page (workers)
 
-`Dropped.reason` is one of: banner-date, date-line, breadcrumb, repeated-headline, caption, byline, share-line,
-boilerplate, above-text, below-text, page-line, beyond-limit.
+`Dropped.reason` is one of: no-independent-vote, banner-date, date-line, breadcrumb, repeated-headline, caption, byline,
+share-line, boilerplate, above-text, below-text, page-line, beyond-limit.
 """
 
 from __future__ import annotations
@@ -121,6 +121,10 @@ def _article(found: Findings, page: Page, declared: Declared) -> Article:
         settings=settings,
         said={name: _tidy(value) for name, value in sorted(found.said.items())},
         problem=None if text else found.problem or "no-text",
+        confidence=found.confidence if text else None,
+        updated=found.updated,
+        canonical=found.canonical,
+        flags=found.flags,
     )
 
 

@@ -108,11 +108,14 @@ _MONTHS = {
 def parse(value: str, origin: str, *, language: str | None = None, latest: date) -> Published | None:
     """The first date in a short value, with its precision; None where there is none, or it is ambiguous, before
     EARLIEST or after `latest`."""
-    folded = fold(value[:200])
-    for parts in _read(folded, language):
+    return next(parse_all(value, origin, language=language, latest=latest), None)
+
+
+def parse_all(value: str, origin: str, *, language: str | None = None, latest: date) -> Iterator[Published]:
+    """All dates in a short value, as `parse` finds them, the most explicit notation first."""
+    for parts in _read(fold(value[:200]), language):
         if published := _checked(parts, origin, latest):
-            return published
-    return None
+            yield published
 
 
 def is_date_line(line: str) -> bool:

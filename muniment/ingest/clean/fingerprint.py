@@ -15,10 +15,10 @@ from types import MappingProxyType
 
 from muniment.ingest.decode import Kind
 
-RULES = "1"
+RULES = "2"
 
 _SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy")
-_HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan")
+_HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan", "resiliparse")
 _PARTS = {
     "html": _HTML,
     "mail": _HTML,
@@ -32,7 +32,7 @@ _PARTS = {
 
 @cache
 def fingerprint(kind: Kind) -> tuple[str, Mapping[str, str]]:
-    """(extractor id, settings) for a kind of page, such as ("muniment-html/1", {"trafilatura": "2.3.1", …})."""
+    """(extractor id, settings) for a kind of page, such as ("muniment-html/2", {"trafilatura": "2.3.1", …})."""
     settings = {"rules": RULES, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
     for name in _SHARED + _PARTS.get(kind, ()):
         try:
@@ -44,5 +44,5 @@ def fingerprint(kind: Kind) -> tuple[str, Mapping[str, str]]:
 
         settings["libxml2"] = ".".join(map(str, LIBXML_VERSION))
     if kind in ("html", "mail"):
-        settings["options"] = "favor_precision, no comments, no deduplication"
+        settings["options"] = "consensus, no comments, no deduplication"
     return f"muniment-{kind}/{RULES}", MappingProxyType(settings)

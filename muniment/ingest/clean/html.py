@@ -1,7 +1,6 @@
-"""HTML to findings: one parse, one pass for metadata, one extractor for the text.
+"""HTML to findings: one parse, one pass for metadata, a consensus of extractors for the text.
 
-`extract_text` is where a consensus of several extractors will stand: it takes the tree and the source, and gives an
-Extraction. trafilatura drops every Unicode format character, and with it the ZWNJ of Persian, the ZWJ of Indic
+trafilatura drops every Unicode format character, and with it the ZWNJ of Persian, the ZWJ of Indic
 scripts and emoji, and the marks of direction: they travel as letters of a script that no page uses (Linear A) and are
 put back in everything that comes out.
 """
@@ -10,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from muniment.ingest.clean import dates, metadata
+from muniment.ingest.clean.canonical import canonical
+from muniment.ingest.clean.consensus import Agreed, agree
+from muniment.ingest.clean.flags import flags
 from muniment.ingest.clean.job import CleanJob, Findings
 from muniment.ingest.clean.language import primary
 from muniment.ingest.clean.remembered import remember
@@ -39,41 +41,34 @@ _LINES_BELOW, _PARAGRAPH = 12, 25  # how far below the headline a date may stand
 _PARTS = re.compile(r"\s+[—–|·•/-]\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """An article's running text, still shielded, and the extractor it came from."""
-
-    text: str
-    origin: str
-
-
 def clean_html(source: str, job: CleanJob) -> Findings:
     """Everything that can be found in the page, before declarations win over it."""
     shielded = _shield(source)
     tree = _parse(shielded)
+    page = None
     if tree is None:
         findings = Findings()
-        extraction = _fallback(shielded)
+        agreed = _fallback(shielded)
     else:
-        findings = _metadata(tree, job)
-        extraction = extract_text(tree, shielded)
-    text = extraction.text
-    if shielded is not source:
-        text = _unshield(text)
-        findings = _unshield_findings(findings)
-    return _separate(replace(findings, text=text, origins={**findings.origins, "text": extraction.origin}))
+        page = metadata.collect(tree)
+        findings = _metadata(tree, page, job)
+        agreed = agree(tree, shielded, _pinned_extractor())
+        if not agreed.text.strip():
+            agreed = _fallback(shielded)
+    findings = replace(
+        findings,
+        text=agreed.text,
+        dropped=agreed.dropped,
+        confidence=agreed.agreement,
+        origins={**findings.origins, "text": agreed.origin},
+    )
+    found = _separate(findings if shielded is source else _unshield_findings(findings))
+    left_out = "\n".join(dropped.text for dropped in found.dropped)
+    return replace(found, flags=flags(page, found.title, found.text, left_out)) if page else found
 
 
-def extract_text(tree: HtmlElement, source: str) -> Extraction:
-    """The running text of the page. One extractor today; a consensus of several belongs here."""
-    extract = _pinned_extractor()
-    document = extract(tree, favor_precision=True, include_comments=False, deduplicate=False)
-    text = getattr(document, "text", None) or ""
-    return Extraction(text, "trafilatura") if text.strip() else _fallback(source)
-
-
-def _fallback(source: str) -> Extraction:
-    """All visible text outside page chrome, for pages that trafilatura finds nothing in."""
+def _fallback(source: str) -> Agreed:
+    """All visible text outside page chrome, for pages that no extractor finds anything in."""
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(source, "html.parser")
@@ -83,7 +78,7 @@ def _fallback(source: str) -> Extraction:
         element.insert_before("\n")
         element.insert_after("\n")
     lines = (" ".join(line.split()) for line in soup.get_text().split("\n"))
-    return Extraction("\n".join(line for line in lines if line), "beautifulsoup:low-confidence")
+    return Agreed("\n".join(line for line in lines if line), "beautifulsoup:low-confidence", 0.0)
 
 
 def _parse(source: str) -> HtmlElement | None:
@@ -113,21 +108,30 @@ def _pinned_extractor() -> Callable[..., Any]:
     return bare_extraction
 
 
-def _metadata(tree: HtmlElement, job: CleanJob) -> Findings:
-    page = metadata.collect(tree)
+def _metadata(tree: HtmlElement, page: metadata.Declarations, job: CleanJob) -> Findings:
     title, title_origin = metadata.title(page, urlsplit(job.declared.url or job.uri).hostname or "")
-    names, names_origin = metadata.authors(page)
+    names, names_origin = metadata.authors(page, tree)
     latest = job.captured_at.date()
     published = metadata.published(page, job.declared.url or job.uri, primary(page.language), latest)
+    if job.declared.published is None:
+        published = metadata.nearer(published, _dateline(tree, title, primary(page.language), latest))
     if published is None and job.declared.published is None:
-        published = _dateline(tree, title, primary(page.language), latest)
-    if published is None and job.declared.published is None:
-        published = _htmldate(tree, job.declared.url or job.uri, latest)
-    origins = {"title": title_origin, "authors": names_origin, "published": published.origin if published else ""}
+        published = _htmldate(tree, job.declared.url or job.uri, primary(page.language), latest)
+    updated = metadata.updated(page, published, primary(page.language), latest)
+    address, address_origin = canonical(page, job.declared.url or job.uri)
+    origins = {
+        "title": title_origin,
+        "authors": names_origin,
+        "published": published.origin if published else "",
+        "updated": updated.origin if updated else "",
+        "canonical": address_origin,
+    }
     return Findings(
         title=title,
         authors=names,
         published=published,
+        updated=updated,
+        canonical=address,
         language=page.language,
         captions=tuple(dict.fromkeys(c for c in page.captions if c))[:_MAX_CAPTIONS],
         origins=origins,
@@ -139,12 +143,12 @@ def _dateline(tree: HtmlElement, title: str, language: str | None, latest: date)
 
     A date above the headline is the page's clock as often as not.
     """
-    since = _LINES_BELOW + 1
+    since, headline = _LINES_BELOW + 1, title.casefold()
     for line in _visible_lines(tree):
-        if line == title:
+        if line.casefold() == headline:
             since = 0
         elif since <= _LINES_BELOW:
-            since = _LINES_BELOW + 1 if len(line.split()) >= _PARAGRAPH else since + 1
+            since += _LINES_BELOW // 2 if len(line.split()) >= _PARAGRAPH else 1  # a standfirst, but no two
             for part in _PARTS.split(_unshield(line)) if since <= _LINES_BELOW and len(line) < 120 else ():
                 if dates.is_date_line(part) and not dates.says_updated(part):
                     found = dates.parse(part, "dateline", language=language, latest=latest)
@@ -163,17 +167,31 @@ def _visible_lines(tree: HtmlElement) -> Iterator[str]:
             yield line
 
 
-def _htmldate(tree: HtmlElement, url: str, latest: date) -> Published | None:
-    """htmldate's finding, distrusted where it is known to guess.
+def _htmldate(tree: HtmlElement, url: str, language: str | None, latest: date) -> Published | None:
+    """htmldate's finding, held against the days that the page shows its reader.
 
     It fills an unknown month and day with 1 (20 of 28 such were wrong), so a 1 January is dropped; the day of
-    capture is dropped too, for a date in running text that is today's is the page's clock.
+    capture is dropped too, for a date in running text that is today's is the page's clock. A day that the page nowhere
+    shows (a comment's, a script's, day and month swapped) gives way to the only day that it shows, and is refused
+    where it shows several.
     """
     find_date = _pinned_find_date()
     found = find_date(tree, url=url or None, original_date=True, max_date=latest.isoformat())
     if not found or found.endswith("-01-01") or found == latest.isoformat():
         return None
-    return Published(found, "day", "htmldate")
+    shown = dict.fromkeys(_shown_days(tree, language, latest))
+    if found in shown or not shown:
+        return Published(found, "day", "htmldate")
+    return Published(next(iter(shown)), "day", "only-day-shown") if len(shown) == 1 else None
+
+
+def _shown_days(tree: HtmlElement, language: str | None, latest: date) -> Iterator[str]:
+    """The days that the page's short lines name, in order."""
+    for line in _visible_lines(tree):
+        if len(line) < 200 and any(map(str.isdigit, line)):
+            for day in dates.parse_all(_unshield(line), "", language=language, latest=latest):
+                if day.precision == "day":
+                    yield day.date
 
 
 @cache
@@ -193,7 +211,7 @@ def _pinned_find_date() -> Callable[..., str | None]:
 
 def _separate(found: Findings) -> Findings:
     """Captions and the repeated headline out of the running text, each recorded as dropped."""
-    captions, lines, dropped = set(found.captions), list[str](), list[Dropped]()
+    captions, lines, dropped = set(found.captions), list[str](), list(found.dropped)
     for line in found.text.split("\n"):
         if line in captions:
             dropped.append(Dropped(line, "caption"))
@@ -235,6 +253,8 @@ def _unshield_findings(found: Findings) -> Findings:
     return replace(
         found,
         title=_unshield(found.title),
+        text=_unshield(found.text),
+        dropped=tuple(Dropped(_unshield(d.text), d.reason) for d in found.dropped),
         authors=tuple(map(_unshield, found.authors)),
         captions=tuple(map(_unshield, found.captions)),
     )

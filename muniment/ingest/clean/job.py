@@ -44,8 +44,9 @@ class CleanJob:
 class Findings:
     """What a cleaner found in a page, before declared fields win over it.
 
-    `origins` names where each field came from. `language` is the page's own claim, a hint and no more. `said` is what a
-    document states of itself; `problem` says why there is no text, where that is known.
+    `origins` names where each field came from; `confidence` is how far the extractors of the text agree, None where
+    there was but one. `language` is the page's own claim, a hint and no more. `said` is what a document states of
+    itself; `problem` says why there is no text, where that is known.
     """
 
     title: str = ""
@@ -58,3 +59,7 @@ class Findings:
     origins: Mapping[str, str] = field(default_factory=dict)
     said: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+    confidence: float | None = None
+    updated: Published | None = None
+    canonical: str | None = None
+    flags: tuple[str, ...] = ()

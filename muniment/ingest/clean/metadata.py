@@ -10,8 +10,9 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from lxml.html import HtmlElement
 from muniment.ingest.clean import dates
 from muniment.model import Published
 
-_TAGS = ("meta", "script", "title", "h1", "h2", "time", "figcaption")
+_TAGS = ("meta", "link", "script", "title", "h1", "h2", "time", "figcaption")
 _ATTRIBUTES = XPath("//*[@itemprop]|//a[@rel]")  # walking the tree by tag is ten times as fast as XPath by tag
 
 
@@ -36,6 +37,10 @@ _DATE_KEYS = _words(
     " cxenseparse:recs:publishtime article.published originalpublicationdate article_date_original"
     " citation_publication_date citation_online_date rnews:datepublished"
 )
+_CHANGE_KEYS = _words(
+    "article:modified_time article:modified og:updated_time og:article:modified_time datemodified last-modified"
+    " lastmod modified_date dcterms.modified dc.date.modified parsely-modified-date"
+)
 _WEAK_DATE_KEYS = _words(
     "dc.date.issued dcterms.issued dcterms.created dc.date.created dc.date dcterms.date date article.created"
 )
@@ -44,16 +49,35 @@ _AUTHOR_KEYS = _words(
     " cxenseparse:author byl author article:author og:article:author"
 )
 _NO_AUTHOR = re.compile(
-    r"^(?:https?:|www\.|[@/])|^(?:admin|staff|editor|redaktion|redaction|unknown|none|null|author|by|von|news|team)$"
+    r"^(?:https?:|www\.|[@/])|^\d+$|^(?:admin|staff|editor|redaktion|redaction|unknown|none|null|author|by|von|news|team)$"
     r"|\.(?:com|de|net|org)$",
     re.I,
 )
-_BY = re.compile(r"^(?:by|von|por|par|da|di|av|от|автор:?|نویسنده:?|بقلم:?|بقلم)\s+", re.I)
+_BY = re.compile(
+    r"^(?:(?:written|posted|reported|words|story|article|text)?\s*by|written|author|authors|von|por|par|da|di|av|af|от|autor|auteur|автор"
+    r"|نویسنده|بقلم)(?::\s*|\s+)",
+    re.I,
+)
 _AND = re.compile(r"\s*(?:[,;|/&]|\b(?:and|und|et|e|و|y)\b)\s+")
+_BYLINES = XPath(
+    "//*[(contains(@class, 'author') or contains(@class, 'byline') or contains(@class, 'Author')"
+    " or contains(@class, 'Byline') or contains(@data-testid, 'author') or contains(@data-testid, 'byline'))"
+    " and not(self::script or self::img or self::svg or self::body or self::html)]"
+)
+_FEW_BYLINES, _FEW_PIECES, _LONGEST_BYLINE = 12, 30, 160
+_NO_NAME = re.compile(
+    r"\b(?:author|read|more|posts?|articles?|follow|team|staff|min|editor|about|the|view|all)\b", re.I
+)
+_BYLINE_TAIL = re.compile(
+    r"\s+[|•·–—]\s*|\s+(?:on|updated|published|posted|am|um|le)\s+|\s*\d|,\s*(?:updated|published)", re.I
+)
+_NAME = re.compile(r"^[^\W\d_a-zß-öø-ÿа-я][\w.'’-]*(?:\s+[\w.'’(-][\w.'’)-]*){1,4}(?:,.*)?$")
+_DEGREE = re.compile(r"(?:[A-Z][A-Za-z]{0,3}\.?){1,3}[A-Z®.]+|Ph\.?\s?D\.?|[JS]r\.?|[A-Z]{2,6}®?|R\.?N\.?|Esq\.?")
 _TITLE_TAIL = re.compile(r"^(.{10,}\S)\s+(?:[|–—»·]|::|-)\s+(.{1,60})$", re.S)
 _TITLE_HEAD = re.compile(r"^(.{2,60}?)\s+([|–—»·]|::|-)\s+(.{8,})$", re.S)
 _URL_DATE = re.compile(r"/((?:19|20)\d\d)[/-]?([01]\d)[/-]?([0-3]\d)(?=[/_-]|$)")
 _LAST_COMMA = re.compile(r",(\s*[}\]])")
+_MOVED = 7  # days that the date of a move to another system is later than the article's, at least
 _WORD = re.compile(r"\w+")
 
 
@@ -71,6 +95,8 @@ class Declarations:
     authors: list[str] = field(default_factory=list)
     headlines: list[str] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
+    links: dict[str, list[str]] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
     language: str | None = None
 
     def meta(self, *keys: str) -> str:
@@ -101,6 +127,10 @@ def _collect_tag(page: Declarations, element: HtmlElement) -> None:
         key = get("property") or get("name") or get("itemprop") or get("http-equiv")
         if key and (content := get("content")):
             page.metas.setdefault(key.strip().lower(), []).append(content)
+    elif tag == "link":
+        if href := get("href"):
+            for rel in get("rel", "").lower().split():
+                page.links.setdefault(rel, []).append(href)
     elif tag == "script":
         if "ld+json" in get("type", "").lower():
             page.linked.extend(_nodes(_load(element.text or ""), 0))
@@ -116,6 +146,8 @@ def _collect_microdata(page: Declarations, element: HtmlElement) -> None:
     role = element.get("itemprop")
     if role == "datePublished":
         page.dated.append(element.get("datetime") or element.get("content") or _text(element))
+    elif role == "dateModified":
+        page.changed.append(element.get("datetime") or element.get("content") or _text(element))
     elif role == "author" or (role is None and "author" in element.get("rel", "").split()):
         page.authors.append(element.get("content") or _text(element))
     elif role == "headline":
@@ -225,22 +257,37 @@ def _letters(text: str) -> str:
     return "".join(_WORD.findall(text.lower())).replace("_", "")
 
 
-def authors(page: Declarations) -> tuple[tuple[str, ...], str]:
-    """(names, origin) of the first declaration that holds a person's or an agency's name."""
+def authors(page: Declarations, tree: HtmlElement) -> tuple[tuple[str, ...], str]:
+    """(names, origin) of the first declaration that holds a person's or an agency's name; else of the byline that the
+    page shows; else the site itself, where it declares itself the author."""
     article, site = page.article, page.meta("og:site_name").lower()
     linked = _as_list(article.get("author")) or _as_list(article.get("creator"))
     references = {a.get("@id") for a in linked if isinstance(a, dict)} - {None}
+    named = [a if isinstance(a, str) else n for a in linked for n in (_names(a) or [""])]
     sources: list[tuple[Iterable[object], str]] = [
-        ([a if isinstance(a, str) else n for a in linked for n in (_names(a) or [""])], "jsonld:author"),
+        (named, "jsonld:author"),
         ([n for node in page.linked if node.get("@id") in references for n in _names(node)], "jsonld:author"),
         *((page.metas.get(key, ()), f"meta:{key}") for key in _AUTHOR_KEYS),
         (page.authors[:4], "microdata:author"),
     ]
     for values, origin in sources:
-        names = _people(values, site)
-        if names:
+        if names := _people(values, site):
             return names, origin
-    return (), ""
+    if names := _byline(tree, site):
+        return names, "byline"
+    return (names, "jsonld:author") if (names := _people(named, "")) else ((), "")
+
+
+def _byline(tree: HtmlElement, site: str) -> tuple[str, ...]:
+    """The names in the first element that its class calls the author's or the byline, where they read as names."""
+    for element in cast("list[HtmlElement]", _BYLINES(tree))[:_FEW_BYLINES]:
+        pieces = [one_line(piece) for piece in islice(element.itertext("*", with_tail=True), _FEW_PIECES)]
+        if sum(map(len, pieces)) <= _LONGEST_BYLINE:
+            for piece in pieces:
+                names = _people([_BYLINE_TAIL.split(_BY.sub("", piece), maxsplit=1)[0]], site)
+                if names and all(_NAME.match(name) and not _NO_NAME.search(name) for name in names):
+                    return names
+    return ()
 
 
 def _names(node: object) -> list[object]:
@@ -250,9 +297,15 @@ def _names(node: object) -> list[object]:
 def _people(values: Iterable[object], site: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for value in values:
-        for name in _AND.split(_BY.sub("", one_line(value))):
-            name = name.strip(" ,;|")
-            if 2 < len(name) < 60 and not _NO_AUTHOR.search(name) and name.lower() != site:
+        parts = [name.strip(" ,;|") for name in _AND.split(_BY.sub("", one_line(value)))]
+        whole: list[str] = []
+        for part in parts:  # "Ann Example, MD, Ph.D." is one person
+            if whole and _DEGREE.fullmatch(part):
+                whole[-1] += f", {part}"
+            else:
+                whole.append(part)
+        for name in whole:
+            if 1 < len(name) < 60 and not _NO_AUTHOR.search(name) and name.lower() != site:
                 found[name] = None
     return tuple(found)
 
@@ -272,10 +325,49 @@ def published(page: Declarations, url: str, language: str | None, latest: date) 
     stated = [*page.times, *page.dated, *(v for k in (*_DATE_KEYS, *_WEAK_DATE_KEYS) for v in page.metas.get(k, ()))]
     for value, origin in candidates:
         if isinstance(value, str) and (
-            found := dates.parse(_local(value, stated), origin, language=language, latest=latest)
+            found := dates.parse(local := _local(value, stated), origin, language=language, latest=latest)
         ):
-            return found
+            return replace(found, stated=_stated(local))
     return None
+
+
+def updated(page: Declarations, since: Published | None, language: str | None, latest: date) -> Published | None:
+    """The declared date of the last change, where it is later than that of publication; None where nothing says so."""
+    candidates: list[tuple[object, str]] = [(page.article.get("dateModified"), "jsonld:dateModified")]
+    candidates += [(value, f"meta:{key}") for key in _CHANGE_KEYS for value in page.metas.get(key, ())]
+    candidates += [(value, "microdata:dateModified") for value in page.changed[:2]]
+    stated = [*page.times, *page.changed]
+    for value, origin in candidates:
+        if isinstance(value, str) and (
+            found := dates.parse(local := _local(value, stated), origin, language=language, latest=latest)
+        ):
+            found = replace(found, stated=_stated(local))
+            return found if since is None or _is_later(found, since) else None
+    return None
+
+
+def _is_later(one: Published, other: Published) -> bool:
+    """Whether one date is later than the other, to the moment where both give it with a zone."""
+    a, b = _moment(one.stated), _moment(other.stated)
+    if a and b and a.tzinfo and b.tzinfo:
+        return a > b
+    return one.date > other.date
+
+
+def nearer(declared: Published | None, shown: Published | None) -> Published | None:
+    """The declared date, or the one shown under the headline where that says more.
+
+    A moment declared in UTC falls on another day than the reader sees, an evening in New York on the next; and a page
+    that moved to a new system declares the day of the move, but shows the day of the article.
+    """
+    if declared is None or shown is None or not len(declared.date) == len(shown.date) == 10:
+        return declared or shown
+    gap = (date.fromisoformat(shown.date) - date.fromisoformat(declared.date)).days
+    moment = _moment(declared.stated)
+    in_utc = moment is not None and moment.utcoffset() == timedelta(0)
+    if gap <= -_MOVED or (gap in (-1, 1) and in_utc):
+        return replace(shown, stated=declared.stated if gap in (-1, 1) else "")
+    return declared
 
 
 def _local(value: str, stated: Iterable[str]) -> str:
@@ -298,6 +390,12 @@ def _local(value: str, stated: Iterable[str]) -> str:
         if same:
             return other
     return value
+
+
+def _stated(value: str) -> str:
+    """The moment of a declared date in ISO form, with its zone where it has one; empty where it gives no time."""
+    moment = _moment(value)
+    return moment.isoformat() if moment else ""
 
 
 def _moment(value: str) -> datetime | None:

@@ -103,13 +103,14 @@ def _line(text: str) -> Line:
 
 
 def _prose_run(lines: Sequence[Line]) -> tuple[int, int]:
-    """[start, stop) of the stretch with most prose; a line between that is no prose costs four to six words."""
+    """[start, stop) of the stretch with most prose; a line between that is no prose costs one or two words: lists and
+    quotations stand between paragraphs, and a page's menu is longer than that."""
     best = score = start = 0
     run = (0, 0)
     for i, line in enumerate(lines):
         if score <= 0:
             score, start = 0, i
-        score += min(line.words, 120) if line.prose else -4 if line.words > 3 else -6
+        score += min(line.words, 120) if line.prose else -1 if line.words > 3 else -2
         if score > best and line.prose:
             best, run = score, (start, i + 1)
     first = next((i for i in range(*run) if lines[i].prose), run[0])

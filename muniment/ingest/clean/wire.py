@@ -42,7 +42,8 @@ def read_exactly(fd: int, size: int) -> bytes:
 def article_bytes(article: Article) -> bytes:
     """The article as JSON, for `article_from`."""
     fields = {name: getattr(article, name) for name in Article.__slots__}
-    fields["published"] = article.published and asdict(article.published)
+    for name in ("published", "updated"):
+        fields[name] = fields[name] and asdict(fields[name])
     fields["dropped"] = [(d.text, d.reason) for d in article.dropped]
     fields["settings"], fields["said"] = dict(article.settings), dict(article.said)
     return json.dumps(fields).encode()
@@ -51,8 +52,10 @@ def article_bytes(article: Article) -> bytes:
 def article_from(payload: bytes) -> Article:
     """The article of `article_bytes`."""
     fields = json.loads(payload)
-    fields["published"] = fields["published"] and Published(**fields["published"])
+    for name in ("published", "updated"):
+        fields[name] = fields[name] and Published(**fields[name])
     fields["dropped"] = tuple(Dropped(text, reason) for text, reason in fields["dropped"])
-    fields["authors"], fields["captions"] = tuple(fields["authors"]), tuple(fields["captions"])
+    for name in ("authors", "captions", "flags"):
+        fields[name] = tuple(fields[name])
     fields["settings"] = MappingProxyType(fields["settings"])
     return Article(**fields)
