@@ -24,7 +24,7 @@ def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mappi
     ).fetchone()
     published = article.get("published") or {}
     db.execute(
-        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
          json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
