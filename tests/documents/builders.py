@@ -150,7 +150,7 @@ def package(members: Mapping[str, str | bytes], *, first: tuple[str, str] | None
         if first:
             archive.writestr(zipfile.ZipInfo(first[0]), first[1])
         for name, content in members.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # always of the same time
     return out.getvalue()
 
 
