@@ -11,6 +11,7 @@ from muniment.errors import IndexBehind, IntegrityError
 
 if TYPE_CHECKING:
     from muniment.index.engine import Document, Engine, State
+    from muniment.snapshot import Snapshot
 
 GROUP, GROUP_SIZE = 200, 8_000_000  # articles, and characters of their text
 COMMIT_EVERY, COMMIT_SIZE = 10_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
@@ -41,16 +42,12 @@ class Indexer:
         group: list[Document] = []
         size = 0
         start, end = self._reached, self._archive.progress.size
-        for derivation, number, newest, alone, superseded in self._archive.catalog.derivations(start, end):
-            found = [self._document(number, newest=newest, alone=alone)]
-            if superseded is not None:
-                found.append(self._document(superseded, newest=False, alone=False))
-            for document in found:
-                if document is not None:
-                    group.append(document)
-                    size += len(document.text)
+        for derivation, number in self._archive.catalog.derivations(start, end):
+            if (document := self._document(number)) is not None:
+                group.append(document)
+                size += len(document.text)
             if len(group) >= GROUP or size >= GROUP_SIZE:
-                self._take(group, size, derivation + 1)
+                self._take(group, size, derivation)  # of the last one, what is about its article may be still to come
                 group, size = [], 0
                 progress(self._reached)
         self._take(group, size, end)
@@ -61,9 +58,9 @@ class Indexer:
         """What was tagged, named or collected since is taken in anew; what was withdrawn leaves."""
         gone: list[int] = []
         group: list[Document] = []
-        for number, newest, alone in self._archive.catalog.touched(start, end):
+        for number in self._archive.catalog.touched(start, end):
             if self._archive.catalog.has_article(number):
-                if (document := self._document(number, newest=bool(newest), alone=bool(alone))) is not None:
+                if (document := self._document(number)) is not None:
                     group.append(document)
             else:
                 gone.append(number)
@@ -83,10 +80,10 @@ class Indexer:
         if many or time.monotonic() - self._since >= COMMIT_SECONDS:
             self.commit()
 
-    def _document(self, number: int, *, newest: bool, alone: bool) -> Document | None:
+    def _document(self, number: int) -> Document | None:
         """The document of a snapshot; None where its text is damaged: the others are to be found all the same."""
         try:
-            return _document(self._archive, number, newest=newest, alone=alone)
+            return _document(self._archive, number)
         except IntegrityError as e:
             import logging  # 9 ms that a search has no use for
 
@@ -116,17 +113,19 @@ def problem_of(archive: Archive, state: State) -> str | None:
     return None
 
 
-def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Document:
+def _document(archive: Archive, number: int) -> Document:
     from muniment.index.engine import Document
 
     snapshot = archive.snapshot(number)
+    newest, alone = archive.catalog.standing(number)
+    text = archive.text(snapshot)
     return Document(
         number=number,
         article=snapshot.key,
         latest=newest,
         alone=alone,
         title=snapshot.title or "",
-        text=archive.text(snapshot),
+        text=text,
         captured=snapshot.captured_at,
         authors=snapshot.authors,
         source=snapshot.source,
@@ -135,7 +134,26 @@ def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Do
         tags=snapshot.tags,
         collections=snapshot.collections,
         published=snapshot.published,
+        removed=() if alone or not newest else _removed(archive, snapshot, text),
     )
+
+
+def _removed(archive: Archive, newest: Snapshot, text: str) -> tuple[str, ...]:
+    """The words that an earlier version had, in its title or its text, and the newest has not."""
+    from muniment.index import analysis
+
+    texts: dict[bytes, Snapshot] = {}
+    for number, _, digest in archive.catalog.versions(newest.key):
+        if number < newest.number and digest not in texts:
+            texts[digest] = archive.snapshot(number)
+    held = {*analysis.words(newest.title or ""), *analysis.words(text)}
+    gone: set[str] = set()
+    for earlier in texts.values():
+        try:
+            gone.update(analysis.words(earlier.title or ""), analysis.words(archive.text(earlier)))
+        except IntegrityError:
+            continue  # told when it is indexed itself
+    return tuple(sorted(gone - held))
 
 
 def _hosts(url: str | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from muniment.archive.records import TEXT_DIGEST
 from muniment.archive.withdrawal import KEPT_KEY, may_remove, tombstones_of
 from muniment.formats.leaf import Leaf
 
@@ -22,13 +23,18 @@ def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mappi
     key, url = db.execute("select key, url from leaf where number = ?", (leaf.of,)).fetchone()
     published = article.get("published") or {}
     db.execute(
-        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
          json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
-         json.dumps(_labels(db, "collection", key)), _host(url)),
+         json.dumps(_labels(db, "collection", key)), _host(url), bytes.fromhex(article[TEXT_DIGEST]), is_sound(article)),
     )  # fmt: skip
     return 0 if known else 1
+
+
+def is_sound(article: Mapping[str, Any]) -> bool:
+    """Whether a derivation is a text that may stand for its article; a page that gave none never hides one that did."""
+    return article.get("problem") is None
 
 
 def _host(url: str | None) -> str | None:

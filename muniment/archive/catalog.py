@@ -24,7 +24,7 @@ from muniment.snapshot import Digest, Snapshot
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 3
+VERSION = 4
 _SCHEMA = """
 create table progress (id integer primary key check (id = 1), size integer, tail integer, commits integer,
     frame blob, articles integer, snapshots integer, root blob);
@@ -40,7 +40,8 @@ create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
 create index leaf_key on leaf (key) where key is not null;
 create index leaf_of on leaf (of) where type = 'derivation';
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
-    published text, precision text, language text, authors text, tags text, problem text, collections text, host text);
+    published text, precision text, language text, authors text, tags text, problem text, collections text, host text,
+    text blob, sound integer);
 create index article_key on article (key, snapshot);
 create index article_derivation on article (derivation);
 create index article_host on article (host);
@@ -109,6 +110,13 @@ class Held(NamedTuple):
     at: str
     uri: str
     payload: str
+
+
+# Whether `a` stands for its article: the newest of its sound versions, or of all where none is; whether it is alone.
+_NEWEST = (
+    "not exists (select 1 from article n where n.key = a.key and (n.sound, n.snapshot) > (a.sound, a.snapshot)),"
+    " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot)"
+)
 
 
 # (leaf, part, segment, offset, length, uncompressed length, SHA-256) of a gzip member
@@ -435,11 +443,29 @@ class Catalog:
         return None if row is None else row[0]
 
     def version(self, snapshot: Snapshot) -> int | None:
-        """Which version of its article a snapshot is, counted from 1; None where it is no version of one."""
+        """Which version of its article a snapshot is, counted from 1: captures with the same text are one. None where
+        it has no text of its own (see `acts.is_sound`)."""
         (count,) = self._db.execute(
-            "select count(*) from article where key = ? and snapshot <= ?", (snapshot.key, snapshot.number)
+            "select count(*) from (select min(snapshot) as first from article where key = ?1 and sound group by text)"
+            " where first <= (select min(snapshot) from article where key = ?1 and sound"
+            "  and text = (select text from article where snapshot = ?2 and sound))",
+            (snapshot.key, snapshot.number),
         ).fetchone()
-        return None if snapshot.derivation is None else int(count)
+        return int(count) or None
+
+    def versions(self, key: str) -> list[tuple[int, int | None, bytes]]:
+        """(snapshot, derivation, SHA-256 of the text) of the captures of an article that have one, oldest first."""
+        rows = self._db.execute(
+            "select snapshot, derivation, text from article where key = ? and sound order by snapshot", (key,)
+        )
+        return rows.fetchall()
+
+    def newest(self, key: str) -> int | None:
+        """The snapshot that stands for an article: the newest one with a text, or of all where none has."""
+        row = self._db.execute(
+            "select snapshot from article where key = ? order by sound desc, snapshot desc limit 1", (key,)
+        ).fetchone()
+        return None if row is None else row[0]
 
     def article_count(self) -> int:
         """How many articles there are, however many versions each has."""
@@ -447,40 +473,51 @@ class Catalog:
         return int(count)
 
     def version_counts(self, keys: Sequence[str]) -> dict[str, int]:
-        """How many versions (captures with an article) stand under each identity."""
+        """How many versions (different texts) stand under each identity; 1 where there is none."""
         marks = ",".join("?" * len(keys))
-        rows = self._db.execute(f"select key, count(*) from article where key in ({marks}) group by key", tuple(keys))
+        rows = self._db.execute(
+            "select key, max(1, count(distinct case when sound then text end)) from article"
+            f" where key in ({marks}) group by key",
+            tuple(keys),
+        )
         return dict(rows)
 
-    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int, bool, bool, int | None]]:
+    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What an index that holds the leaves before `start` lacks, in the order of the log up to `end`:
 
-        (number of the derivation, number of its snapshot, whether that is the newest version of its article, whether it
-        is the only one, number of the version before it where the index holds that one as the newest).
+        (number of the derivation, number of the snapshot whose document is to be made). Beside the snapshots that were
+        derived from these are the one that stands for the article, and the one that did so before.
         """
         rows = self._db.cursor().execute(
-            "select a.derivation, a.snapshot,"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot > a.snapshot),"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot),"
-            " (select o.snapshot from article o where o.key = a.key and o.snapshot < a.snapshot and o.derivation < ?1"
-            "  order by o.snapshot desc limit 1)"
-            " from article a where a.derivation >= ?1 and a.derivation < ?2 order by a.derivation",
+            "select a.derivation, a.snapshot, case when n.derivation < ?1 then n.snapshot end,"
+            " (select o.snapshot from article o where o.key = a.key and o.derivation < ?1"
+            "  order by o.sound desc, o.snapshot desc limit 1)"
+            " from article a join article n on n.snapshot = (select n.snapshot from article n where n.key = a.key"
+            "  order by n.sound desc, n.snapshot desc limit 1)"
+            " where a.derivation >= ?1 and a.derivation < ?2 order by a.derivation",
             (start, end),
         )
-        for derivation, number, newest, alone, before in rows:
-            yield derivation, number, bool(newest), bool(alone), before
+        others: set[int] = set()
+        for derivation, number, *beside in rows:
+            yield derivation, number
+            for other in beside:
+                if other is not None and other not in others:
+                    others.add(other)
+                    yield derivation, other
 
-    def touched(self, start: int, end: int) -> Iterator[tuple[int, bool, bool]]:
-        """The snapshots that acts between these leaves changed, apart from their texts: (number of the snapshot,
-        whether it is the newest version of its article, whether the only one). Those without one leave the index.
-        """
-        return self._db.cursor().execute(
-            "select distinct t.snapshot,"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot > a.snapshot),"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot)"
-            " from touched t left join article a on a.snapshot = t.snapshot where t.number >= ? and t.number < ?",
-            (start, end),
+    def standing(self, number: int) -> tuple[bool, bool]:
+        """Whether a snapshot stands for its article, and whether it is the only capture of it that has one."""
+        row = self._db.execute(f"select {_NEWEST} from article a where a.snapshot = ?", (number,)).fetchone()
+        return (False, False) if row is None else (bool(row[0]), bool(row[1]))
+
+    def touched(self, start: int, end: int) -> Iterator[int]:
+        """The snapshots that acts between these leaves changed, apart from their texts. Those without an article leave
+        the index."""
+        rows = self._db.cursor().execute(
+            "select distinct snapshot from touched where number >= ? and number < ?", (start, end)
         )
+        for (number,) in rows:
+            yield number
 
     # ---- what people said of it, and what was removed
 
