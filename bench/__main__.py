@@ -8,6 +8,7 @@
 | log | opening, appending to and proving from a log of 1,000,000 leaves; what the log costs an article | limits |
 | search | wall time of a whole `muniment search` on N articles | `python -c pass` |
 | query | a mixed set of queries in process | Whoosh alone, tantivy-py alone |
+| neardup | the check for near-duplicates among 1,000,000 articles; what it finds | brute force on a sample |
 | cleaning | quality on gold corpora ($MUNIMENT_DATA) | trafilatura and htmldate alone |
 
 The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
@@ -22,7 +23,7 @@ import sys
 
 from bench import adding, longlog, memory, process, verifying
 
-NAMES = ("add", "memory", "verify", "log", "search", "query", "cleaning")
+NAMES = ("add", "memory", "verify", "log", "search", "query", "neardup", "cleaning")
 
 
 def main() -> None:
@@ -47,6 +48,8 @@ def main() -> None:
         process.run(options.articles)
     if "query" in wanted:
         subprocess.run([sys.executable, "-m", "bench.query", str(options.articles)], check=True)
+    if "neardup" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.neardup"], check=True)
     if "cleaning" in wanted:
         subprocess.run([sys.executable, "-m", "bench.cleaning"], check=True)
 

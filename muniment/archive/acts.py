@@ -27,7 +27,8 @@ def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mappi
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
          json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
-         json.dumps(_labels(db, "collection", key)), _host(url), bytes.fromhex(article[TEXT_DIGEST]), is_sound(article)),
+         json.dumps(_labels(db, "collection", key)), _host(url), bytes.fromhex(article[TEXT_DIGEST]),
+         is_sound(article)),
     )  # fmt: skip
     return 0 if known else 1
 

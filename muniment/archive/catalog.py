@@ -8,17 +8,16 @@ and the progress together.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muniment.archive.blocks import BLOCK, UNKNOWN
 from muniment.archive.segments import Placement
+from muniment.database import connect
 from muniment.errors import IntegrityError, Locked, MunimentError, StorageError
-from muniment.regular import size_of
 from muniment.snapshot import Digest, Snapshot
 
 if TYPE_CHECKING:
@@ -61,14 +60,6 @@ _AT = (
     "select leaf from record where segment = (select id from segment where path = ?) and offset {} ?"
     " order by offset desc limit 1"
 )
-
-
-def _refuse_strange(path: Path) -> None:
-    """SQLite follows links, and waits for pipes."""
-    for suffix in ("", "-wal", "-shm"):
-        file = Path(f"{path}{suffix}")
-        if size_of(file) is None and os.path.lexists(file):
-            raise sqlite3.DatabaseError(f"{file.name} is a link, or no regular file")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -150,12 +141,7 @@ class Catalog:
     """The open catalog. Raises sqlite3.DatabaseError where the file is damaged or of another version."""
 
     def __init__(self, path: Path, *, writable: bool = False):
-        mode = "rwc" if writable else "ro"
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        if not writable and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
-            uri += "&immutable=1"  # SQLite would make files beside it, and cannot; no writer has it open
-        _refuse_strange(path)
-        self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10.0)
+        self._db = connect(path, writable=writable)
         try:
             self._prepare(writable)
         except sqlite3.Error:
@@ -459,6 +445,11 @@ class Catalog:
             "select snapshot, derivation, text from article where key = ? and sound order by snapshot", (key,)
         )
         return rows.fetchall()
+
+    def derived(self, numbers: Collection[int] | None = None) -> list[tuple[int, int]]:
+        """(snapshot, derivation that stands for it) of every article version, or of those among `numbers`."""
+        rows = self._db.execute("select snapshot, derivation from article order by snapshot").fetchall()
+        return [row for row in rows if numbers is None or row[0] in numbers]
 
     def newest(self, key: str) -> int | None:
         """The snapshot that stands for an article: the newest one with a text, or of all where none has."""
