@@ -1,9 +1,10 @@
 """Near-duplicates: the time of a check among N articles, its memory and file, and what it finds, beside brute force.
 
 The last ADDED articles are generated words with Zipf's frequencies, taken in as `add` does; for those before them
-signatures and postings are drawn at random, as those of unrelated texts are, and written at once. Some of the added ones
-are edited and checked: two, five or fifteen words in a hundred replaced, cut to sixty in a hundred with others added, or
-with other lines around them. Brute force compares the runs of three words of each with all articles of a sample.
+signatures and postings are drawn at random, as those of unrelated texts are, and written at once. Some of the added
+ones are edited and checked: two, five or fifteen words in a hundred replaced, cut to sixty in a hundred with others
+added, or with other lines around them. Brute force compares the runs of three words of each with all articles of a
+sample.
 """
 
 from __future__ import annotations
