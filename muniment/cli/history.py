@@ -121,10 +121,11 @@ def _line(event: Event) -> str:
     leaf, snapshot = event.leaf, event.snapshot
     head = f"#{event.number}  {leaf.at[:19]}Z"
     if event.version is not None and snapshot is not None:
+        title = one_line(snapshot.title or "") or "(no title)"
         again = " again" if event.kind == "again" else ""
         minor = faint("  (minor)") if event.minor else ""
         changes = f"  {faint(_changes(event))}" if event.changed else ""
-        return f"{head}  version {event.version}{again}  {one_line(snapshot.title or '')}{changes}{minor}"
+        return f"{head}  version {event.version}{again}  {title}{changes}{minor}"
     match event.kind:
         case "gone":
             return f"{head}  {click.style('gone', fg='red')}: HTTP {(leaf.reason or '').removeprefix('http-')}"

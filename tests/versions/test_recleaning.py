@@ -92,7 +92,7 @@ def test_a_newer_cleaner_writes_beside_and_the_older_text_stays(stocked: Path) -
         assert archive.catalog.made_of(1) == [3, before, done[0].derivation]
         assert not list(Verification(stocked, archive.config, Request()).run())
     assert found(stocked, "zeppelins") == [], "the index follows"
-    assert found(stocked, "harbour") == [1]
+    assert found(stocked, "title:harbour") == [1]
     console = Console(stocked, stocked.parent)
     old = console("show", 1, "--derivation", before)
     assert "More zeppelins" in old.out and f"superseded by #{done[0].derivation}" in old.out
