@@ -15,6 +15,7 @@ from muniment.archive.archive import Archive
 from muniment.formats.warc import StoredRecord, parse_fields
 from muniment.ingest.clean import CleanJob
 from muniment.ingest.http import parse_response
+from muniment.ingest.urls import page_of
 from muniment.model import Article, Declared
 
 
@@ -55,7 +56,7 @@ def clean_job(archive: Archive, capture: int, derivation: int) -> CleanJob:
         payload=payload,
         media_type=leaf.media or "application/octet-stream",
         captured_at=datetime.fromisoformat(leaf.at),
-        uri=leaf.uri or "",
+        uri=page_of(leaf.uri or ""),
         charset=charset,
         content_encoding=coding,
         declared=_declared(facts),
