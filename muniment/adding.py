@@ -15,13 +15,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, ItemError, Locked, StorageError, UploadError
 from muniment.indexing import Indexer
 from muniment.ingest.upload import MAX_UPLOAD, Target
 from muniment.model import Article, Attempt, Capture, Declared, Fetched, Imported
+from muniment.remaking import Described, joined
 
 if TYPE_CHECKING:
     from muniment.archive.writer import Writer
@@ -270,14 +271,6 @@ def _cleaned(item: Item, future: Future[Article] | None) -> Item:
     return item if future is None else replace(item, article=future.result())
 
 
-class Described(NamedTuple):
-    """An article with what is declared beside it."""
-
-    article: Article
-    source: str | None
-    tags: tuple[str, ...]
-
-
 class Batch:
     """Items stored and not yet committed, and their commit; the index follows some way behind."""
 
@@ -333,7 +326,7 @@ class Batch:
         new = Described(item.article, target.declared.source or self._source(url), target.declared.tags)
         held = self._described(appended.original) if appended.unchanged else None
         if held is not None:
-            new = _joined(held, new, target.declared)
+            new = joined(held, new, target.declared)
             if (new.article, new.source, new.tags) == (held.article, held.source, held.tags):
                 return Added(item.name, "unchanged", appended.original, url)
         self._derived[appended.original] = new
@@ -447,19 +440,6 @@ class Batch:
             if self._indexer is not None:
                 self._indexer.engine.close()
                 self._indexer = None
-
-
-def _joined(held: Described, new: Described, declared: Declared) -> Described:
-    """The same bytes declared once more: what was declared before and is not now still holds; tags are added."""
-    kept = {
-        field: getattr(held.article, field)
-        for field, origin in held.article.origins.items()
-        if origin == "declared" and new.article.origins.get(field) != "declared"
-    }
-    origins = {**new.article.origins, **dict.fromkeys(kept, "declared")}
-    article = replace(new.article, origins=dict(sorted(origins.items())), **kept)
-    tags = tuple(dict.fromkeys((*held.tags, *new.tags)))
-    return Described(article, declared.source or held.source or new.source, tags)
 
 
 def _facts(uri: str | None, target: Target, url: str | None) -> list[tuple[str, str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment.archive.archive import Archive
@@ -11,6 +13,8 @@ from muniment.errors import IndexBehind, IntegrityError
 
 if TYPE_CHECKING:
     from muniment.index.engine import Document, Engine, State
+    from muniment.index.stories import Stories
+    from muniment.snapshot import Snapshot
 
 GROUP, GROUP_SIZE = 200, 8_000_000  # articles, and characters of their text
 COMMIT_EVERY, COMMIT_SIZE = 10_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
@@ -31,6 +35,8 @@ class Indexer:
             self.engine.close()
             raise IndexBehind(f"the index {problem}")
         self._reached = self._committed = state.log_size
+        self._stories = _open_stories(archive, root)
+        self._told = self._stories.progress()[0] if self._stories is not None else 0
         self._uncommitted, self._since = 0, time.monotonic()
 
     def take_new(self, progress: Callable[[int], None] = lambda reached: None) -> None:
@@ -41,16 +47,13 @@ class Indexer:
         group: list[Document] = []
         size = 0
         start, end = self._reached, self._archive.progress.size
-        for derivation, number, newest, alone, other, still in self._archive.catalog.derivations(start, end):
-            found = [self._document(number, newest=newest, alone=alone)]
-            if other is not None:
-                found.append(self._document(other, newest=still, alone=False))
-            for document in found:
-                if document is not None:
-                    group.append(document)
-                    size += len(document.text)
+        self._tell_stories(start)
+        for derivation, number in self._archive.catalog.derivations(start, end):
+            if (document := self._document(number)) is not None:
+                group.append(document)
+                size += len(document.text)
             if len(group) >= GROUP or size >= GROUP_SIZE:
-                self._take(group, size, derivation + 1)
+                self._take(group, size, derivation)  # of the last one, what is about its article may be still to come
                 group, size = [], 0
                 progress(self._reached)
         self._take(group, size, end)
@@ -61,9 +64,9 @@ class Indexer:
         """What was tagged, named or collected since is taken in anew; what was withdrawn leaves."""
         gone: list[int] = []
         group: list[Document] = []
-        for number, newest, alone in self._archive.catalog.touched(start, end):
+        for number in self._archive.catalog.touched(start, end):
             if self._archive.catalog.has_article(number):
-                if (document := self._document(number, newest=bool(newest), alone=bool(alone))) is not None:
+                if (document := self._document(number)) is not None:
                     group.append(document)
             else:
                 gone.append(number)
@@ -74,19 +77,56 @@ class Indexer:
             self.engine.add(group)
         if gone:
             self.engine.remove(gone)
+            if self._stories is not None:
+                with self._as_a_cache():
+                    self._stories.remove(gone)
 
     def _take(self, group: list[Document], size: int, reached: int) -> None:
-        self.engine.add(group)
+        self.engine.add(map(self._told_of, group))
         self._reached = reached
         self._uncommitted += size
         many = self._reached - self._committed >= COMMIT_EVERY or self._uncommitted >= COMMIT_SIZE
         if many or time.monotonic() - self._since >= COMMIT_SECONDS:
             self.commit()
 
-    def _document(self, number: int, *, newest: bool, alone: bool) -> Document | None:
+    def _tell_stories(self, start: int) -> None:
+        """Where the file of stories is behind the index, it catches up first."""
+        if self._stories is None or self._told >= start:
+            return
+        self.engine.add(())  # the index's lock is theirs too
+        for _, number in self._archive.catalog.derivations(self._told, start):
+            if (document := self._document(number)) is not None:
+                self._told_of(document)
+        self._told = start
+
+    def _told_of(self, document: Document) -> Document:
+        """The document, once its text was compared with the others; the engine analyses the same text right after."""
+        if self._stories is not None:
+            from muniment.index import analysis
+
+            with self._as_a_cache():
+                self._stories.add(document.number, analysis.words_once(document.text))
+        return document
+
+    @contextmanager
+    def _as_a_cache(self) -> Iterator[None]:
+        """What goes wrong with the stories ends nothing: they are left alone, and catch up at the next occasion."""
+        from sqlite3 import Error
+
+        try:
+            yield
+        except Error as e:
+            import logging
+
+            logging.getLogger(__name__).warning("near-duplicates are not looked for now: %s", e)
+            if self._stories is not None:
+                self._stories.close()
+                self._stories = None
+
+    def _document(self, number: int) -> Document | None:
         """The document of a snapshot; None where its text is damaged: the others are to be found all the same."""
         try:
-            return _document(self._archive, number, newest=newest, alone=alone)
+            return _document(self._archive, number)
         except IntegrityError as e:
             import logging  # 9 ms that a search has no use for
 
@@ -96,7 +136,12 @@ class Indexer:
     def commit(self) -> None:
         """Make durable and visible what was taken in. Raises Locked, StorageError."""
         if self._reached != self._committed:
-            self.engine.commit(self._reached, self._archive.catalog.id_of(self._reached - 1) or "")
+            log = self._archive.catalog.id_of(self._reached - 1) or ""
+            if self._stories is not None and self._reached >= self._told:
+                with self._as_a_cache():
+                    self._stories.commit(self._reached, log)
+                    self._told = self._reached
+            self.engine.commit(self._reached, log)
             self._committed = self._reached
         self._uncommitted, self._since = 0, time.monotonic()
 
@@ -105,6 +150,33 @@ class Indexer:
             self.commit()
         finally:
             self.engine.close()
+            if self._stories is not None:
+                self._stories.close()
+
+
+def _open_stories(archive: Archive, root: Path) -> Stories | None:
+    """The file of stories, a new one where it is damaged or another log's; None where another process is at it: then it
+    catches up at the next occasion."""
+    import sqlite3
+
+    from muniment.index.stories import Stories, is_busy
+
+    path = root / "stories.sqlite"
+    try:
+        stories = Stories(path, writable=True)
+        size, log = stories.progress()
+        if not size or archive.catalog.id_of(size - 1) == log:
+            return stories
+        stories.close()
+    except sqlite3.Error as e:
+        if is_busy(e):
+            return None
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        return Stories(path, writable=True)
+    except (OSError, sqlite3.Error):
+        return None
 
 
 def problem_of(archive: Archive, state: State) -> str | None:
@@ -116,17 +188,19 @@ def problem_of(archive: Archive, state: State) -> str | None:
     return None
 
 
-def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Document:
+def _document(archive: Archive, number: int) -> Document:
     from muniment.index.engine import Document
 
     snapshot = archive.snapshot(number)
+    newest, alone = archive.catalog.standing(number)
+    text = archive.text(snapshot)
     return Document(
         number=number,
         article=snapshot.key,
         latest=newest,
         alone=alone,
         title=snapshot.title or "",
-        text=archive.text(snapshot),
+        text=text,
         captured=snapshot.captured_at,
         authors=snapshot.authors,
         source=snapshot.source,
@@ -136,7 +210,26 @@ def _document(archive: Archive, number: int, *, newest: bool, alone: bool) -> Do
         collections=snapshot.collections,
         published=snapshot.published,
         confidence=snapshot.confidence,
+        removed=() if alone or not newest else _removed(archive, snapshot, text),
     )
+
+
+def _removed(archive: Archive, newest: Snapshot, text: str) -> tuple[str, ...]:
+    """The words that an earlier version had, in its title or its text, and the newest has not."""
+    from muniment.index import analysis
+
+    texts: dict[bytes, Snapshot] = {}
+    for number, _, digest in archive.catalog.versions(newest.key):
+        if number < newest.number and digest not in texts:
+            texts[digest] = archive.snapshot(number)
+    held = {*analysis.words(newest.title or ""), *analysis.words(text)}
+    gone: set[str] = set()
+    for earlier in texts.values():
+        try:
+            gone.update(analysis.words(earlier.title or ""), analysis.words(archive.text(earlier)))
+        except IntegrityError:
+            continue  # told when it is indexed itself
+    return tuple(sorted(gone - held))
 
 
 def _hosts(url: str | None) -> tuple[str, ...]:

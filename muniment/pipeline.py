@@ -13,7 +13,7 @@ Each room (ingest, archive, index, search) knows none of the others; they are jo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,7 +105,7 @@ def index_new(archive: Archive) -> None:
 
 class Search(NamedTuple):
     """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
-    hit; `facets` are names of index.engine.FACETS."""
+    hit; `facets` are names of index.engine.FACETS. With `collapse` a story that several tell is one hit."""
 
     text: str
     filters: Filters | None = None
@@ -115,18 +115,22 @@ class Search(NamedTuple):
     facets: Sequence[str] = ()
     facet_limit: int = 10
     versions: bool = False
+    collapse: bool = False
     snippets: bool = True
 
 
 class Found(NamedTuple):
     """One hit: the snapshot, its score, the passage that matches, how many versions its article has; `damage` says why
-    there is no passage where the text is not what was logged."""
+    there is no passage where the text is not what was logged. `passage_of` is the number of the earlier version that
+    the passage is of, where `removed:` found it; `also_in` are the other sources that tell the same story."""
 
     snapshot: Snapshot
     score: float
     snippet: Snippet | None
     versions: int
     damage: str | None = None
+    passage_of: int | None = None
+    also_in: Sequence[str] = ()
 
 
 class Results(NamedTuple):
@@ -156,22 +160,38 @@ def find(archive: Archive, search: Search) -> Results:
     with open_index(archive) as engine:
         limit = max(1, engine.count()) if search.limit is None else search.limit
         page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit)
-        hits = run(engine, tree, page, versions=search.versions)
+        hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         indexed = engine.count()
     held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in hits.hits])}
     if lacking := [hit.number for hit in hits.hits if hit.number not in held]:
         raise IndexBehind(f"the index names #{lacking[0]}, which the log does not hold: run `muniment reindex`")
     versions = archive.catalog.version_counts([snapshot.key for snapshot in held.values()])
+    sources = _also_in(archive, list(held.values())) if search.snippets else {}
     found = []
     for hit in hits.hits:
-        snapshot, passage, damage = held[hit.number], None, None
+        snapshot, passage, damage, of = held[hit.number], None, None, None
         try:
-            passage = _snippet(archive, snapshot, tree) if search.snippets else None
+            if search.snippets:
+                passage, of = _snippet(archive, snapshot, tree)
         except IntegrityError as e:
             damage = str(e)
-        found.append(Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage))
+        found.append(
+            Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage, of, sources.get(hit.number, ()))
+        )
     took = time.perf_counter() - begun
     return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
+
+
+def _stories(archive: Archive) -> Callable[[Collection[int]], Mapping[int, int]]:
+    from muniment.alike import stories_of
+
+    return stories_of(archive)
+
+
+def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple[str, ...]]:
+    from muniment.alike import also_in
+
+    return also_in(archive, snapshots)
 
 
 def _tree(search: Search) -> Query:
@@ -188,10 +208,17 @@ def _tree(search: Search) -> Query:
     return filtered(Everything(), filters)
 
 
-def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> Snippet:
-    from muniment.search.snippets import snippet
+def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> tuple[Snippet, int | None]:
+    """The passage that matches, and of which earlier version it is where it was removed since."""
+    from muniment.search.snippets import asks_for, snippet
 
-    return snippet(archive.text(snapshot), tree, snapshot.language)
+    if asks_for(tree, "removed"):
+        for number, _, _ in reversed(archive.catalog.versions(snapshot.key)):
+            earlier = archive.snapshot(number) if number < snapshot.number else None
+            passage = earlier and snippet(archive.text(earlier), tree, snapshot.language, field="removed")
+            if passage and any(match for _, match in passage.pieces):
+                return passage, number
+    return snippet(archive.text(snapshot), tree, snapshot.language), None
 
 
 def open_index(archive: Archive) -> Engine:

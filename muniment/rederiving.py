@@ -9,26 +9,22 @@ Where another extractor is installed than the recorded one nothing can be said, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from muniment.archive.archive import Archive
 from muniment.archive.verify.finding import Finding
 from muniment.errors import FetchError, IntegrityError
-from muniment.formats.warc import StoredRecord, parse_fields
 from muniment.ingest.clean import CleanJob
 from muniment.ingest.clean.fingerprint import fingerprint
-from muniment.ingest.clean.hints import hints_of
 from muniment.ingest.clean.workers import Workers
 from muniment.ingest.decode import KINDS
-from muniment.ingest.http import parse_content_type
-from muniment.ingest.stored import read_stored
-from muniment.model import Article, Declared
+from muniment.model import Article
+from muniment.remaking import clean_job
 
 _FIELDS = ("text", "title", "authors", "published", "language", "captions", "dropped", "decoding", "said", "problem")
-_BY_LIMITS = ("extraction-timeout", "extraction-memory", "extraction-crashed")
+BY_LIMITS = ("extraction-timeout", "extraction-memory", "extraction-crashed")
 
 
 @dataclass(slots=True)
@@ -42,7 +38,6 @@ class Rederived:
 class _Known(NamedTuple):
     derivation: int
     article: Article
-    declared: Declared
 
 
 def rederive(
@@ -60,7 +55,7 @@ def rederive(
         for known, article in workers.map(_jobs(archive, wanted, told)):
             done += 1
             progress(done, len(wanted), len(known.article.text))
-            if article.problem in _BY_LIMITS or known.article.problem in _BY_LIMITS:
+            if article.problem in BY_LIMITS or known.article.problem in BY_LIMITS:
                 told.others["cleaning ran into its limits"] += 1
                 continue
             told.compared += 1
@@ -102,28 +97,7 @@ def _job(archive: Archive, number: int, told: Rederived) -> tuple[_Known, CleanJ
     if other := _other_extractor(article):
         told.others[other] += 1
         return None
-    visit = catalog.visit_before(of, number)
-    leaf, first, facts = archive.leaf(visit), archive.records(of)[0], _facts(archive.records(visit)[-1])
-    charset, coding = next(iter(facts.get("charset", ())), None), None
-    payload = first.block
-    if first.type == "response":
-        response = read_stored(first.block)
-        payload, charset, coding = response.body, response.charset, response.content_encoding
-    elif leaf.captured is not None:
-        _, charset = parse_content_type(first.headers.get("Content-Type"))
-    declared = _declared(facts)
-    job = CleanJob(
-        payload=payload,
-        media_type=leaf.media or "application/octet-stream",
-        captured_at=datetime.fromisoformat(leaf.date),
-        uri=leaf.uri or "",
-        charset=charset,
-        content_encoding=coding,
-        declared=declared,
-        file_name=next(iter(facts.get("fileName", ())), None),
-        hints=hints_of((name, value) for name, values in facts.items() for value in values),
-    )
-    return _Known(number, article, declared), job
+    return _Known(number, article), clean_job(archive, of, number)
 
 
 def _other_extractor(article: Article) -> str | None:
@@ -140,26 +114,3 @@ def _other_extractor(article: Article) -> str | None:
         return None
     made = ", ".join(f"{name} {article.settings.get(name, '-')}" for name in other)
     return f"made by {made}, here is {', '.join(settings.get(name, '-') for name in other)}"
-
-
-def _facts(record: StoredRecord) -> dict[str, list[str]]:
-    facts: dict[str, list[str]] = {}
-    for name, value in parse_fields(record.block):
-        facts.setdefault(name, []).append(value)
-    return facts
-
-
-def _declared(facts: Mapping[str, Sequence[str]]) -> Declared:
-    """What was declared at this visit, as it was fed to cleaning."""
-
-    def first(name: str) -> str | None:
-        return next(iter(facts.get(f"declared-{name}", ())), None)
-
-    return Declared(
-        title=first("title"),
-        published=first("published"),
-        source=first("source"),
-        language=first("language"),
-        authors=tuple(facts.get("declared-author", ())),
-        tags=tuple(facts.get("declared-tag", ())),
-    )

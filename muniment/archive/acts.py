@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from muniment.archive.records import TEXT_DIGEST
 from muniment.archive.withdrawal import KEPT_KEY, may_remove, tombstones_of
 from muniment.formats.leaf import Leaf
+
+_HIDING = {"soft-404", "cookie-wall"}  # a page in the article's place
 
 
 def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mapping[str, Any]) -> int:
@@ -24,13 +27,19 @@ def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mappi
     ).fetchone()
     published = article.get("published") or {}
     db.execute(
-        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
          json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
-         json.dumps(_labels(db, "collection", key)), _host(url), moment, article.get("confidence")),
+         json.dumps(_labels(db, "collection", key)), _host(url), moment, article.get("confidence"),
+         bytes.fromhex(article[TEXT_DIGEST]), is_sound(article)),
     )  # fmt: skip
     return 0 if known else 1
+
+
+def is_sound(article: Mapping[str, Any]) -> bool:
+    """Whether a derivation is a text that may stand for its article; a page that gave none never hides one that did."""
+    return article.get("problem") is None and not _HIDING & set(article.get("flags") or ())
 
 
 def _host(url: str | None) -> str | None:

@@ -8,17 +8,16 @@ and the progress together.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muniment.archive.blocks import BLOCK, UNKNOWN
 from muniment.archive.segments import Placement
+from muniment.database import connect
 from muniment.errors import IntegrityError, Locked, MunimentError, StorageError
-from muniment.regular import size_of
 from muniment.snapshot import Digest, Snapshot
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ create index leaf_imported on leaf (id) where original is not null;
 create index leaf_stated on leaf (stated) where stated is not null;
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
     published text, precision text, language text, authors text, tags text, problem text, collections text, host text,
-    moment text, confidence real);
+    moment text, confidence real, text blob, sound integer);
 create index article_key on article (key, moment, snapshot);
 create index article_derivation on article (derivation);
 create index article_host on article (host);
@@ -63,22 +62,10 @@ _SNAPSHOT = """select l.number, l.type, l.uri, l.key, coalesce(l.captured, l.at)
     a.derivation, a.title, a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
     a.confidence, (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
-# An import may bring older versions after newer ones: what is the newest goes by when it was captured.
-_NEWER = (
-    "exists (select 1 from article n where n.key = {0}.key and (n.moment, n.snapshot) > ({0}.moment, {0}.snapshot))"
-)
 _AT = (
     "select leaf from record where segment = (select id from segment where path = ?) and offset {} ?"
     " order by offset desc limit 1"
 )
-
-
-def _refuse_strange(path: Path) -> None:
-    """SQLite follows links, and waits for pipes."""
-    for suffix in ("", "-wal", "-shm"):
-        file = Path(f"{path}{suffix}")
-        if size_of(file) is None and os.path.lexists(file):
-            raise sqlite3.DatabaseError(f"{file.name} is a link, or no regular file")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -122,6 +109,16 @@ class Held(NamedTuple):
     payload: str
 
 
+# Whether `a` stands for its article: the newest of its sound versions, or of all where none is; whether it is alone.
+# An import may bring older versions after newer ones: what is the newest goes by when it was captured.
+_PLACE = "moment || printf(' %020d', snapshot)"
+_NEWEST = (
+    "not exists (select 1 from article n where n.key = a.key"
+    " and (n.sound, n.moment, n.snapshot) > (a.sound, a.moment, a.snapshot)),"
+    " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot)"
+)
+
+
 # (leaf, part, segment, offset, length, uncompressed length, SHA-256) of a gzip member
 Member = tuple[int, int, int, int, int, int, bytes]
 
@@ -153,12 +150,7 @@ class Catalog:
     """The open catalog. Raises sqlite3.DatabaseError where the file is damaged or of another version."""
 
     def __init__(self, path: Path, *, writable: bool = False):
-        mode = "rwc" if writable else "ro"
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        if not writable and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
-            uri += "&immutable=1"  # SQLite would make files beside it, and cannot; no writer has it open
-        _refuse_strange(path)
-        self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10.0)
+        self._db = connect(path, writable=writable)
         try:
             self._prepare(writable)
         except sqlite3.Error:
@@ -486,13 +478,34 @@ class Catalog:
         return None if row is None else row[0]
 
     def version(self, snapshot: Snapshot) -> int | None:
-        """Which version of its article a snapshot is, counted from 1; None where it is no version of one."""
+        """Which version of its article a snapshot is, counted from 1: captures with the same text are one. None where
+        it has no text of its own (see `acts.is_sound`)."""
         (count,) = self._db.execute(
-            "select count(*) from article where key = ?1 and (moment, snapshot) <="
-            " ((select moment from article where snapshot = ?2), ?2)",
+            f"select count(*) from (select min({_PLACE}) as first from article where key = ?1 and sound group by text)"
+            f" where first <= (select min({_PLACE}) from article where key = ?1 and sound"
+            "  and text = (select text from article where snapshot = ?2 and sound))",
             (snapshot.key, snapshot.number),
         ).fetchone()
-        return None if snapshot.derivation is None else int(count)
+        return int(count) or None
+
+    def versions(self, key: str) -> list[tuple[int, int | None, bytes]]:
+        """(snapshot, derivation, SHA-256 of the text) of the captures of an article that have one, oldest first."""
+        rows = self._db.execute(
+            "select snapshot, derivation, text from article where key = ? and sound order by moment, snapshot", (key,)
+        )
+        return rows.fetchall()
+
+    def derived(self, numbers: Collection[int] | None = None) -> list[tuple[int, int]]:
+        """(snapshot, derivation that stands for it) of every article version, or of those among `numbers`."""
+        rows = self._db.execute("select snapshot, derivation from article order by snapshot").fetchall()
+        return [row for row in rows if numbers is None or row[0] in numbers]
+
+    def newest(self, key: str) -> int | None:
+        """The snapshot that stands for an article: the newest one with a text, or of all where none has."""
+        row = self._db.execute(
+            "select snapshot from article where key = ? order by sound desc, moment desc, snapshot desc limit 1", (key,)
+        ).fetchone()
+        return None if row is None else row[0]
 
     def article_count(self) -> int:
         """How many articles there are, however many versions each has."""
@@ -500,40 +513,51 @@ class Catalog:
         return int(count)
 
     def version_counts(self, keys: Sequence[str]) -> dict[str, int]:
-        """How many versions (captures with an article) stand under each identity."""
+        """How many versions (different texts) stand under each identity; 1 where there is none."""
         marks = ",".join("?" * len(keys))
-        rows = self._db.execute(f"select key, count(*) from article where key in ({marks}) group by key", tuple(keys))
+        rows = self._db.execute(
+            "select key, max(1, count(distinct case when sound then text end)) from article"
+            f" where key in ({marks}) group by key",
+            tuple(keys),
+        )
         return dict(rows)
 
-    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int, bool, bool, int | None, bool]]:
+    def derivations(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What an index that holds the leaves before `start` lacks, in the order of the log up to `end`:
 
-        (number of the derivation, number of its snapshot, whether that is the newest version of its article, whether it
-        is the only one, number of another version where the index holds that one as the newest, whether it still is).
+        (number of the derivation, number of the snapshot whose document is to be made). Beside the snapshots that were
+        derived from these are the one that stands for the article, and the one that did so before.
         """
         rows = self._db.cursor().execute(
-            f"select d.*, (select not {_NEWER.format('o')} from article o where o.snapshot = d.before) from ("
-            f"select a.derivation, a.snapshot, not {_NEWER.format('a')},"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot),"
-            " (select o.snapshot from article o where o.key = a.key and o.snapshot != a.snapshot and o.derivation < ?1"
-            "  order by o.moment desc, o.snapshot desc limit 1) as before"
-            " from article a where a.derivation >= ?1 and a.derivation < ?2) d order by d.derivation",
+            "select a.derivation, a.snapshot, case when n.derivation < ?1 then n.snapshot end,"
+            " (select o.snapshot from article o where o.key = a.key and o.derivation < ?1"
+            "  order by o.sound desc, o.moment desc, o.snapshot desc limit 1)"
+            " from article a join article n on n.snapshot = (select n.snapshot from article n where n.key = a.key"
+            "  order by n.sound desc, n.moment desc, n.snapshot desc limit 1)"
+            " where a.derivation >= ?1 and a.derivation < ?2 order by a.derivation",
             (start, end),
         )
-        for derivation, number, newest, alone, before, still in rows:
-            yield derivation, number, bool(newest), bool(alone), before, bool(still)
+        others: set[int] = set()
+        for derivation, number, *beside in rows:
+            yield derivation, number
+            for other in beside:
+                if other is not None and other not in others:
+                    others.add(other)
+                    yield derivation, other
 
-    def touched(self, start: int, end: int) -> Iterator[tuple[int, bool, bool]]:
-        """The snapshots that acts between these leaves changed, apart from their texts: (number of the snapshot,
-        whether it is the newest version of its article, whether the only one). Those without one leave the index.
-        """
-        return self._db.cursor().execute(
-            "select distinct t.snapshot,"
-            f" not {_NEWER.format('a')},"
-            " not exists (select 1 from article n where n.key = a.key and n.snapshot != a.snapshot)"
-            " from touched t left join article a on a.snapshot = t.snapshot where t.number >= ? and t.number < ?",
-            (start, end),
+    def standing(self, number: int) -> tuple[bool, bool]:
+        """Whether a snapshot stands for its article, and whether it is the only capture of it that has one."""
+        row = self._db.execute(f"select {_NEWEST} from article a where a.snapshot = ?", (number,)).fetchone()
+        return (False, False) if row is None else (bool(row[0]), bool(row[1]))
+
+    def touched(self, start: int, end: int) -> Iterator[int]:
+        """The snapshots that acts between these leaves changed, apart from their texts. Those without an article leave
+        the index."""
+        rows = self._db.cursor().execute(
+            "select distinct snapshot from touched where number >= ? and number < ?", (start, end)
         )
+        for (number,) in rows:
+            yield number
 
     # ---- what people said of it, and what was removed
 

@@ -20,7 +20,7 @@ from muniment.formats.warc import (
     format_record_id,
     parse_fields,
 )
-from muniment.model import Article, Attempt, Capture, Dropped, Published
+from muniment.model import Article, Attempt, Capture, Dropped, Published, sha256
 
 if TYPE_CHECKING:
     from muniment.archive.catalog import Held
@@ -29,6 +29,7 @@ NewId = Callable[[], str]
 _REQUEST = "application/http; msgtype=request"
 _RESPONSE = "application/http; msgtype=response"
 _FIELDS = "application/warc-fields"
+TEXT_DIGEST = "text-sha256"  # of a derivation's text in hex: for the catalog, beside what the metadata record says
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def derivation_group(
     concurrent = [*refers, ("WARC-Concurrent-To", format_record_id(identity))]
     metadata = build_record("metadata", new_id(), at, block, "application/json", concurrent)
     leaf = Leaf("derivation", identity, at, (conversion.digest, metadata.digest), of=of)
-    return Group(leaf, [conversion, metadata], content=described)
+    return Group(leaf, [conversion, metadata], content={**described, TEXT_DIGEST: _digest(text)})
 
 
 def act_group(
@@ -236,5 +237,12 @@ def read_facts(leaf: Leaf, records: Sequence[StoredRecord]) -> tuple[dict[str, s
             facts.setdefault(name, value)
         return facts, None
     if records[-1:] and records[-1].headers.get("Content-Type") == "application/json":
-        return None, json.loads(records[-1].block)
+        content = json.loads(records[-1].block)
+        if leaf.type == "derivation":
+            content[TEXT_DIGEST] = _digest(records[0].block)
+        return None, content
     return None, None
+
+
+def _digest(block: bytes) -> str:
+    return sha256(block).removeprefix("sha256:")

@@ -19,7 +19,9 @@ COMMANDS = {
     "crawl": ("discover", "Capture a site by following its links."),
     "search": ("search", "Find articles."),
     "show": ("show", "Show one snapshot: text, raw bytes, record or metadata."),
-    "history": ("history", "List the versions of an article."),
+    "history": ("history", "List the versions of an article, and what changed."),
+    "diff": ("diff", "Show what changed between two versions, by words."),
+    "clean": ("clean", "Clean anew what is there, with a newer cleaner."),
     "verify": ("verify", "Check that everything is there and as it was signed."),
     "doctor": ("doctor", "Tell what to do next, about damage and all else."),
     "export": ("export", "Write snapshots as WARC, WACZ, BagIt, JSONL or CSV."),
@@ -40,7 +42,7 @@ COMMANDS = {
 }
 _INTERNAL = 70  # never 1: a search that failed must not look like one that found nothing
 _EPILOG = """\b
-Exit codes: 0 done (search: something matched); 1 nothing matched; 2 wrong usage or query;
+Exit codes: 0 done (search: something matched); 1 nothing matched (diff: nothing differs); 2 wrong usage or query;
 3 some items failed; 4 index behind; 10 damage found; 11 locked by another writer;
 12 no archive here; 13 every fetch failed; 14 write failed; 70 internal error; 130 interrupted."""
 

@@ -24,34 +24,39 @@ from muniment.errors import UsageError
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
     from muniment.formats.leaf import Leaf
-    from muniment.model import Snapshot
+    from muniment.versions.timeline import Event
 
 _URI = re.compile(r"https?:|file:/|ni:/|urn:", re.I)  # what an item may be kept under; a file's name may hold a colon
 
 
 @click.command()
 @click.argument("what", type=PATH, metavar="URL|FILE|N")
+@click.option("--all", "everything", is_flag=True, help="Minor changes too.")
 @json_option
 @common_options
 @click.pass_context
-def history(ctx: click.Context, what: str, as_json: bool, quiet: bool) -> None:
-    """List everything that happened to an article: its versions, visits that found nothing new, failed attempts."""
+def history(ctx: click.Context, what: str, everything: bool, as_json: bool, quiet: bool) -> None:
+    """List what happened to an article: its versions and what changed, visits that found nothing new, removals."""
     archive = open_archive(ctx)
-    events = archive.catalog.history(_key(archive, what))
+    events = _events(archive, key_of(archive, what))
     if not events:
         note(f"nothing was captured at {one_line(what)}")
         ctx.exit(1)
-    version = 0
-    for snapshot, leaf, number in events:
-        is_version = leaf.type == "capture" and snapshot is not None and snapshot.derivation is not None
-        version += is_version
-        location = _location(archive, leaf, number)
+    shown = [event for event in events if everything or not event.minor]
+    for event in shown:
         if as_json:
-            print_json(_event(snapshot, leaf, number, version if is_version else None, location))
+            print_json(_as_json(event))
         else:
-            echo(_line(snapshot, leaf, number, version if is_version else None, location))
-    note(counted(version, "version") if version else "no version yet", quiet=quiet or as_json)
-    ctx.exit(0 if version else 1)
+            echo(_line(event))
+    note(_summary(events, len(events) - len(shown)), quiet=quiet or as_json)
+    ctx.exit(0 if any(event.kind in ("version", "no-text") for event in events) else 1)
+
+
+def _events(archive: Archive, key: str) -> list[Event]:
+    from muniment.versions.timeline import timeline
+
+    digests = {number: digest for number, _, digest in archive.catalog.versions(key)}
+    return list(timeline(archive.catalog.history(key), digests, archive.text, lambda *of: _location(archive, *of)))
 
 
 def _location(archive: Archive, leaf: Leaf, number: int) -> str | None:
@@ -71,7 +76,8 @@ def _location(archive: Archive, leaf: Leaf, number: int) -> str | None:
         return location
 
 
-def _key(archive: Archive, what: str) -> str:
+def key_of(archive: Archive, what: str) -> str:
+    """The identity of the article that a number, an address or a file's path stands for. Raises UsageError."""
     number = what.removeprefix("#")
     if re.fullmatch(r"\d{1,18}", number):
         snapshot = archive.catalog.snapshot(int(number))
@@ -85,38 +91,81 @@ def _key(archive: Archive, what: str) -> str:
     return article_key(what if _URI.match(what) else file_uri(what))
 
 
-def _event(
-    snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None, location: str | None
-) -> dict[str, object]:
+def _as_json(event: Event) -> dict[str, object]:
+    leaf, snapshot = event.leaf, event.snapshot
     return {
-        "snapshot": number,
+        "snapshot": event.number,
         "type": leaf.type,
-        "version": version,
+        "event": event.kind,
+        "version": event.version,
         "at": leaf.date,
         "uri": leaf.uri,
         "status": leaf.status,
         "of": leaf.of,
         "title": snapshot.title if snapshot else None,
         "published": snapshot.published if snapshot else None,
+        "changed": list(event.changed),
+        "words_removed": event.removed,
+        "words_added": event.added,
+        "paragraphs_moved": event.moved,
+        "minor": event.minor,
         "payload": f"sha256:{leaf.payload}" if leaf.payload else None,
         "reason": leaf.reason,
-        "location": location,
+        "problem": snapshot.problem if snapshot else None,
+        "location": event.location,
         "withdrawn": snapshot.withdrawn if snapshot else None,
+        **({"damage": event.damage} if event.damage else {}),
     }
 
 
-def _line(snapshot: Snapshot | None, leaf: Leaf, number: int, version: int | None, location: str | None) -> str:
-    when = leaf.date[:19] + "Z"
-    if version is not None and snapshot is not None:
-        return f"#{number}  {when}  version {version}  {one_line(snapshot.title or '')}"
-    if leaf.type == "revisit":
-        return faint(f"#{number}  {when}  unchanged since #{leaf.of}")
-    if leaf.reason == "http-304":
-        return faint(f"#{number}  {when}  not modified, says the server")
-    if leaf.type == "attempt":
-        return f"#{number}  {when}  {click.style('failed', fg='red')}: {leaf.reason}"
-    if snapshot is not None and snapshot.withdrawn is not None:
-        return faint(f"#{number}  {when}  withdrawn by #{snapshot.withdrawn}")
-    if location is not None:
-        return f"#{number}  {when}  HTTP {leaf.status}, leads to {one_line(location)}"
-    return faint(f"#{number}  {when}  HTTP {leaf.status}" if leaf.status else f"#{number}  {when}  no article")
+def _line(event: Event) -> str:
+    leaf, snapshot = event.leaf, event.snapshot
+    head = f"#{event.number}  {leaf.date[:19]}Z"
+    if event.version is not None and snapshot is not None:
+        title = one_line(snapshot.title or "") or "(no title)"
+        again = " again" if event.kind == "again" else ""
+        minor = faint("  (minor)") if event.minor else ""
+        changes = f"  {faint(_changes(event))}" if event.changed else ""
+        return f"{head}  version {event.version}{again}  {title}{changes}{minor}"
+    match event.kind:
+        case "gone":
+            return f"{head}  {click.style('gone', fg='red')}: HTTP {(leaf.reason or '').removeprefix('http-')}"
+        case "failed":
+            return f"{head}  {click.style('failed', fg='red')}: {leaf.reason}"
+        case "redirected":
+            return f"{head}  HTTP {leaf.status}, leads to {one_line(event.location or '')}"
+        case "unchanged" if leaf.reason == "http-304":
+            return faint(f"{head}  not modified, says the server")
+        case "unchanged":
+            return faint(f"{head}  unchanged since #{leaf.of}")
+        case "withdrawn":
+            return faint(f"{head}  withdrawn by #{snapshot.withdrawn if snapshot else ''}")
+        case "no-text":
+            return f"{head}  no text: {one_line(snapshot.problem or '' if snapshot else '')}"
+    return faint(f"{head}  HTTP {leaf.status}" if leaf.status else f"{head}  no article")
+
+
+def _changes(event: Event) -> str:
+    """`[text: 3 words removed, 12 added; title; date]`"""
+    if event.damage is not None:
+        return f"[the text cannot be compared: {one_line(event.damage)}]"
+    said = []
+    if "text" in event.changed:
+        counts = [f"{counted(event.removed, 'word')} removed"] * (event.removed > 0)
+        counts += [f"{counted(event.added, 'word')} added"] * (event.added > 0)
+        counts += [f"{counted(event.moved, 'paragraph')} moved"] * (event.moved > 0)
+        said.append(f"text: {', '.join(counts) or 'signs'}")
+    assert event.snapshot is not None
+    named = {"date": f"date: {event.snapshot.published or 'none'}", "title": "title", "authors": "authors"}
+    said += [named[name] for name in event.changed if name in named]
+    return f"[{'; '.join(said)}]"
+
+
+def _summary(events: list[Event], hidden: int) -> str:
+    versions = max((event.version or 0 for event in events), default=0)
+    told = counted(versions, "version") if versions else "no version yet"
+    if hidden:
+        told += f"; {counted(hidden, 'minor change')} not shown: --all"
+    if versions and events[-1].kind in ("gone", "redirected"):
+        told += f"; {'gone' if events[-1].kind == 'gone' else 'leads elsewhere'} since"
+    return told

@@ -96,6 +96,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 )
 @click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Pass over the first N hits.")
 @click.option("--all", "everything", is_flag=True, help="Show every hit.")
+@click.option("--collapse", is_flag=True, help="One hit a story: near-duplicates once, the first captured.")
 @click.option("--versions", is_flag=True, help="Every version that matches, not one an article.")
 @click.option("--strict", is_flag=True, help="Fail (4) where the index lacks articles and cannot catch up.")
 @click.option("--explain", is_flag=True, help="Tell on stderr how the query was read.")
@@ -139,6 +140,8 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
 def _check(ctx: click.Context, options: dict[str, Any]) -> None:
     """Sets `form` to the one way of printing that is wanted. Raises UsageError for options that contradict."""
     forms = [form for form in ("csv", "ids", "urls", "as_json") if options[form]]
+    if options["versions"] and options["collapse"]:
+        raise click.UsageError("--versions and --collapse contradict: give one of them", ctx)
     if len(forms) > 1:
         raise click.UsageError("choose one of --csv, --ids, --urls and --json", ctx)
     options["form"] = forms[0].removeprefix("as_") if forms else None
@@ -163,6 +166,7 @@ def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
         options["offset"],
         facets,
         versions=options["versions"],
+        collapse=options["collapse"],
         snippets=options["form"] in (None, "json"),
     )
 
@@ -207,13 +211,15 @@ def _print(results: Results, form: str | None, facets_wanted: bool) -> None:
 def _print_hit(hit: Found) -> None:
     snapshot = hit.snapshot
     title = one_line(snapshot.title or "") or f"({snapshot.problem or 'no title'})"
-    versions = faint(f"  ({hit.versions} versions)") if hit.versions > 1 else ""
+    said = [f"{hit.versions} versions"] * (hit.versions > 1)
+    said += [f"also in {counted(len(hit.also_in), 'source')}"] * bool(hit.also_in)
+    versions = faint(f"  ({'; '.join(said)})") if said else ""
     head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
     echo(f"{faint(head)}  {strong(title)}{versions}")
     if hit.damage is not None:
         echo("    " + click.style(one_line(hit.damage), fg="red"))
     if hit.snippet is not None and hit.snippet.pieces:
-        echo("    " + _marked(hit.snippet))
+        echo("    " + faint(f"removed since #{hit.passage_of}: ") * (hit.passage_of is not None) + _marked(hit.snippet))
     if snapshot.url:
         echo("    " + faint(one_line(snapshot.url)))
 
@@ -259,6 +265,8 @@ def _print_json(results: Results) -> None:
                 "tags": list(hit.snapshot.tags),
                 "snippet": hit.snippet.marked("<mark>", "</mark>", html.escape) if hit.snippet else None,
                 "versions": hit.versions,
+                "also_in": list(hit.also_in),
+                **({"passage_of": hit.passage_of} if hit.passage_of is not None else {}),
                 **({"damage": hit.damage} if hit.damage else {}),
             }
             for hit in results.hits

@@ -29,20 +29,36 @@ if TYPE_CHECKING:
     from muniment.model import Article, Snapshot
 
 
+_TWINS = 10
+
+
 @click.command()
 @click.argument("number", type=NUMBER, metavar="N")
 @click.option("--raw", is_flag=True, help="The payload's bytes, as received (transfer coding removed).")
 @click.option("--record", is_flag=True, help="The WARC records, as stored.")
+@click.option("--derivation", type=NUMBER, metavar="K", help="The text of this derivation of N, an older one too.")
 @click.option("--open", "in_browser", is_flag=True, help="Open the cleaned text in a browser.")
 @json_option
 @common_options
 @click.pass_context
 def show(
-    ctx: click.Context, number: int, raw: bool, record: bool, in_browser: bool, as_json: bool, quiet: bool
+    ctx: click.Context,
+    number: int,
+    raw: bool,
+    record: bool,
+    derivation: int | None,
+    in_browser: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Show snapshot N: the article as text, its bytes, its WARC records, or all metadata."""
     archive = open_archive(ctx)
     leaf = archive.leaf(number)
+    if derivation is not None:
+        if raw or record or in_browser:
+            raise UsageError("--derivation shows a text: leave --raw, --record and --open out (show K --record)")
+        _print_derivation(archive, number, derivation, as_json, quiet)
+        return
     if record:
         for raw_record in archive.raw_records(number):
             sys.stdout.buffer.write(raw_record)
@@ -65,6 +81,37 @@ def show(
         print_json(_metadata(archive, snapshot))
     else:
         _print_article(archive, snapshot, quiet)
+
+
+def _print_derivation(archive: Archive, number: int, derivation: int, as_json: bool, quiet: bool) -> None:
+    """An older text, or the one in use, with who made it."""
+    from muniment.archive.records import describe_article
+    from muniment.versions.reading import read_derivation
+
+    snapshot = archive.snapshot(number)
+    found = read_derivation(archive, snapshot.number, derivation)
+    if as_json:
+        described = describe_article(found.article, snapshot.source, snapshot.tags)
+        print_json({"snapshot": snapshot.number, "derivation": derivation, "at": archive.leaf(derivation).at,
+                    "in_use": derivation == snapshot.derivation, **described, "text": found.article.text})  # fmt: skip
+        return
+    if not quiet:
+        if found.article.title:
+            echo(strong(one_line(found.article.title)))
+        used = "" if derivation == snapshot.derivation else f", superseded by #{snapshot.derivation}"
+        lines = {
+            "snapshot": f"#{snapshot.number}",
+            "derivation": f"#{derivation}{used}",
+            "made": archive.leaf(derivation).at[:19] + "Z",
+            "extractor": found.article.extractor,
+        }
+        for name, value in lines.items():
+            echo(f"{faint(f'{name:<10}')} {one_line(value)}")
+        echo()
+    if found.article.text:
+        echo(safe_text(found.article.text))
+    else:
+        note(f"#{derivation} has no text: {found.article.problem}")
 
 
 def _print_leaf(leaf: Leaf, number: int, as_json: bool) -> None:
@@ -139,11 +186,20 @@ def _open_in_browser(archive: Archive, snapshot: Snapshot) -> None:
 
 
 def _metadata(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
+    from muniment.alike import twins
     from muniment.export.describe import describe
     from muniment.export.members import Members
 
     with Members(archive) as members:
-        return describe(archive, members, snapshot.number)
+        described = describe(archive, members, snapshot.number)
+    return {
+        **described,
+        "also_in": [
+            {"snapshot": twin.snapshot.number, "source": twin.snapshot.source, "title": twin.snapshot.title,
+             "url": twin.snapshot.url, "published": twin.snapshot.published, "likeness": round(twin.likeness, 3)}
+            for twin in twins(archive, snapshot)
+        ],
+    }  # fmt: skip
 
 
 def _print_article(archive: Archive, snapshot: Snapshot, quiet: bool) -> None:
@@ -181,6 +237,8 @@ def _print_head(archive: Archive, snapshot: Snapshot, article: Article | None) -
         "tags": ", ".join(snapshot.tags),
         "in": ", ".join(snapshot.collections),
         "payload": snapshot.payload,
+        "texts": _derivations(archive, snapshot),
+        "also in": _also_in(archive, snapshot),
     }
     for name, value in lines.items():
         if value:
@@ -189,3 +247,18 @@ def _print_head(archive: Archive, snapshot: Snapshot, article: Article | None) -
         if kind == "note":
             echo(f"{faint('note      ')} {one_line(content.get('text') or 'withdrawn')} (#{number}, {at[:10]})")
     echo()
+
+
+def _derivations(archive: Archive, snapshot: Snapshot) -> str:
+    """Where there are several: which is shown, and which were before."""
+    made = archive.catalog.made_of(snapshot.number)
+    return ", ".join(f"#{n}{' (shown)' * (n == snapshot.derivation)}" for n in made) if len(made) > 1 else ""
+
+
+def _also_in(archive: Archive, snapshot: Snapshot) -> str:
+    """Who else tells the same story, nearly word for word."""
+    from muniment.alike import twins
+
+    found = [f"{twin.snapshot.source or 'unknown'} (#{twin.snapshot.number})" for twin in twins(archive, snapshot)]
+    more = [f"and {len(found) - _TWINS:,} more"] if len(found) > _TWINS else []
+    return ", ".join(found[:_TWINS] + more)

@@ -58,6 +58,7 @@ def summarize(archive: Archive, members: Members, number: int) -> dict[str, Any]
         "media_type": leaf.media,
         "payload": leaf.payload and f"sha256:{leaf.payload}",
         "derivation": snapshot and snapshot.derivation,
+        "derivations": archive.catalog.made_of(number),
         "problem": snapshot and snapshot.problem,
         "key": archive.catalog.key_of(number),
         "version": snapshot and archive.catalog.version(snapshot),

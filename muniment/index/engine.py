@@ -32,9 +32,9 @@ class Document(Value):
 
     `number` is the snapshot's number, `article` the key that all versions of one article share, `latest` whether this
     is the newest of them. `hosts` are the host of its address and the parent domains, for `site:`. `published` is an
-    ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1. `alone`
-    says that the article has no other version; a caller who does not know says nothing, and searches that match many
-    articles take longer.
+    ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1. `removed` are the folded
+    words that an earlier version had and this one, the newest, has not. `alone` says that the article has no other
+    version; a caller who does not know says nothing, and searches that match many articles take longer.
     """
 
     number: int
@@ -50,6 +50,7 @@ class Document(Value):
     tags: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
     published: str | None = None
+    removed: tuple[str, ...] = ()
     alone: bool = False
     confidence: float | None = None
 
@@ -210,6 +211,17 @@ def numeric_values(document: Document) -> dict[str, int]:
         values["first_day"], values["last_day"] = query.days(document.published)
     if document.confidence is not None:
         values["confidence"] = round(document.confidence * 1000)
+    return values
+
+
+def word_values(document: Document) -> dict[str, list[str]]:
+    """The document's words for every field of WORD_FIELDS but the author, and their stems."""
+    title, text = analysis.words(document.title), analysis.words_once(document.text)
+    stems = [analysis.stems(found, document.language) for found in (title, text)]
+    values = {"title": title, "text": text, "title_stem": list(stems[0]), "text_stem": list(stems[1])}
+    if document.removed:
+        gone = set(analysis.stems(document.removed, document.language)).difference(*stems)
+        values |= {"removed": list(document.removed), "removed_stem": sorted(gone)}
     return values
 
 

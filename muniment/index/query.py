@@ -8,6 +8,8 @@ Fields and what a `Term` in them means:
     title, text             words: a Term asks for its folded form or its stem in the document's language;
                             a Phrase, of one word too, asks for the folded words exactly as written
     author                  words, without stems
+    removed                 words that an earlier version had and the newest has not, on the newest; in no order, so
+                            that a Phrase of several is nothing
     words                   the title or the text: where a bare word is looked for
     source, host, language, tag, collection
                             whole values, folded by `analysis.fold_value`; "" is "none known"
@@ -27,8 +29,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from muniment.index.value import Value
 
-WORD_FIELDS = ("title", "text", "author")
-STEMMED_FIELDS = ("title", "text")
+WORD_FIELDS = ("title", "text", "author", "removed")
+STEMMED_FIELDS = ("title", "text", "removed")
+UNORDERED_FIELDS = ("removed",)
 VALUE_FIELDS = ("source", "host", "language", "tag", "collection", "latest", "alone")
 NUMBER_FIELDS = ("first_day", "last_day", "captured", "number", "article", "confidence")
 ANY_WORDS = "words"

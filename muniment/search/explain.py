@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from muniment.index import query
 
-_NAMES = {"words": "title or text", "host": "site"}
+_NAMES = {"words": "title or text", "host": "site", "removed": "what was removed since"}
 
 
 def explained(tree: query.Query, depth: int = 0) -> Iterator[str]:

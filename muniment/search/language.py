@@ -6,6 +6,7 @@
     col*r wom?n                any run of characters, any one; `?` at the end of a word may also stand for nothing
     tehran~ tehran~2           one or two letters wrong
     title: text: author:       words there; also `title:(a OR b)`, `title:"a b"`
+    removed:word               a word that an earlier version had and the newest has not
     source: language: tag: collection:   whole values, in quotes where they hold a space; `source:*` any that is
                                known, `author:*`
     site:example.org           that host and the hosts below it

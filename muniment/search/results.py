@@ -6,7 +6,7 @@ that one matches; else the newest of the older versions that match, so that word
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from muniment.errors import QueryError
@@ -42,10 +42,21 @@ class Page(Value):
     facet_limit: int = 10
 
 
-def search(engine: Engine, tree: query.Query, page: Page, *, versions: bool = False) -> Hits:
-    """The articles that match, or with `versions` each version that does; totals and facets count the same."""
+Stories = Callable[[Collection[int]], Mapping[int, int]]
+
+
+def search(
+    engine: Engine, tree: query.Query, page: Page, *, versions: bool = False, stories: Stories | None = None
+) -> Hits:
+    """The articles that match, or with `versions` each version that does; totals and facets count the same.
+
+    With `stories`, which tells the story of each number that has one, a story is shown once.
+    """
+    narrowed = tree if versions else collapsed(engine, tree)
+    if stories is not None:
+        narrowed = one_a_story(engine, narrowed, stories)
     return engine.search(
-        tree if versions else collapsed(engine, tree),
+        narrowed,
         limit=page.limit,
         offset=page.offset,
         sort=page.sort,
@@ -68,6 +79,22 @@ def collapsed(engine: Engine, tree: query.Query) -> query.Query:
     if not hidden:
         return tree
     return query.conjunction((tree, query.Not(_naming(engine, tree, hidden))))
+
+
+def one_a_story(engine: Engine, tree: query.Query, stories: Stories) -> query.Query:
+    """The tree narrowed to one article of each story: the one that was captured first of those that match."""
+    numbers = [number for number, _ in engine.numbers(tree)]  # in order of number
+    story_of = stories(numbers)
+    shown: set[int] = set()
+    hidden: list[int] = []
+    for number in numbers:
+        story = story_of.get(number)
+        if story is None:
+            continue
+        if story in shown:
+            hidden.append(number)
+        shown.add(story)
+    return query.conjunction((tree, query.Not(query.AnyOf("number", tuple(hidden))))) if hidden else tree
 
 
 def _naming(engine: Engine, tree: query.Query, hidden: set[int]) -> query.Query:

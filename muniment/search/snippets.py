@@ -55,7 +55,7 @@ class Snippet(Value):
 def snippet(
     text: str, tree: query.Query, language: str | None = None, *, field: str = "text", width: int = WIDTH
 ) -> Snippet:
-    """About `width` characters of the text of a document's `field` ("text" or "title") in this language.
+    """About `width` characters of the text of a document's `field` ("text", "title" or "removed") in this language.
 
     The passage with the most different matches, the first of equals; where nothing matches, the opening.
     """
@@ -67,6 +67,11 @@ def snippet(
             return _cut(text, start, end, marks)
     start, end = _bounds(text, 0, 0, width)
     return _cut(text, start, end, [])
+
+
+def asks_for(tree: query.Query, field: str) -> bool:
+    """Whether a match may be owed to words in this very field."""
+    return any(leaf.field == field for leaf in query.positive_leaves(tree))
 
 
 def _passages(text: str, leaves: Sequence[query.Leaf], language: str | None, width: int) -> Iterator[tuple[int, int]]:

@@ -59,6 +59,8 @@ def word(typed: Typed) -> query.Query | None:
         return None
     if len(found) == 1:
         return _single(typed.field, found[0])
+    if typed.field in query.UNORDERED_FIELDS:
+        return query.conjunction(_single(typed.field, part) for part in found)
     as_phrase = query.Phrase(typed.field, tuple(found))
     if "\u200c" in typed.text:
         # A Persian compound: its words in any form, before all side by side; and where it is written as one word.
@@ -81,6 +83,10 @@ def phrase(typed: Typed, reach: int) -> query.Query | None:
         return None
     if len(found) == 1 and analysis.is_spaceless(found[0]):
         return _single(typed.field, found[0])
+    if len(found) > 1 and typed.field in query.UNORDERED_FIELDS:
+        apart = " ".join(f"{typed.field}:{part}" for part in found[:2])
+        why = "a phrase that was edited away is found without the field"
+        raise Refusal(f"{typed.field}: takes single words: write {apart}; {why}", typed.place)
     if reach ** (len(found) - 1) > MAX_PHRASE_FORMS:
         raise Refusal(f"~{reach} is too wide for {len(found)} words: lower it, or join the words by AND", typed.place)
     return query.Phrase(typed.field, tuple(found), reach - 1)

@@ -14,7 +14,8 @@ from demo.site import Site
 
 COMMAND = [sys.executable, "-m", "muniment"]
 COMMANDS = (
-    "init", "add", "feed", "sitemap", "crawl", "search", "show", "history", "verify", "doctor", "prove", "check", "export", "status", "checkpoint", "stamp", "tag", "note",
+    "init", "add", "feed", "sitemap", "crawl", "search", "show", "history", "diff", "clean", "verify", "doctor", "prove", "check",
+    "export", "status", "checkpoint", "stamp", "tag", "note",
     "source", "collect", "withdraw", "key", "reindex", "rebuild", "completion",
 )  # fmt: skip
 

@@ -110,7 +110,7 @@ def test_history_takes_an_address_a_number_and_a_path(stock: Stock, site: Site) 
 def test_history_of_failures_and_redirects_lists_them_and_finds_no_version(stock: Stock, site: Site) -> None:
     assert stock.console("history", site.gone_url, "--json", code=1).rows()[-1]["type"] == "attempt"
     gone = stock.console("history", site.gone_url, code=1)
-    assert re.search(r"^#\d+  \S+Z  failed: http-4\d\d$", gone.out, re.M)
+    assert re.search(r"^#\d+  \S+Z  gone: HTTP 4\d\d$", gone.out, re.M)
     assert gone.err == "no version yet\n"
     moved = stock.console("history", site.moved_url, code=1)
     target = re.search(r"^#\d+  \S+Z  HTTP 30\d, leads to (http://\S+)$", moved.out, re.M)

@@ -117,6 +117,17 @@ def test_a_terminal_gets_colour_facets_and_a_progress_bar_and_a_pipe_none(consol
 
 
 @pytest.mark.skipif(shutil.which("head") is None, reason="needs head")
+def test_a_difference_is_in_colour_on_a_terminal_and_plain_in_a_pipe(console: Console, tmp_path: Path) -> None:
+    for name in ("forty", "some"):
+        (tmp_path / "dam.txt").write_text(f"The dam was unsafe, and {name} homes were lost.\nNobody had been warned.\n")
+        console("add", "dam.txt")
+    assert "and [-forty-] {+some+} homes" in console("diff", "1").out
+    shown, _ = on_terminal(console, "diff", "1")
+    assert b"\x1b[31m" in shown and b"\x1b[32m" in shown and b"[-" not in shown
+    plain, _ = on_terminal(console, "diff", "1", NO_COLOR="1")
+    assert b"\x1b" not in plain and b"and [-forty-] {+some+} homes" in plain
+
+
 def test_a_reader_that_stops_reading_is_no_error(stock: Stock) -> None:
     command = " ".join([*COMMAND, "search", "the", "--all", "--json", "-v", "|", "head", "-c", "1"])
     ran = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, timeout=60,
@@ -250,7 +261,8 @@ def test_every_command_takes_quiet_and_verbose_together(
                "init": [str(tmp_path / "new")], "prove": ["1", "-o", str(tmp_path / "a.zip")],
                "check": [str(tmp_path / "a.zip")], "export": ["--format", "csv", "-o", "-", "1"],
                "tag": ["1", "a"], "note": ["1", "a"], "collect": ["a", "1"],
-               "withdraw": ["1", "--reason", "a"]}  # fmt: skip
+               "withdraw": ["1", "--reason", "a"], "clean": ["--rederive", "1"],
+               "diff": [str(row["snapshot"]) for row in stock.added.values() if row["state"] == "stored"][:2]}  # fmt: skip
     for command in (name for name in COMMANDS if name not in ("reindex", "rebuild", "stamp")):
         console(command, "-q", "-v", *numbers.get(command, []))
 

@@ -59,6 +59,7 @@ def document(number: int, rng: random.Random) -> Document:
         tags=tuple(rng.sample(TAGS, rng.randrange(3))),
         published=rng.choice(DATES),
         confidence=rng.choice((None, 0.0, 0.5, 0.699, 0.7, 0.95, 1.0)),
+        removed=tuple(sorted(set(analysis.words(" ".join(rng.choices(vocabulary, k=rng.choice((0, 0, 6)))))))),
     )
 
 
@@ -74,7 +75,7 @@ def tree(rng: random.Random, depth: int = 3) -> Query:
 
 
 def leaf(rng: random.Random) -> Query:
-    field = rng.choice(("words", "words", "words", "title", "text", "author"))
+    field = rng.choice(("words", "words", "words", "title", "text", "author", "removed"))
     word = rng.choice(WORDS) if field != "author" else rng.choice(("jane", "jose", "doe", "li"))
     piece = word[: rng.randrange(1, len(word) + 1)]
     pattern = "".join(rng.choice((c, c, c, "?", "*")) for c in word)

@@ -25,8 +25,10 @@ def analysed(document: Document) -> Analysed:
         "title": [analysis.words(document.title)],
         "text": [analysis.words(document.text)],
         "author": [analysis.words(" ".join(document.authors))],
+        "removed": [list(document.removed)],
     }
-    stems = {f: set(analysis.stems(words[f][0], document.language)) for f in ("title", "text")}
+    stems = {f: set(analysis.stems(words[f][0], document.language)) for f in ("title", "text", "removed")}
+    stems["removed"] -= stems["title"] | stems["text"]
     numbers = {"number": document.number, "captured": int(document.captured.timestamp())}
     numbers["article"] = article_id(document.article)
     if document.published:
@@ -66,6 +68,8 @@ def leaf_matches(leaf: query.Leaf, field: str, d: Analysed, languages: Sequence[
             return not d.stems[field].isdisjoint(analysis.stem_forms(word, languages))
         case query.Term(_, word):
             return word in words
+        case query.Phrase(_, phrase) if field == "removed" and len(phrase) > 1:
+            return False
         case query.Phrase(_, phrase, slop):
             return any(phrase_from(phrase, slop, words, at) for at in range(len(words)))
         case query.AnyOf(_, values):

@@ -41,13 +41,14 @@ from muniment.index.engine import (
     numeric_values,
     read_state,
     sort_keys,
+    word_values,
     write_state,
 )
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-NAME = f"tantivy {__version__} schema 1"
+NAME = f"tantivy {__version__} schema 2"
 WRITER_BYTES = 64_000_000
 FEW, MANY = 2_000, 1_000_000
 MANY_TERMS = 500
@@ -62,7 +63,8 @@ SORT_FIELDS = {
 def _build_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for field in query.WORD_FIELDS:
-        builder.add_text_field(field, tokenizer_name="whitespace")
+        ordered = "freq" if field in query.UNORDERED_FIELDS else "position"
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option=ordered)
     for field in query.STEMMED_FIELDS:
         builder.add_text_field(f"{field}_stem", tokenizer_name="whitespace", index_option="freq")
     for field in query.VALUE_FIELDS:
@@ -316,6 +318,8 @@ class TantivyEngine:
                 return [_term(stem_field, form) for form in forms if self._searcher.doc_freq(stem_field, form)]
             case query.Term(_, word):
                 return [_term(field, word)]
+            case query.Phrase(_, words) if field in query.UNORDERED_FIELDS and len(words) > 1:
+                return []
             case query.Phrase(_, words, slop):
                 return _phrases(field, words, slop)
             case query.Prefix(_, start):
@@ -356,17 +360,13 @@ def _open_index(path: Path) -> tantivy.Index:
 
 
 def _as_tantivy(document: Document) -> tantivy.Document:
-    title, text = analysis.words(document.title), analysis.words(document.text)
     fields: dict[str, object] = {
         **field_values(document),
         **facet_dates(document),
         **numeric_values(document),
         **sort_keys(document),
-        "title": " ".join(title),
-        "text": " ".join(text),
+        **{field: " ".join(words) for field, words in word_values(document).items()},
         "author": [" ".join(analysis.words(name)) for name in document.authors],
-        "title_stem": " ".join(analysis.stems(title, document.language)),
-        "text_stem": " ".join(analysis.stems(text, document.language)),
     }
     return tantivy.Document(**fields)
 

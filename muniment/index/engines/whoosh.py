@@ -43,10 +43,11 @@ from muniment.index.engine import (
     numeric_values,
     read_state,
     sort_keys,
+    word_values,
     write_state,
 )
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 1"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 2"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
 _SEPARATOR = "\x1f"
@@ -54,7 +55,10 @@ _SORT_FIELDS = {"newest": ("newest", -1), "oldest": ("oldest", 1), "captured": (
 
 
 def _build_schema() -> fields.Schema:
-    words = {field: fields.TEXT(analyzer=IDTokenizer(), phrase=True) for field in query.WORD_FIELDS}
+    words = {
+        field: fields.TEXT(analyzer=IDTokenizer(), phrase=field not in query.UNORDERED_FIELDS)
+        for field in query.WORD_FIELDS
+    }
     stems = {f"{field}_stem": fields.TEXT(analyzer=IDTokenizer(), phrase=False) for field in query.STEMMED_FIELDS}
     values = {field: fields.ID() for field in query.VALUE_FIELDS}
     facets = {f"facet_{field}": fields.COLUMN(VarBytesColumn()) for field in FACETS}
@@ -259,6 +263,8 @@ class WhooshEngine:
             case query.Phrase(_, words, slop):
                 if len(words) == 1:
                     return wq.Term(field, words[0], boost=boost)
+                if field in query.UNORDERED_FIELDS:
+                    return wq.NullQuery
                 return wq.Phrase(field, list(words), slop + 1, boost=boost)
             case query.AnyOf(_, values):
                 return _any([self._value(field, value) for value in values])
@@ -294,7 +300,6 @@ def _any(parts: Sequence[wq.Query]) -> wq.Query:
 
 
 def _as_whoosh(document: Document) -> dict[str, object]:
-    title, text = analysis.words(document.title), analysis.words(document.text)
     values = field_values(document)
     facets = {f: _SEPARATOR.join(v).encode() for f, v in values.items() if f.startswith("facet_")}
     record: dict[str, object] = {
@@ -303,10 +308,7 @@ def _as_whoosh(document: Document) -> dict[str, object]:
         **{field: facet_date(value).encode() for field, value in facet_dates(document).items()},
         **numeric_values(document),
         **sort_keys(document),
-        "title": title,
-        "text": text,
+        **word_values(document),
         "author": [word for name in document.authors for word in analysis.words(name)],
-        "title_stem": list(analysis.stems(title, document.language)),
-        "text_stem": list(analysis.stems(text, document.language)),
     }
     return record

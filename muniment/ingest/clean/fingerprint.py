@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
+from typing import cast, get_args
 
 from muniment.ingest.decode import Kind
 
@@ -28,6 +29,15 @@ _PARTS = {
     "epub": ("lxml", "defusedxml"),
     "markdown": ("lxml", "markdown-it-py"),
 }
+
+
+def current(extractor: str) -> Mapping[str, str] | None:
+    """The settings that this cleaner has where it is the extractor of that id; None where it is another."""
+    kind = extractor.removeprefix("muniment-").partition("/")[0]
+    if kind not in get_args(Kind):
+        return None
+    here, settings = fingerprint(cast(Kind, kind))
+    return dict(settings) if here == extractor else None
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Versions of an article: what changed between two texts, and when."""
