@@ -136,7 +136,7 @@ def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> 
     if options["dry_run"]:
         ctx.exit(_show(archive, plan, fetcher, options))
     stamps = is_stamped(archive)
-    settings = AddOptions(options["processes"], MAX_UPLOAD, options["wait"])
+    settings = AddOptions(options["processes"], MAX_UPLOAD, wait=options["wait"])
     with waiting_bar(shows_bar(options)) as bar:
         code = report(pipeline.discover(archive, plan, fetcher, settings, restart=options["restart"]), options, bar)
     stamp_if(stamps, archive, options, resolve)

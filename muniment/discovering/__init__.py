@@ -247,7 +247,9 @@ class Discovery:
             confirmed = flight.held[outcome.uri].number
         if wanted.listing and listing is None:
             listing = "no listing"
-        return Item(target, wanted.url, outcome, fetched.redirects, None, listing, confirmed, unreadable)
+        return Item(
+            target, wanted.url, outcome, (*fetched.redirects, *fetched.requisites), None, listing, confirmed, unreadable
+        )
 
     def _declared(self, wanted: Wanted) -> Declared:
         return Declared() if wanted.listing else self._plan.declared

@@ -13,13 +13,13 @@ from cli_console import Console, Stock
 from muniment.index import generations
 
 HIT = {"snapshot", "score", "title", "url", "source", "published", "published_precision", "captured", "language",
-       "authors", "tags", "snippet", "versions"}  # fmt: skip
+       "authors", "tags", "snippet", "versions", "also_in"}  # fmt: skip
 
 
 def test_a_search_shows_number_date_source_title_and_the_passage(stock: Stock) -> None:
     done = stock.console("search", "Dunmore")
     number = stock.number("papers/one.html")
-    assert done.lines[0] == f"#{number}  2021-05-30  source unknown  Dunmore"
+    assert done.lines[0] == f"#{number}  2021-05-30  source unknown  Dunmore  (also in 1 source)"
     assert "council of Dunmore" in done.lines[1]
     assert done.err.startswith("1 article matched; the index holds 13 of 13 article versions; ")
 

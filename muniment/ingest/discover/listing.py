@@ -6,7 +6,7 @@ An Entry holds what was said of one article, as it was said: it becomes evidence
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 MAX_ENTRIES = 200_000
@@ -87,7 +87,10 @@ _LIMITS = {
 
 def listing_bytes(listing: Listing) -> bytes:
     """The listing as JSON, for `listing_from`."""
-    return json.dumps(asdict(listing)).encode()
+    fields = {name: getattr(listing, name) for name in Listing.__slots__}
+    for name in ("entries", "more"):
+        fields[name] = [{field: getattr(entry, field) for field in Entry.__slots__} for entry in fields[name]]
+    return json.dumps(fields).encode()
 
 
 def listing_from(payload: bytes) -> Listing:
