@@ -13,7 +13,7 @@ Each room (ingest, archive, index, search) knows none of the others; they are jo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def add(
     archive: Archive, targets: Iterable[Target], fetcher: Callable[[], Fetches], options: AddOptions
-) -> Iterator[Added]:
+) -> Generator[Added, None, None]:
     """Add every target; yields what became of each, in order, once that is on the disk.
 
     A target that fails is recorded in the log as an attempt and the rest go on. `fetcher` is called when the first URL
@@ -50,7 +50,7 @@ def add(
 
 def discover(
     archive: Archive, plan: Plan, fetcher: Fetcher, options: AddOptions, *, restart: bool = False
-) -> Iterator[Added]:
+) -> Generator[Added, None, None]:
     """Add what feeds, sitemaps or the links of a site lead to; yields the same as `add`, as it comes.
 
     A run that was interrupted goes on, unless it is to `restart`. Raises as `add` does.
@@ -59,8 +59,11 @@ def discover(
 
     from muniment.discovering import Discovery
 
-    with closing(Discovery(archive, plan, fetcher, options, restart=restart)) as discovery:
-        for added in _store(archive, options, discovery.gather):
+    with (
+        closing(Discovery(archive, plan, fetcher, options, restart=restart)) as discovery,
+        closing(_store(archive, options, discovery.gather)) as stored,
+    ):
+        for added in stored:
             discovery.settle(added)
             yield added
         discovery.finish()
@@ -68,7 +71,7 @@ def discover(
 
 def _store(
     archive: Archive, options: AddOptions, gather: Callable[[ThreadPoolExecutor, Workers], Iterator[Item | None]]
-) -> Iterator[Added]:
+) -> Generator[Added, None, None]:
     """What was gathered, cleaned, stored in groups and indexed."""
     from concurrent.futures import ThreadPoolExecutor
     from contextlib import nullcontext

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from functools import cache
 from pathlib import Path
@@ -179,28 +179,30 @@ def _add(archive: Archive, targets: Iterator[Target], fetcher: Callable[[], Fetc
     show_bar = shows_bar(options)
     settings = AddOptions(options["processes"], _max_size(options), options["ocr"], options["wait"])
     total = None if not show_bar or options["lists"] else list(targets)
-    with _bar(total, show_bar) as bar:
-        return report(pipeline.add(archive, total or targets, fetcher, settings), options, bar)
+    results = pipeline.add(archive, total or targets, fetcher, settings)
+    return report(results, options, _bar(total, show_bar))
 
 
 def shows_bar(options: dict[str, Any]) -> bool:
     return sys.stderr.isatty() and not options["quiet"] and not options["as_json"]
 
 
-def report(results: Iterable[Added], options: dict[str, Any], bar: Any) -> int:
-    """Prints what became of each item, and a summary; returns the exit code."""
+def report(results: Generator[Added, None, None], options: dict[str, Any], progress: Any) -> int:
+    """Prints what became of each item, and a summary; returns the exit code. `progress` is a context that gives a bar,
+    or None."""
     quiet = options["quiet"]
     counts: dict[str, int] = {}
     fetch_failures = 0
-    for added in results:
-        counts[added.state] = counts.get(added.state, 0) + 1
-        fetch_failures += added.state == "failed" and _is_fetch(added)
-        try:
-            _print(added, options["as_json"], bar)
-        except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
-            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
-        if bar is not None:
-            bar.update(1)
+    with progress as bar, closing(results):  # at an interruption too, before the archive is
+        for added in results:
+            counts[added.state] = counts.get(added.state, 0) + 1
+            fetch_failures += added.state == "failed" and _is_fetch(added)
+            try:
+                _print(added, options["as_json"], bar)
+            except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
+                sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
+            if bar is not None:
+                bar.update(1)
     done = sum(counts.values())
     if not done:
         note("nothing to add", quiet=quiet)

@@ -137,8 +137,8 @@ def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> 
         ctx.exit(_show(archive, plan, fetcher, options))
     stamps = is_stamped(archive)
     settings = AddOptions(options["processes"], MAX_UPLOAD, wait=options["wait"])
-    with waiting_bar(shows_bar(options)) as bar:
-        code = report(pipeline.discover(archive, plan, fetcher, settings, restart=options["restart"]), options, bar)
+    results = pipeline.discover(archive, plan, fetcher, settings, restart=options["restart"])
+    code = report(results, options, waiting_bar(shows_bar(options)))
     stamp_if(stamps, archive, options, resolve)
     ctx.exit(code)
 
