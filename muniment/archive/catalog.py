@@ -28,8 +28,8 @@ VERSION = 4
 ORIGINAL, STATED = "importedRecord", "importedPayloadDigest"
 _SCHEMA = """
 create table progress (id integer primary key check (id = 1), size integer, tail integer, commits integer,
-    frame blob, articles integer, snapshots integer, root blob);
-insert into progress values (1, 0, 0, 0, x'', 0, 0, x'');
+    frame blob, articles integer, snapshots integer, root blob, records integer, bytes integer);
+insert into progress values (1, 0, 0, 0, x'', 0, 0, x'', 0, 0);
 create table segment (id integer primary key, path text unique, length integer);
 create table record (leaf integer, part integer, segment integer, offset integer, length integer, size integer,
     member blob, primary key (leaf, part)) without rowid;
@@ -97,6 +97,8 @@ class Progress(NamedTuple):
     articles: int = 0
     snapshots: int = 0
     root: bytes = b""
+    records: int = 0
+    bytes: int = 0
 
 
 class Held(NamedTuple):
@@ -195,21 +197,35 @@ class Catalog:
                 "insert or replace into block values (?, ?, ?)",
                 [(self._segment_id(path), number, digest) for path, number, digest in blocks],
             )
-            articles = snapshots = 0
+            articles = snapshots = records = size = 0
             for logged in leaves:
                 self._add_leaf(logged)
+                records += len(logged.placements)
+                size += sum(placement.size for placement in logged.placements)
                 snapshots += logged.leaf.type in ("capture", "revisit")
                 articles += self._take_in(logged)
             tombstones = list(buried)
             for leaf, part, p in tombstones:
+                where = "from record where leaf = ? and part = ?"
+                size += p.size - sum(row[0] for row in self._db.execute(f"select size {where}", (leaf, part)))
                 self._db.execute(
                     "update record set length = ?, size = ?, member = ? where leaf = ? and part = ?",
                     (p.length, p.size, p.member, leaf, part),
                 )
             self._db.execute(
                 "update progress set size = ?, tail = ?, commits = ?, frame = ?, root = ?,"
-                " articles = articles + ?, snapshots = snapshots + ?",
-                (progress.size, progress.tail, progress.commits, progress.frame, progress.root, articles, snapshots),
+                " articles = articles + ?, snapshots = snapshots + ?, records = records + ?, bytes = bytes + ?",
+                (
+                    progress.size,
+                    progress.tail,
+                    progress.commits,
+                    progress.frame,
+                    progress.root,
+                    articles,
+                    snapshots,
+                    records,
+                    size,
+                ),
             )
             self._db.execute("commit")
             if tombstones:  # the pages before the change may still stand in the file, or in its journal
@@ -262,7 +278,9 @@ class Catalog:
     # ---- reading
 
     def progress(self) -> Progress:
-        row = self._db.execute("select size, tail, commits, frame, articles, snapshots, root from progress").fetchone()
+        row = self._db.execute(
+            "select size, tail, commits, frame, articles, snapshots, root, records, bytes from progress"
+        ).fetchone()
         return Progress(*row)
 
     def state(self) -> tuple[Progress, dict[str, int]]:

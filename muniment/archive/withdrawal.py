@@ -12,12 +12,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muniment.archive.catalog import Catalog
 from muniment.archive.commit import is_segment_path
 from muniment.archive.log import leaf_at
-from muniment.archive.records import Group, act_group
 from muniment.archive.segments import Placement, inflate, read_at
 from muniment.archive.tombstone import Tombstone, build_tombstone
 from muniment.durable import overwrite
@@ -25,6 +24,9 @@ from muniment.errors import IntegrityError, UsageError
 from muniment.formats.leaf import Leaf
 from muniment.formats.warc import parse_record
 from muniment.regular import open_regular
+
+if TYPE_CHECKING:
+    from muniment.archive.records import Group
 
 KEPT_KEY = "articleKey"  # under which the article is found when the record that says so is gone too
 
@@ -95,6 +97,8 @@ def plan(
         KEPT_KEY: catalog.key_of(number),
         "removed": [burial._asdict() for burial in burials],
     }
+    from muniment.archive.records import Group, act_group
+
     group = act_group("withdrawal", content, at, new_id, number, None)
     digests = {f"{burial.leaf}.{burial.part}": burial.tombstone().digest for burial in burials}
     return Group(group.leaf._replace(tombstones=digests), group.records, content=content)

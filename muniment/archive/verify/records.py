@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -120,24 +120,32 @@ class RecordCheck:
         return self._request.ranges or [(0, self._tally.log_size)]
 
     def _check(self, catalog: Catalog) -> Iterator[Finding]:
-        request, extents = self._request, catalog.extents(self._tally.log_size)
-        in_blocks = request.fast and not request.numbers and not request.ranges
-        ranges = self._doubtful(catalog, extents) if in_blocks else self._ranges()
-        if in_blocks:
-            self._tally.records = sum(extent.records for extent in extents.values())
-            self._tally.size = sum(extent.size for extent in extents.values())
-            self._tally.snapshots = catalog.snapshots_in(0, self._tally.log_size)
-        for part in self._check_parts(cut(ranges, self._tally.log_size)):
-            if not in_blocks:
-                self._tally.records += part.records
-                self._tally.size += part.size
-                self._tally.snapshots += part.snapshots
-            self._read(part)
+        request, size = self._request, self._tally.log_size
+        if request.fast and not request.numbers and not request.ranges:
+            yield from self._check_blocks(catalog)
+            return
+        for part in self._check_parts(cut(self._ranges(), size)):
+            self._tally.records += part.records
+            self._tally.size += part.size
+            self._tally.snapshots += part.snapshots
             yield from part.findings
         if not request.numbers:
+            extents = catalog.extents(size)
             for name, length in self._walked.segments.items():
                 if (end := extents.get(name, Extent()).end) != length:
                     yield gap(name, end, length)
+
+    def _check_blocks(self, catalog: Catalog) -> Iterator[Finding]:
+        """All files in blocks; of the records only those that lie in one that does not fit."""
+        size, at = self._tally.log_size, catalog.progress()
+        for part in self._check_parts(cut(self._doubtful(catalog), size)):
+            yield from part.findings
+        if at.size == size:
+            counts = at.records, at.bytes, at.snapshots
+        else:  # it took in more since
+            extents = catalog.extents(size).values()
+            counts = sum(e.records for e in extents), sum(e.size for e in extents), catalog.snapshots_in(0, size)
+        self._tally.records, self._tally.size, self._tally.snapshots = counts
 
     def _check_parts(self, parts: Sequence[tuple[int, int]]) -> Iterator[Part]:
         scope = self._scope()
@@ -147,17 +155,16 @@ class RecordCheck:
                 part = self._once_more(part, scope)
             looked_at += part.end - part.first
             self._request.progress(looked_at, total, part.read)
+            self._read(part)
             yield part
 
     def _processes(self, enough: int, tasks: int) -> int:
         worth = sum(self._walked.segments.values()) >= enough and tasks > 8
         return (self._request.processes or processors()) if worth or self._request.processes else 1
 
-    def _doubtful(self, catalog: Catalog, extents: Mapping[str, Extent]) -> list[tuple[int, int]]:
-        """The leaves with a record in a block that does not fit; all, where the catalog leaves bytes out."""
+    def _doubtful(self, catalog: Catalog) -> list[tuple[int, int]]:
+        """The leaves with a record in a block that does not fit."""
         size, ranges, done = self._tally.log_size, list[tuple[int, int]](), 0
-        if any(extents.get(name, Extent()).length != length for name, length in self._walked.segments.items()):
-            return [(0, size)]
         tasks = stretches(self._root, catalog, self._walked.places)
         total = sum(len(task.digests) for task in tasks)
         for task, hashed in zip(tasks, in_order(tasks, hashing, self._processes(_MUCH, len(tasks))), strict=True):
