@@ -43,8 +43,9 @@ COMMANDS = {
 _INTERNAL = 70  # never 1: a search that failed must not look like one that found nothing
 _EPILOG = """\b
 Exit codes: 0 done (search: something matched); 1 nothing matched (diff: nothing differs);
-2 wrong usage or query; 3 some items failed; 4 index behind; 10 damage found; 11 locked by another writer;
-12 no archive here; 13 every fetch failed; 14 write failed; 70 internal error; 130 interrupted."""
+2 wrong usage or query; 3 some items failed; 4 index behind; 10 damage found;
+11 locked by another writer; 12 no archive here; 13 every fetch failed; 14 write failed;
+70 internal error; 130 interrupted."""
 
 
 class LazyGroup(click.Group):
