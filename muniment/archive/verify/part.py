@@ -139,17 +139,22 @@ class PartCheck:
         """The full check: the same, and each record inflated, against its leaf; into `differ` what a leaf and its first
         record say of each other."""
         bad = list[tuple[Member, bytes | None, str]]()
-        sha256, inflater, tombstones = _sha256, new_inflater, self._scope.tombstones
+        sha256, inflater, tombstones, windows = _sha256, new_inflater, self._scope.tombstones, self._windows
         for row, digest in zip(rows, digests, strict=True):
             leaf, number, segment, offset, length, size, member = row
             if tombstones:
                 digest = tombstones.get((leaf, number), digest)
             try:
-                if max(length, size) > _LARGE and (leaf, number) not in tombstones:
+                if (length > _LARGE or size > _LARGE) and (leaf, number) not in tombstones:
                     sound = self._check_large(segment, offset, length, size) == (member, digest.hex())
                     record = inflater().decompress(self._view(segment, offset, min(length, _WINDOW)), MAX_HEAD)
                 else:
-                    piece = self._view(segment, offset, length)
+                    window = windows.get(segment)
+                    at = -1 if window is None else offset - window.start
+                    if window is None or at < 0 or at + length > window.filled:
+                        piece = self._view(segment, offset, length)
+                    else:
+                        piece = window.view[at : at + length]
                     inflate = inflater()
                     record = inflate.decompress(piece, size + 1)
                     sound = (
