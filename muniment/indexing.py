@@ -220,7 +220,9 @@ def _removed(archive: Archive, newest: Snapshot, text: str) -> tuple[str, ...]:
 
     texts: dict[bytes, Snapshot] = {}
     for number, _, digest in archive.catalog.versions(newest.key):
-        if number < newest.number and digest not in texts:
+        if number == newest.number:
+            break  # they come by when they were captured: an import may bring an older one later
+        if digest not in texts:
             texts[digest] = archive.snapshot(number)
     held = {*analysis.words(newest.title or ""), *analysis.words(text)}
     gone: set[str] = set()

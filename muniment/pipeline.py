@@ -216,10 +216,10 @@ def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> tuple[Snippet
     from muniment.search.snippets import asks_for, snippet
 
     if asks_for(tree, "removed"):
-        for number, _, _ in reversed(archive.catalog.versions(snapshot.key)):
-            earlier = archive.snapshot(number) if number < snapshot.number else None
-            passage = earlier and snippet(archive.text(earlier), tree, snapshot.language, field="removed")
-            if passage and any(match for _, match in passage.pieces):
+        numbers = [number for number, _, _ in archive.catalog.versions(snapshot.key)]
+        for number in reversed(numbers[: numbers.index(snapshot.number)] if snapshot.number in numbers else ()):
+            passage = snippet(archive.text(archive.snapshot(number)), tree, snapshot.language, field="removed")
+            if any(match for _, match in passage.pieces):
                 return passage, number
     return snippet(archive.text(snapshot), tree, snapshot.language), None
 

@@ -136,7 +136,7 @@ class RecordingProxy:
                 asked = _read_request(held)
             if asked is not None:
                 held.sendall(self._answer(_asked(origin, *asked)))
-        except (OSError, h11.RemoteProtocolError, ValueError):
+        except (OSError, h11.ProtocolError, ValueError):
             pass  # the browser gave up, or what it sent is no request: it is told by the end of the connection
         finally:
             with self._lock:

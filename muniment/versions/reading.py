@@ -50,7 +50,7 @@ def read_derivation(archive: Archive, number: int, derivation: int) -> Reading:
         raise UsageError(f"#{derivation} was withdrawn")
     conversion, metadata = archive.records(derivation)
     try:
-        return Reading(number, derivation, archive.leaf(number).at, read_article(conversion, metadata))
+        return Reading(number, derivation, archive.leaf(number).date, read_article(conversion, metadata))
     except (ValueError, KeyError) as e:
         raise IntegrityError(f"a record of #{derivation} is damaged: {e}; run `muniment verify`") from e
 

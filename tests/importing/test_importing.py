@@ -224,6 +224,17 @@ def test_an_older_record_never_hides_a_newer_version(root: Path, add: Add) -> No
         assert [archive.catalog.version(snapshot) for snapshot, _, _ in history if snapshot] == [1, 2, 3, 4]
 
 
+def test_a_word_of_an_older_version_that_came_later_counts_as_removed(root: Path, add: Add) -> None:
+    def at(year: int, title: str) -> bytes:
+        return record("response", http(page(title)), "http://a.example/p", date=f"{year}-01-01T00:00:00Z")
+
+    add(b_warc=at(2020, "Newer"))
+    add(a_warc=at(2010, "Ancient"))
+    with Archive(root) as archive:
+        assert [hit.snapshot.title for hit in find(archive, Search("removed:ancient")).hits] == ["Newer"]
+        assert find(archive, Search("removed:newer")).total == 0
+
+
 def test_a_declared_address_does_not_fit_a_file_of_many(root: Path, tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(b"".join(crawl()))
     done = subprocess.run(
