@@ -49,7 +49,8 @@ def key(text: str) -> str:
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", _MARKS.sub("", text)).casefold()))
 
 
-def recall(found: str, paragraph: str) -> float:
-    """The share of a paragraph's runs of four words that the text holds."""
-    wanted, held = runs(words(paragraph), 4), runs(words(found), 4)
-    return (wanted & held).total() / wanted.total() if wanted else 1.0
+def recalls(found: str, paragraphs: Sequence[str]) -> list[float]:
+    """The share of each paragraph's runs of four words that the text holds."""
+    held = runs(words(found), 4)
+    wanted = [runs(words(paragraph), 4) for paragraph in paragraphs]
+    return [(w & held).total() / w.total() if w else 1.0 for w in wanted]

@@ -201,8 +201,15 @@ def sniff(data: bytes, media_type: str, file_name: str | None) -> Kind:
     if named_html:
         return "html"
     if kind in _OPEN_TYPES:
-        return "html" if len(_TAG.findall(data[:65536])) >= 5 else "text"
+        return "html" if _is_marked_up(data[:65536]) else "text"
     raise NoText(f"unsupported: {kind[:60]}")
+
+
+def _is_marked_up(head: bytes) -> bool:
+    """Whether elements end in many lines: a text about web pages has some tags too."""
+    lines = [line for line in head.split(b"\n") if line.strip()]
+    tagged = sum(b"<" in line for line in lines)
+    return len(_TAG.findall(head)) >= 5 and tagged * 3 >= len(lines)
 
 
 def _document(data: bytes, media_type: str, name: str) -> Kind | None:

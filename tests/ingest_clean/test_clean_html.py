@@ -11,6 +11,7 @@ import pytest
 from clean_pages import CAPTURED, HEADLINE, PARAGRAPHS, article_html, html_page, job
 
 from muniment.ingest.clean import clean
+from muniment.ingest.clean.fingerprint import RULES
 from muniment.model import Declared
 
 PERSIAN = "کارکنان کشتی‌ها می‌گویند که گفت‌وگو با بندر بی‌نتیجه مانده است و از فردا کار نمی‌کنند. " * 4
@@ -27,7 +28,7 @@ def test_a_page_gives_its_article_without_menu_footer_and_headline() -> None:
     assert article.text == "\n".join(PARAGRAPHS)
     assert (article.language, article.problem, article.decoding) == ("en", None, "meta:utf-8")
     assert article.origins["text"] == "trafilatura"
-    assert article.extractor == "muniment-html/2" and article.settings["trafilatura"]
+    assert article.extractor == f"muniment-html/{RULES}" and article.settings["trafilatura"]
 
 
 def test_publisher_declarations_come_first_and_name_their_place() -> None:

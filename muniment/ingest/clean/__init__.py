@@ -11,7 +11,7 @@ what its text suggests. Run it inside `workers.Workers`, which puts limits aroun
     extraction-crashed      the extractor failed on the page (workers)
 
 `Dropped.reason` is one of: no-independent-vote, banner-date, date-line, breadcrumb, repeated-headline, caption, byline,
-share-line, boilerplate, above-text, below-text, page-line, beyond-limit.
+share-line, boilerplate, comment, above-text, below-text, page-line, beyond-limit.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from muniment.model import Article, Declared, Dropped, Precision, Published
 
 __all__ = ["CleanJob", "clean", "failed"]
 
+# What was meant by control characters 80 to 9F: they are left by texts that were decoded as Latin-1 once too often, and
+# browsers show them so (https://encoding.spec.whatwg.org/#windows-1252). 85 is a line's end where Latin-1 is meant.
+_MEANT = {i: c for i in range(0x80, 0xA0) if i != 0x85 and (c := bytes([i]).decode("cp1252", "ignore"))}
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -130,5 +133,5 @@ def _article(found: Findings, page: Page, declared: Declared) -> Article:
 
 def _tidy(text: str) -> str:
     """NFC, storable as UTF-8 and as XML, no white space at line ends, no empty lines."""
-    text = unicodedata.normalize("NFC", _UNSTORABLE.sub("", text))
+    text = unicodedata.normalize("NFC", _UNSTORABLE.sub("", text.translate(_MEANT)))
     return "\n".join(line for line in map(str.strip, text.split("\n")) if line)

@@ -16,7 +16,7 @@ from typing import cast, get_args
 
 from muniment.ingest.decode import Kind
 
-RULES = "2"
+RULES = "3"
 
 _SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy")
 _HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan", "resiliparse")

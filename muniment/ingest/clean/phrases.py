@@ -63,3 +63,17 @@ BYLINE = re.compile(
     r"|كتب\s*:|الكاتب\s*:)\s+([^.!?؟]{3,80})$",
     re.I,
 )
+COMMENTS = re.compile(
+    r"^(?:(?:\d+|no|all|your|readers?['’]?s?|latest|recent|newest|most|view|show|see|read|leave|post|add|submit"
+    r"|write|join|top|a|the)\s)*(?:comments?|replies|responses|discussion|conversation|comentarios|commentaires"
+    r"|kommentare|комментарии|نظرات|دیدگاه\S*|التعليقات|تعليقات)\b.{0,40}$",
+    re.I,
+)
+COMMENTED = re.compile(
+    r"^(?:reply|report\b.*|click to rate.*|rating\b.*|like|recommend|permalink|reply to .*|flag.*"
+    r"|\d+ (?:votes?|likes?|replies|antworten)\b.*|.{2,40} (?:says|said|wrote|writes|commented)\s*:?"
+    r"|posted (?:by|on|at)\b.*|.{0,40}\b\d+ (?:minutes?|hours?|days?|weeks?|months?|years?) ago\b.*"
+    r"|(?:newest|oldest|best rated|worst rated|most (?:liked|replied))\b.*|log ?in to (?:comment|reply).*"
+    r"|antworten|répondre|responder|ответить|پاسخ|رد)$",
+    re.I,
+)
