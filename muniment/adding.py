@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ from muniment.remaking import Described, joined
 if TYPE_CHECKING:
     from muniment.archive.writer import Writer
     from muniment.ingest.clean.workers import Workers
+    from muniment.ingest.http import Held
     from muniment.ingest.opening import Opened
 
 _log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class AddOptions:
     """How to add. `processes` clean in parallel (None: one for each core); `max_size` is in bytes, of an upload;
     `ocr` names the languages in which scanned documents are recognised ("eng", "fas+eng").
 
-    `workers` are used where there are some already, and stay open: they take a second to start.
+    `workers` are used where there are some already, and stay open: they take a second to start. `reading` is told how
+    far the reading of a file that holds many is: (target, bytes, of bytes).
     """
 
     processes: int | None = None
@@ -73,12 +75,13 @@ class AddOptions:
     wait: float = 0.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     workers: Workers | None = None
+    reading: Callable[[str, int, int], object] | None = None
 
 
 class Fetches(Protocol):
     """What gets a URL: `ingest.fetch.Fetcher`, or one of those around it."""
 
-    def fetch(self, url: str) -> Fetched: ...
+    def fetch(self, url: str, held: Mapping[str, Held] | None = None) -> Fetched: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ def _gathered(target: Target, future: Future[Fetched] | None, options: AddOption
             raise UploadError(target.reason, target.problem)
         if future is None:
             for opened in open_target(target, options.clock(), options.max_size):
+                if options.reading is not None and opened.read is not None:
+                    options.reading(target.name, *opened.read)
                 yield from _items(target, opened, options)
             return
         fetched = future.result()
@@ -343,7 +348,9 @@ class Batch:
         self._size += imported.original.block.size
         if imported.kind == "revisit" and self._writer.repeated_by(imported) is None:
             lacking = replace(imported, kind="record")
-            number = self._writer.add_imported(lacking, self._facts(None, item.target, None))
+            number = self._writer.holds_original(lacking)
+            if number is None:
+                number = self._writer.add_imported(lacking, self._facts(None, item.target, None))
             detail = (
                 f"kept as #{number}, but it repeats a capture that is not in this archive: add the file that holds"
                 " that one, then this one again"

@@ -63,7 +63,8 @@ class Attempt:
     """A capture that was tried and gave no article: "we looked, and it was gone" is evidence.
 
     `reason` is a slug ("robots", "timeout", "http-404", "address", "too-large"); `capture` holds the bytes that
-    came, where any did.
+    came, where any did. `facts` become lines of the metadata record. What has a `finding`, the hex SHA-256 of what was
+    found where, is logged once, however often it is found.
     """
 
     uri: str
@@ -71,6 +72,8 @@ class Attempt:
     reason: str
     detail: str
     capture: Capture | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    finding: str | None = None
 
 
 class Content(Protocol):

@@ -49,18 +49,25 @@ def add(
 
 
 def discover(
-    archive: Archive, plan: Plan, fetcher: Fetcher, options: AddOptions, *, restart: bool = False
+    archive: Archive,
+    plan: Plan,
+    fetcher: Fetcher,
+    options: AddOptions,
+    *,
+    pages: Fetches | None = None,
+    restart: bool = False,
 ) -> Generator[Added, None, None]:
     """Add what feeds, sitemaps or the links of a site lead to; yields the same as `add`, as it comes.
 
-    A run that was interrupted goes on, unless it is to `restart`. Raises as `add` does.
+    `fetcher` gets listings, and `pages` the pages where it is given (with a browser, or with what they need). A run
+    that was interrupted goes on, unless it is to `restart`. Raises as `add` does.
     """
     from contextlib import closing
 
     from muniment.discovering import Discovery
 
     with (
-        closing(Discovery(archive, plan, fetcher, options, restart=restart)) as discovery,
+        closing(Discovery(archive, plan, fetcher, options, pages=pages, restart=restart)) as discovery,
         closing(_store(archive, options, discovery.gather)) as stored,
     ):
         for added in stored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -113,3 +114,14 @@ def fill(root: Path, count: int, *, group: int = 10) -> None:
             if i % group == group - 1:
                 writer.commit()
         writer.commit()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    pytest.importorskip("playwright", reason="the extra muniment[browser] is not installed")
+    from muniment.ingest.browser import NAMES
+
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium is installed")
+    return found

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
 VERSION = 4
-# Lines of the metadata record by which an imported record is found again.
-ORIGINAL, STATED = "importedRecord", "importedPayloadDigest"
+# Lines of the metadata record by which an imported record, or what is wrong with an imported file, is found again.
+ORIGINAL, FINDING, STATED = "importedRecord", "importedFinding", "importedPayloadDigest"
 _SCHEMA = """
 create table progress (id integer primary key check (id = 1), size integer, tail integer, commits integer,
     frame blob, articles integer, snapshots integer, root blob, records integer, bytes integer);
@@ -265,7 +265,7 @@ class Catalog:
             "insert into leaf values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (logged.number, leaf.type, leaf.id, leaf.at, logged.entry, leaf.uri, facts.get("articleKey"), leaf.of,
              leaf.payload, leaf.media, leaf.status, leaf.reason, facts.get("articleUrl"),
-             _normal(leaf.captured), facts.get(ORIGINAL), _stated(facts)),
+             _normal(leaf.captured), facts.get(ORIGINAL) or facts.get(FINDING), _stated(facts)),
         )  # fmt: skip
         self._db.executemany(
             "insert into record values (?, ?, ?, ?, ?, ?, ?)",
@@ -434,7 +434,7 @@ class Catalog:
         return None if row is None else row[0]
 
     def of_original(self, digest: str) -> int | None:
-        """The newest leaf that keeps an imported record of this SHA-256 (hex)."""
+        """The newest leaf that keeps an imported record, or a finding, of this SHA-256 (hex)."""
         row = self._db.execute("select max(number) from leaf where original = ?", (f"sha256:{digest}",)).fetchone()
         return None if row is None else row[0]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from muniment import __version__
+from muniment.archive.catalog import FINDING
 from muniment.formats.leaf import Leaf, LeafType
 from muniment.formats.warc import (
     REVISIT_PROFILE,
@@ -78,7 +79,8 @@ def capture_group(capture: Capture, facts: Sequence[tuple[str, str]], original: 
 def attempt_group(attempt: Attempt, facts: Sequence[tuple[str, str]], new_id: NewId) -> Group:
     """What is kept of a failed attempt: the bytes that came, if any, and why it failed."""
     identity, at = new_id(), format_date(attempt.at)
-    lines = [("outcome", attempt.reason), ("detail", attempt.detail), *facts]
+    found = [(FINDING, f"sha256:{attempt.finding}")] if attempt.finding else []
+    lines = [("outcome", attempt.reason), ("detail", attempt.detail), *facts, *attempt.facts, *found]
     if attempt.capture is not None:
         records = _exchange(attempt.capture, lines, None, identity, new_id)
     else:
@@ -93,7 +95,7 @@ def attempt_group(attempt: Attempt, facts: Sequence[tuple[str, str]], new_id: Ne
         status=attempt.capture.status if attempt.capture else None,
         reason=attempt.reason,
     )
-    return Group(leaf, records, facts=dict(facts))
+    return Group(leaf, records, facts=dict([*facts, *found]))
 
 
 def _exchange(

@@ -192,8 +192,14 @@ class Writer:
         return identity not in self._taken and self.catalog.imported_as(identity) is None
 
     def add_attempt(self, attempt: Attempt, facts: Sequence[tuple[str, str]] = ()) -> int:
-        """Append what is known of a failed attempt; returns its number."""
-        return self._append("warc", records.attempt_group(attempt, facts, _new_id))
+        """Append what is known of a failed attempt; returns its number. What was found before is not logged again."""
+        known = attempt.finding and (self._originals.get(attempt.finding) or self.catalog.of_original(attempt.finding))
+        if known:
+            return known
+        number = self._append("warc", records.attempt_group(attempt, facts, _new_id))
+        if attempt.finding:
+            self._originals[attempt.finding] = number
+        return number
 
     def add_article(
         self, article: Article, of: int, uri: str, *, source: str | None = None, tags: Sequence[str] = ()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -16,29 +15,25 @@ from muniment import pipeline
 from muniment.cli.common import (
     PATH,
     echo,
-    faint,
     fetch_options,
     json_option,
-    note,
     one_line,
     open_archive,
-    print_json,
     wait_option,
 )
+from muniment.cli.fetching import check_browser, check_page_options, page_options, pages_of, policy_of, resolve_of
 from muniment.cli.numbers import Count, Size
+from muniment.cli.outcomes import SOME_FAILED, print_added, print_failure, report, shows_progress
+from muniment.cli.progress import Adding
 from muniment.errors import UsageError
 from muniment.ingest.policy import MAX_RESPONSE
 from muniment.ingest.upload import MAX_UPLOAD
 from muniment.model import Declared
 
 if TYPE_CHECKING:
-    from muniment.adding import Added, Fetches
+    from muniment.adding import Fetches
     from muniment.archive.archive import Archive
-    from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.upload import Target
-
-_STYLES = {"stored": "green", "unchanged": "cyan", "kept": "cyan", "failed": "red", "skipped": "yellow"}
-_ALL_FAILED, _SOME_FAILED = 13, 3
 
 
 @click.command()
@@ -54,10 +49,7 @@ _ALL_FAILED, _SOME_FAILED = 13, 3
 @click.option("--tag", "tags", multiple=True, help="Tag the article; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="List what would be added, and add nothing.")
 @click.option("--ignore-robots", is_flag=True, help="Fetch pages that robots.txt asks not to.")
-@click.option(
-    "--browser", is_flag=True, help="Load pages in Chromium (needs muniment[browser]), and keep every response."
-)
-@click.option("--requisites", is_flag=True, help="Fetch a page's pictures, styles and scripts too.")
+@page_options
 @click.option("--max-size", type=Size(), metavar="SIZE",
               help="Refuse responses and files over this size, such as 64MB. "
                    f"Default: {MAX_RESPONSE >> 20} MiB a response, {MAX_UPLOAD >> 20} MiB a file.")  # fmt: skip
@@ -87,7 +79,15 @@ def add(ctx: click.Context, /, **options: Any) -> None:
         else:
             archive = open_archive(ctx, wait=options["wait"])
             stamps = is_stamped(archive)
-            fetcher = _fetcher(policy_of(archive, options, resolve), options, files)
+            policy = policy_of(archive, options, resolve)
+            check_browser(policy, options)
+
+            @cache
+            def fetcher() -> Fetches:  # when the first URL comes: uploads need no network code
+                from muniment.ingest.fetch import Fetcher
+
+                return pages_of(Fetcher(policy), options, files)
+
             code = _add(archive, targets, fetcher, options)
             stamp_if(stamps, archive, options, resolve)
     ctx.exit(code)
@@ -107,8 +107,7 @@ def _check_call(options: dict[str, Any]) -> None:
     single = [name for name in ("url", "title", "published") if options[name]]
     if single and (len(targets) != 1 or lists):
         raise click.UsageError(f"--{single[0]} declares one item, so name exactly one target")
-    if options["browser"] and options["requisites"]:
-        raise click.UsageError("--browser keeps what a page needs: leave out --requisites")
+    check_page_options(options)
     if (*targets, *lists).count("-") > 1:
         raise click.UsageError("standard input can be read once: give - once, as a target or to --from")
 
@@ -162,12 +161,12 @@ def _list_targets(targets: Iterable[Target], as_json: bool) -> int:
         failed += target.problem is not None
         if as_json:
             state: Literal["skipped", "failed"] = "skipped" if target.problem is None else "failed"
-            _print_json(Added(target.name, state, url=target.url, error=target.problem))
+            print_added(Added(target.name, state, url=target.url, error=target.problem))
         elif target.problem is None:
             echo(f"would add {one_line(target.name)}")
         else:
-            _print_failure(target.name, target.problem)
-    return _SOME_FAILED if failed else 0
+            print_failure(target.name, target.problem)
+    return SOME_FAILED if failed else 0
 
 
 def _add(archive: Archive, targets: Iterator[Target], fetcher: Callable[[], Fetches], options: dict[str, Any]) -> int:
@@ -176,120 +175,16 @@ def _add(archive: Archive, targets: Iterator[Target], fetcher: Callable[[], Fetc
     from muniment.adding import AddOptions
 
     gc.set_threshold(50_000)  # thousands of short-lived values an item, and hardly a cycle among them
-    show_bar = shows_bar(options)
-    settings = AddOptions(options["processes"], _max_size(options), options["ocr"], options["wait"])
-    total = None if not show_bar or options["lists"] else list(targets)
-    results = pipeline.add(archive, total or targets, fetcher, settings)
-    return report(results, options, _bar(total, show_bar))
-
-
-def shows_bar(options: dict[str, Any]) -> bool:
-    return sys.stderr.isatty() and not options["quiet"] and not options["as_json"]
-
-
-def report(results: Generator[Added, None, None], options: dict[str, Any], progress: Any) -> int:
-    """Prints what became of each item, and a summary; returns the exit code. `progress` is a context that gives a bar,
-    or None."""
-    quiet = options["quiet"]
-    counts: dict[str, int] = {}
-    fetch_failures = 0
-    with progress as bar, closing(results):  # at an interruption too, before the archive is
-        for added in results:
-            counts[added.state] = counts.get(added.state, 0) + 1
-            fetch_failures += added.state == "failed" and _is_fetch(added)
-            try:
-                _print(added, options["as_json"], bar)
-            except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
-                sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
-            if bar is not None:
-                bar.update(1)
-    done = sum(counts.values())
-    if not done:
-        note("nothing to add", quiet=quiet)
-    elif done != 1 or counts.get("failed"):
-        note(", ".join(f"{count:,} {state}" for state, count in sorted(counts.items(), reverse=True)), quiet=quiet)
-    if not counts.get("failed"):
-        return 0
-    return _ALL_FAILED if fetch_failures == done else _SOME_FAILED
-
-
-def _is_fetch(added: Added) -> bool:
-    if added.reason in ("bad-target", "bad-listing"):
-        return False
-    return added.reason == "bad-url" or added.url is not None
-
-
-def _bar(targets: list[Target] | None, show: bool) -> Any:
-    """What shows on a terminal how far the work is: a bar, or a count where nobody knows how long a list is."""
-    if not show or (targets is not None and len(targets) < 2):
-        return nullcontext()
-    if targets is None:
-        return _Count()
-    return click.progressbar(length=len(targets), file=sys.stderr, label="adding")
-
-
-def waiting_bar(show: bool) -> Any:
-    """The count where nobody knows yet how many there will be."""
-    return _bar(None, show)
-
-
-class _Count:
-    """`adding 12`, on one line of stderr, gone at the end."""
-
-    def __init__(self) -> None:
-        self._done = 0
-
-    def __enter__(self) -> _Count:
-        self.update(0)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        click.echo("\r\033[K", nl=False, err=True)
-
-    def update(self, steps: int) -> None:
-        self._done += steps
-        click.echo(f"\r\033[Kadding {self._done:,}", nl=False, err=True)
-
-
-def _fetcher(policy: FetchPolicy, options: dict[str, Any], opened: ExitStack) -> Callable[[], Fetches]:
-    """A function that makes the fetcher when the first URL comes: uploads need no network code. Raises UsageError."""
-    if options["browser"]:
-        from muniment.ingest.browser import find_browser
-
-        find_browser(policy.browser)
-
-    @cache
-    def fetcher() -> Fetches:
-        from muniment.ingest.fetch import Fetcher
-
-        plain = Fetcher(policy)
-        if options["browser"]:
-            from muniment.ingest.browser import BrowserFetcher
-
-            return opened.enter_context(closing(BrowserFetcher(plain, policy)))
-        if options["requisites"]:
-            from muniment.ingest.requisites import RequisiteFetcher
-
-            return RequisiteFetcher(plain)
-        return plain
-
-    return fetcher
-
-
-def policy_of(archive: Archive, options: dict[str, Any], resolve: dict[str, str]) -> FetchPolicy:
-    """How to fetch, as archive.toml and the options ask for. Raises UsageError."""
-    from muniment.ingest.policy import FetchPolicy, check_settings
-
-    settings = dict(archive.config.fetch)
-    try:
-        check_settings(settings)
-    except UsageError as e:
-        raise UsageError(f"{archive.root / 'archive.toml'}, [fetch]: {e}") from e
-    if options["max_size"]:
-        settings["max_size"] = options["max_size"]
-    if options["ignore_robots"]:
-        settings["respect_robots"] = False
-    return FetchPolicy(allow_private=options["allow_private"], resolve=resolve, **settings)
+    known = None if options["lists"] or not shows_progress(options) else list(targets)
+    progress = Adding(len(known) if known else None) if shows_progress(options) else None
+    settings = AddOptions(
+        options["processes"],
+        _max_size(options),
+        options["ocr"],
+        options["wait"],
+        reading=progress.reading if progress else None,
+    )
+    return report(pipeline.add(archive, known or targets, fetcher, settings), options, progress)
 
 
 def is_stamped(archive: Archive) -> bool:
@@ -299,44 +194,3 @@ def is_stamped(archive: Archive) -> bool:
     from muniment.archive.authorities import read_settings
 
     return read_settings(archive.config.stamp).after_add
-
-
-def resolve_of(options: dict[str, Any]) -> dict[str, str]:
-    """What `--resolve` says. Raises UsageError."""
-    if not options["resolve"]:
-        return {}
-    from muniment.ingest.address import parse_override
-
-    return dict(map(parse_override, options["resolve"]))
-
-
-def _print(added: Added, as_json: bool, bar: Any) -> None:
-    if as_json:
-        _print_json(added)
-        return
-    if added.state == "kept" or (added.state == "unchanged" and added.title is None and added.source is None):
-        return  # thousands in a file; the summary counts them
-    if bar is not None and sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
-    if added.state == "failed":
-        _print_failure(added.target, added.error or "")
-    else:
-        echo(_line(added))
-
-
-def _print_json(added: Added) -> None:
-    shown = ("target", "state", "snapshot", "url", "title", "published", "source", "problem", "error")
-    print_json({name: getattr(added, name) for name in shown})
-
-
-def _print_failure(name: str, error: str) -> None:
-    note(f"{click.style('failed', fg='red')} {one_line(name)}: {one_line(error)}")
-
-
-def _line(added: Added) -> str:
-    state = click.style(added.state, fg=_STYLES[added.state])
-    title = one_line(added.title or "") or faint(f"({added.problem or 'no title'})")
-    parts = [f"#{added.snapshot}", state, one_line(added.source or "-"), added.published or "-", title]
-    if added.title and added.problem:
-        parts.append(faint(f"(no text: {added.problem})"))
-    return " ".join(parts)

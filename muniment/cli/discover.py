@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from muniment import pipeline
-from muniment.cli.add import is_stamped, policy_of, report, resolve_of, shows_bar, stamp_if, waiting_bar
+from muniment.cli.add import is_stamped, stamp_if
 from muniment.cli.common import (
     echo,
     faint,
@@ -22,7 +23,10 @@ from muniment.cli.common import (
     print_json,
     wait_option,
 )
+from muniment.cli.fetching import check_browser, check_page_options, page_options, pages_of, policy_of, resolve_of
 from muniment.cli.numbers import Count, Seconds, Size
+from muniment.cli.outcomes import report, shows_progress
+from muniment.cli.progress import Adding
 from muniment.model import Declared
 
 if TYPE_CHECKING:
@@ -57,6 +61,7 @@ def discovery_options(depth: int, depth_help: str, limit: int | None) -> Callabl
         click.option("--source", help="Declare the source."),
         click.option("--tag", "tags", multiple=True, help="Tag the articles; may be repeated."),
         click.option("--ignore-robots", is_flag=True, help="Fetch pages that robots.txt asks not to."),
+        page_options,
         click.option("--max-size", type=Size(), metavar="SIZE", help="Refuse responses over this size, such as 64MB."),
         click.option("--processes", type=Count(1, 64), metavar="N", help="Clean in N processes. Default: one a core."),
         wait_option,
@@ -117,6 +122,7 @@ def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> 
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import MAX_UPLOAD, declared_of
 
+    check_page_options(options)
     resolve = resolve_of(options)
     plan = Plan(
         command,
@@ -135,10 +141,13 @@ def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> 
     fetcher = Fetcher(_manners(policy_of(archive, options, resolve), options))
     if options["dry_run"]:
         ctx.exit(_show(archive, plan, fetcher, options))
+    check_browser(fetcher.policy, options)
     stamps = is_stamped(archive)
     settings = AddOptions(options["processes"], MAX_UPLOAD, wait=options["wait"])
-    results = pipeline.discover(archive, plan, fetcher, settings, restart=options["restart"])
-    code = report(results, options, waiting_bar(shows_bar(options)))
+    with ExitStack() as opened:
+        pages = pages_of(fetcher, options, opened)
+        results = pipeline.discover(archive, plan, fetcher, settings, pages=pages, restart=options["restart"])
+        code = report(results, options, Adding(None) if shows_progress(options) else None)
     stamp_if(stamps, archive, options, resolve)
     ctx.exit(code)
 

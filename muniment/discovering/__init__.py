@@ -26,11 +26,11 @@ from muniment.frontier import Frontier, Wanted
 from muniment.ingest.discover.listing import Listing, ReadJob
 from muniment.ingest.http import Held, parse_response
 from muniment.ingest.upload import Target
-from muniment.ingest.urls import follow
+from muniment.ingest.urls import follow, page_of
 from muniment.model import Attempt, Capture, Declared, Fetched
 
 if TYPE_CHECKING:
-    from muniment.adding import Added
+    from muniment.adding import Added, Fetches
     from muniment.ingest.clean.workers import Workers
     from muniment.ingest.fetch import Fetcher
 
@@ -56,10 +56,17 @@ class Discovery:
     """One run. `gather` gives what was captured; `settle` is told what was committed of it."""
 
     def __init__(
-        self, archive: Archive, plan: Plan, fetcher: Fetcher, options: AddOptions, *, restart: bool = False
+        self,
+        archive: Archive,
+        plan: Plan,
+        fetcher: Fetcher,
+        options: AddOptions,
+        *,
+        pages: Fetches | None = None,
+        restart: bool = False,
     ) -> None:
         self._archive, self._plan, self._fetcher, self._options = archive, plan, fetcher, options
-        self._restart = restart
+        self._pages, self._restart = pages or fetcher, restart
         self._scope = Scope(plan)
         self._flying: dict[Future[Any], _Flight] = {}
         self._awaited: dict[str, Wanted] = {}
@@ -127,7 +134,8 @@ class Discovery:
                 continue
             self._asked += not wanted.listing
             held = {} if self._plan.full else self._held(wanted.url)
-            self._flying[threads.submit(self._fetcher.fetch, wanted.url, held)] = _Flight(wanted, held)
+            fetcher: Fetches = self._fetcher if wanted.listing else self._pages
+            self._flying[threads.submit(fetcher.fetch, wanted.url, held)] = _Flight(wanted, held)
 
     def _next(self, busy: Collection[str]) -> Wanted | None:
         """The next address. Where there is a limit, nothing is read that would name more pages than that."""
@@ -201,9 +209,8 @@ class Discovery:
         if not ((crawled and flight.wanted.depth < self._plan.depth) or flight.wanted.listing):
             return None
         if isinstance(outcome, Capture):
-            return read_job(
-                outcome.uri, outcome.body, outcome.media_type, outcome.charset, outcome.content_encoding, crawled
-            )
+            page = page_of(outcome.uri)
+            return read_job(page, outcome.body, outcome.media_type, outcome.charset, outcome.content_encoding, crawled)
         held = flight.held.get(outcome.uri) if outcome.reason == "http-304" else None
         if held is None:
             return None
@@ -216,7 +223,7 @@ class Discovery:
         """Takes in what a document names, then gives the document itself."""
         wanted, fetched = flight.wanted, flight.fetched
         assert fetched is not None  # it was read, so it came
-        found = found_in(fetched.outcome.uri, listing)
+        found = found_in(page_of(fetched.outcome.uri), listing)
         self._frontier.put(
             page for entry in listing.entries if (page := self._scope.page(entry, found, wanted.depth + 1))
         )

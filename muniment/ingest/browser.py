@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from muniment.model import Attempt, Capture, Fetched, sha256
 
 if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.http import Held
     from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.recording import Asked, Identity, RecordingProxy
 
@@ -70,7 +71,8 @@ def find_browser(path: str = "") -> str:
 class BrowserFetcher:
     """Fetches pages as a browser sees them, one at a time; may be shared by threads. `close` ends the browser.
 
-    robots.txt is asked for the page itself, as for any fetch, and not for what belongs to it.
+    robots.txt is asked for the page itself, as for any fetch, and not for what belongs to it; the whole load is one
+    turn at the page's host.
     """
 
     def __init__(self, fetcher: Fetcher, policy: FetchPolicy):
@@ -81,13 +83,16 @@ class BrowserFetcher:
         self._browser: Any = None
         self._identity: Identity | None = None
 
-    def fetch(self, url: str) -> Fetched:
-        """As Fetcher.fetch; further reasons of attempts: browser (it failed)."""
+    def fetch(self, url: str, held: Mapping[str, Held] | None = None) -> Fetched:
+        """As Fetcher.fetch; further reasons of attempts: browser (it failed).
+
+        A page is always loaded whole, whatever is held of it: only then is seen what its scripts make of it.
+        """
         url = normalise_target(url)
-        refused = self._fetcher.check_robots(url)
-        if refused is not None:
-            return Fetched((), refused)
-        return self._thread.submit(self._load, url).result()
+        with self._fetcher.visit(url) as refused:
+            if refused is not None:
+                return Fetched((), refused)
+            return self._thread.submit(self._load, url).result()
 
     def close(self) -> None:
         self._thread.submit(self._stop).result()

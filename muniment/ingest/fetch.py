@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -98,15 +99,15 @@ class Fetcher:
         bounds = _Bounds(end, policy.max_size, policy.max_redirects, policy.respect_robots, held or {})
         return self._follow(normalise_target(url), bounds)
 
-    def check_robots(self, url: str) -> Attempt | None:
-        """Why robots.txt keeps us from an address, where it does."""
-        if not self._policy.respect_robots:
-            return None
-        try:
-            self._robots.check(url)
-        except FetchError as e:
-            return Attempt(url, self._clock(), e.reason, str(e))
-        return None
+    @contextmanager
+    def visit(self, url: str) -> Iterator[Attempt | None]:
+        """A turn at the host of an address, for a browser that asks there; or why it is not to be asked for."""
+        refused = self._refused(url, ask_robots=self._policy.respect_robots)
+        if refused is not None:
+            yield refused
+            return
+        with self._turns.take(host_of(url)):
+            yield None
 
     def relay(self, url: str, exchange: Exchange, facts: tuple[tuple[str, str], ...]) -> Capture | Attempt:
         """One request that a browser makes, guarded and kept as any other. It is asked once, in no turn, and redirects
@@ -155,14 +156,8 @@ class Fetcher:
 
     def _hop(self, url: str, via: str | None, bounds: _Bounds) -> Capture | Attempt:
         """One address, asked until it answers or asking is no use."""
-        if bounds.ask_robots:
-            try:
-                self._turns.crawl_delay(host_of(url), self._robots.check(url))
-            except FetchError as e:
-                return Attempt(url, self._clock(), e.reason, str(e))
-        if (left := self._turns.paused(host_of(url))) > self._policy.max_wait:
-            detail = f"{host_of(url)} asked to be left alone; that ends in {left:.0f} s"
-            return Attempt(url, self._clock(), "retry-after", detail)
+        if (refused := self._refused(url, ask_robots=bounds.ask_robots)) is not None:
+            return refused
         for retry in range(self._policy.retries + 1):
             tried = self._try(url, via, bounds, self._policy.backoff * 2**retry, again=bool(retry))
             last = retry == self._policy.retries
@@ -173,6 +168,19 @@ class Fetcher:
         if retry and isinstance(tried.outcome, Attempt):
             return replace(tried.outcome, detail=f"{tried.outcome.detail}; tried {retry + 1} times")
         return tried.outcome
+
+    def _refused(self, url: str, *, ask_robots: bool) -> Attempt | None:
+        """Why an address is not to be asked for now: robots.txt, or that its host wants to be left alone."""
+        host = host_of(url)
+        if ask_robots:
+            try:
+                self._turns.crawl_delay(host, self._robots.check(url))
+            except FetchError as e:
+                return Attempt(url, self._clock(), e.reason, str(e))
+        if (left := self._turns.paused(host)) > self._policy.max_wait:
+            detail = f"{host} asked to be left alone; that ends in {left:.0f} s"
+            return Attempt(url, self._clock(), "retry-after", detail)
+        return None
 
     def _try(self, url: str, via: str | None, bounds: _Bounds, backoff: float, *, again: bool) -> _Tried:
         """One request, in its turn."""

@@ -52,16 +52,19 @@ def read_mailbox(target: Target, now: datetime, max_size: int) -> Iterator[Opene
     common = Declared(source=said.source, language=said.language, tags=said.tags)
     try:
         with _opened(target) as file:
+            length = file.seek(0, io.SEEK_END)
+            file.seek(0)
             for letter in _letters(file, max_size):
+                read = (letter.offset + letter.size, length)
                 shown = f"{target.name} #{letter.number}"
                 if letter.content is None:
                     detail = (
                         f"letter {letter.number} at byte {letter.offset}: {letter.size} bytes; the limit is {max_size}"
                     )
-                    yield Opened(shown, Attempt(_uri(target), now, "too-large", detail), common)
+                    yield Opened(shown, Attempt(_uri(target), now, "too-large", detail), common, read=read)
                     continue
                 capture = _capture(target, letter, letter.content, now)
-                yield Opened(shown, capture, common)
+                yield Opened(shown, capture, common, read=read)
                 yield from within(shown, capture, common)
     except OSError as e:
         raise UploadError("unreadable", f"cannot be read: {e.strerror}") from e

@@ -21,13 +21,14 @@ class Opened(NamedTuple):
     """One thing that was found: what the user reads of it ("mail.mbox #3"), and its bytes, or why there are none.
 
     `declared` is what is declared of it, where that is not what was declared of the target. What is no article (a
-    picture) is kept and not cleaned.
+    picture) is kept and not cleaned. `read` is how far in a file that holds many it stands, in bytes, and of how many.
     """
 
     name: str
     outcome: Capture | Attempt | Imported
     declared: Declared | None = None
     is_article: bool = True
+    read: tuple[int, int] | None = None
 
 
 def open_target(target: Target, now: datetime, max_size: int) -> Iterator[Opened]:

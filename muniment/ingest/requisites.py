@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from muniment.errors import FetchError
@@ -21,6 +21,7 @@ from muniment.model import Attempt, Capture, Fetched
 
 if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.http import Held
 
 MAX_REQUISITES, MAX_BYTES = 300, 64 << 20  # of one page
 _MAX_TEXT, _MAX_TAG = 5_000_000, 20_000  # characters looked through, in all and of one tag
@@ -42,8 +43,9 @@ class RequisiteFetcher:
     def __init__(self, fetcher: Fetcher):
         self._fetcher = fetcher
 
-    def fetch(self, url: str) -> Fetched:
-        fetched = self._fetcher.fetch(url)
+    def fetch(self, url: str, held: Mapping[str, Held] | None = None) -> Fetched:
+        """As Fetcher.fetch; of a page that stands as it is held, nothing more is asked for."""
+        fetched = self._fetcher.fetch(url, held)
         if not isinstance(fetched.outcome, Capture):
             return fetched
         return Fetched(fetched.redirects, fetched.outcome, tuple(self._requisites(fetched.outcome)))

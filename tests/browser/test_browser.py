@@ -44,8 +44,8 @@ class Guarded(Fetcher):
         at_home = url.startswith("http://site.example")
         return self._open.relay(url, exchange, facts) if at_home else super().relay(url, exchange, facts)
 
-    def check_robots(self, url):
-        return self._open.check_robots(url)
+    def visit(self, url):
+        return self._open.visit(url)
 
 
 def load(site: Site, *paths: str) -> list[Fetched]:

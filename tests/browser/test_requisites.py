@@ -66,8 +66,8 @@ def test_hostile_pages_take_no_time() -> None:
 
 def test_a_page_of_many_pictures_gives_so_many(site: Site) -> None:
     class Page(Fetcher):
-        def fetch(self, url):
-            fetched = super().fetch(url)
+        def fetch(self, url, held=None):
+            fetched = super().fetch(url, held)
             if not url.endswith("/many"):
                 return fetched
             body = b"<html>" + b"".join(b"<img src=/%d.png>" % i for i in range(MAX_REQUISITES + 50))

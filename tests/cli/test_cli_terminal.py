@@ -102,6 +102,12 @@ def test_a_terminal_gets_colour_facets_and_a_progress_bar_and_a_pipe_none(consol
     (tmp_path / "list").write_text("".join(f'{{"text": "Words number {number}."}}\n' for number in range(3)))
     _, err = on_terminal(console, "add", "--from", "list")
     assert b"adding 1\r" in err and b"adding 3\r" in err and b"3 stored" in err
+    letters = "".join(f"From a@b.example\nFrom: a@b.example\nSubject: {n}\n\nWords {n}.\n\n" for n in range(30))
+    (tmp_path / "post.mbox").write_text(letters)
+    _, err = on_terminal(console, "add", "post.mbox")
+    assert re.search(rb"adding \d+  post\.mbox  [ \d]{3}%  [\d.,]+ \w+/s  \d:\d\d left", err), err
+    _, err = on_terminal(console, "add", "post.mbox", "--json")
+    assert b"adding" not in err
     out, _ = on_terminal(console, "search", "harbour")
     assert COLOUR.search(out)
     assert b"year" in out

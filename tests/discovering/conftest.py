@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from muniment import pipeline
-from muniment.adding import Added, AddOptions
+from muniment.adding import Added, AddOptions, Fetches
 from muniment.archive.archive import Archive
 from muniment.discovering.plan import Plan
 from muniment.ingest.clean.workers import Workers
@@ -40,15 +40,22 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def discover(root: Path, waits: list[float], workers: Workers) -> Callable[..., list[Added]]:
-    """Runs a plan: `discover("feed", URL, since=…)`; `policy` are fields of the fetch policy, `now` the time."""
+    """Runs a plan: `discover("feed", URL, since=…)`; `policy` are fields of the fetch policy, `now` the time, and
+    `pages` makes what fetches pages of what fetches listings."""
 
     def run(
-        command: Any, *starts: str, restart: bool = False, now: datetime | None = None, **fields: Any
+        command: Any,
+        *starts: str,
+        restart: bool = False,
+        now: datetime | None = None,
+        pages: Callable[[Fetcher], Fetches] = lambda fetcher: fetcher,
+        **fields: Any,
     ) -> list[Added]:
         policy = {"allow_private": True, "retries": 0, **fields.pop("policy", {})}
         fetcher = Fetcher(FetchPolicy(**policy), sleep=waits.append)
         options = AddOptions(workers=workers, clock=lambda: now or datetime.now(UTC))
         with Archive(root) as archive:
-            return list(pipeline.discover(archive, Plan(command, starts, **fields), fetcher, options, restart=restart))
+            plan = Plan(command, starts, **fields)
+            return list(pipeline.discover(archive, plan, fetcher, options, pages=pages(fetcher), restart=restart))
 
     return run

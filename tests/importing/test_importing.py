@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
+import json
 import os
 import random
 import re
@@ -13,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +25,8 @@ from record_files import DATE, arc, crawl, http, members, new_id, page, record
 from muniment.archive.archive import Archive, create, rebuild
 from muniment.export.members import Members
 from muniment.formats.leaf import Leaf
+from muniment.ingest.opening import open_target
+from muniment.ingest.upload import Target
 from muniment.pipeline import Search, find
 from tests.conftest import NOW
 
@@ -186,6 +191,62 @@ def test_damage_is_an_attempt_with_its_place(root: Path, add: Add) -> None:
     assert sorted(state for state, *_ in done) == ["failed", "stored", "stored"]
     ((number, leaf),) = leaves(root, "attempt")
     assert leaf.reason == "import-damaged" and f"byte {second} of" in facts(root, number)["detail"][0]
+
+
+def test_what_is_wrong_with_a_file_is_told_each_time_and_logged_once(root: Path, add: Add) -> None:
+    pages = [record("response", http(page(f"Page {i}")), f"http://a.example/{i}") for i in range(3)]
+    packed = bytearray(members(pages))
+    for middle in (len(members(pages[:1])) + 50, len(packed) - 60):
+        packed[middle : middle + 10] = bytes(10)
+    wrong = record("response", http(page("One")), "http://a.example/1", ("WARC-Block-Digest", "sha1:" + "A" * 32))
+    package = nested()
+    for again in range(2):
+        done = add(a_warc_gz=bytes(packed), b_warc=wrong, c_warc_gz=bytes(packed), d_wacz=package)
+        failed = sorted(reason or "" for state, _, reason in done if state == "failed")
+        assert failed == ["import-damaged"] * 4 + ["import-digest", "wacz-digest", "wacz-digest", "wacz-nested"], again
+        assert len(leaves(root, "attempt")) == 6
+    said = facts(root, leaves(root, "attempt")[0][0])
+    assert said["importedFile"] == ["sha256:" + hashlib.sha256(packed).hexdigest()]
+    assert said["importedOffset"] == [str(len(members(pages[:1])))] and findings(root) == []
+    rebuild(root)
+    add(a_warc_gz=bytes(packed))
+    assert len(leaves(root, "attempt")) == 6
+
+
+def nested() -> bytes:
+    """A WACZ without a description that holds another one."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        package.writestr("archive/data.warc.gz", members(crawl()[:1]))
+        package.writestr("other.wacz", b"PK")
+        package.writestr("datapackage.json", json.dumps({"resources": [{"path": "gone", "hash": "x"}]}))
+    return buffer.getvalue()
+
+
+def test_a_revisit_without_its_original_is_kept_once(root: Path, add: Add) -> None:
+    again = crawl()[9]
+    for _ in range(2):
+        assert [(state, reason) for state, _, reason in add(a_warc=again)] == [("failed", "revisit-unresolved")]
+    assert len(leaves(root, "record")) == 1
+
+
+def test_how_far_a_file_is_read_is_told_as_its_records_come(tmp_path: Path) -> None:
+    pages = [record("response", http(page(f"Page {i}")), f"http://a.example/{i}") for i in range(900)]
+    letters = b"".join(
+        b"From a@b.example Mon Jan  1 00:00:00 2024\nFrom: a@b.example\nSubject: %d\n\nWords of a letter.\n\n" % i
+        for i in range(50)
+    )
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as zipped:
+        zipped.writestr("archive/a.warc.gz", members(pages))
+        zipped.writestr("archive/b.warc", b"".join(pages), zipfile.ZIP_DEFLATED)
+    for name, content in (("a.warc", b"".join(pages)), ("a.warc.gz", members(pages)), ("a.mbox", letters),
+                          ("a.wacz", package.getvalue())):  # fmt: skip
+        path = tmp_path / name
+        path.write_bytes(content)
+        told = [opened.read for opened in open_target(Target(name, path=path), NOW, 1 << 20) if opened.read]
+        assert len(told) >= 50 and told == sorted(told) and {size for _, size in told} == {len(content)}, name
+        assert told[0][0] < 0.3 * len(content) and 0.9 * len(content) < told[-1][0] <= len(content), name
 
 
 def test_a_revisit_whose_original_comes_later(root: Path, add: Add) -> None:

@@ -38,10 +38,11 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?
 
 
 class Source(NamedTuple):
-    """Where records come from: the file as the user called it, and its SHA-256 in hex."""
+    """Where records come from: the file as the user called it, its SHA-256 in hex, and the file within it."""
 
     name: str
     digest: str
+    inside: str = ""
 
 
 def captures(records: Iterable[Found | Damage], source: Source) -> Iterator[Imported | Damage]:

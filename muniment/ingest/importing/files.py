@@ -13,13 +13,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, cast
 
 from muniment.errors import UploadError
 from muniment.ingest.importing import lz4
 from muniment.ingest.importing.captures import Source, captures
 from muniment.ingest.importing.inflow import Inflow
-from muniment.ingest.importing.records import Damage, read_records
+from muniment.ingest.importing.records import read_records
 from muniment.ingest.importing.wacz import Package, looks_like_wacz
 from muniment.ingest.opening import Opened
 from muniment.ingest.upload import file_uri
@@ -40,6 +40,34 @@ _PACKED = {
 }
 
 Kind = Literal["records", "wacz", "lz4"]
+
+
+class _Inside(NamedTuple):
+    """The bytes of the file that records are in, of how many: to say how far it is read."""
+
+    begins: int
+    length: int
+    size: int
+
+    def read(self, share: float) -> tuple[int, int]:
+        return self.begins + int(self.length * share), self.size
+
+
+class _Told(NamedTuple):
+    """What is said of each finding: whose it is and when."""
+
+    name: str
+    source: Source
+    uri: str
+    now: datetime
+
+    def attempt(self, reason: str, detail: str, place: object = "") -> Opened:
+        """The same file has the same findings, wherever it lies and whatever it is called."""
+        found = f"{self.source.digest} {self.source.inside} {place} {reason} {'' if place else detail}"
+        facts = [("importedFrom", self.source.name), ("importedFile", f"sha256:{self.source.digest}")]
+        facts += [("importedOffset", str(place))] if place != "" else []
+        finding = hashlib.sha256(found.encode("utf-8", "replace")).hexdigest()
+        return Opened(self.name, Attempt(self.uri, self.now, reason, detail, facts=tuple(facts), finding=finding))
 
 
 def contents(target: Target, now: datetime) -> Iterator[Opened] | None:
@@ -96,21 +124,21 @@ def _contents(target: Target, kind: Kind, file: BinaryIO, now: datetime, opened:
         if declared.url or declared.title or declared.published:
             raise UploadError("bad-target", "it holds many items, and an address, a title or a date declares one")
         try:
-            source = Source(name, _digest(file))
+            size = file.seek(0, io.SEEK_END)
+            told = _Told(target.name, Source(name, _digest(file)), uri, now)
             if kind == "records":
-                yield from _records(target.name, file, source, uri, now)
+                yield from _records(file, told, _Inside(0, size, size))
             elif kind == "lz4":
-                yield from _unpacked(target.name, file, source, uri, now)
+                yield from _unpacked(file, told, size)
             else:
-                yield from _package(target.name, file, source, uri, now)
+                yield from _package(file, told, size)
         except OSError as e:
             raise UploadError("unreadable", f"cannot be read: {e.strerror or e}") from e
 
 
-def _unpacked(name: str, file: BinaryIO, source: Source, uri: str, now: datetime) -> Iterator[Opened]:
+def _unpacked(file: BinaryIO, told: _Told, length: int) -> Iterator[Opened]:
     """The records of LZ4 frames, through a temporary file; places are those of the unpacked bytes."""
-    length, size, problem = file.seek(0, io.SEEK_END), 0, None
-    file.seek(0)
+    size, problem, place = 0, None, 0
     with tempfile.TemporaryFile() as spool:
         try:
             for block in lz4.unpack(file):
@@ -119,60 +147,59 @@ def _unpacked(name: str, file: BinaryIO, source: Source, uri: str, now: datetime
                     raise UploadError("import-bomb", f"it unpacks to over {size >> 20} MiB out of {length >> 10} KiB")
                 spool.write(block)
         except ValueError as e:
-            problem = f"byte {file.tell()}: {e}"
+            place = file.tell()
+            problem = f"byte {place}: {e}"
         spool.seek(0)
         if size:
-            yield from _records(f"{name} (unpacked)", cast(BinaryIO, spool), source, uri, now)
+            inside = told._replace(name=f"{told.name} (unpacked)", source=told.source._replace(inside="unpacked"))
+            yield from _records(cast(BinaryIO, spool), inside, _Inside(0, length, length))
         if problem is not None:
-            yield Opened(name, Attempt(uri, now, "import-damaged", problem))
+            yield told.attempt("import-damaged", problem, place)
 
 
-def _package(name: str, file: BinaryIO, source: Source, uri: str, now: datetime) -> Iterator[Opened]:
+def _package(file: BinaryIO, told: _Told, size: int) -> Iterator[Opened]:
     package = Package(file)
     for problem in package.problems():
-        yield Opened(name, Attempt(uri, now, "wacz-digest", problem))
+        yield told.attempt("wacz-digest", problem)
     for inner in package.packages():
-        yield Opened(
-            name, Attempt(uri, now, "wacz-nested", f"{inner} is a package of its own: take it out, and add it")
-        )
+        yield told.attempt("wacz-nested", f"{inner} is a package of its own: take it out, and add it")
     files = package.record_files()
     if not files:
         raise UploadError("wacz-empty", "it holds no file with records below archive/")
     for entry in files:
         with package.open(entry) as records:
-            inside = Source(f"{source.name}!{entry.filename}", source.digest)
-            yield from _records(f"{name}!{entry.filename}", records, inside, uri, now)
+            inside = told.source._replace(name=f"{told.source.name}!{entry.filename}", inside=entry.filename)
+            entry_told = told._replace(name=f"{told.name}!{entry.filename}", source=inside)
+            yield from _records(records, entry_told, _Inside(entry.header_offset, entry.compress_size, size))
 
 
-def _records(name: str, file: BinaryIO, source: Source, uri: str, now: datetime) -> Iterator[Opened]:
-    told, found_any = 0, False
-    for found in captures(read_records(Inflow(file)), source):
+def _records(file: BinaryIO, told: _Told, inside: _Inside) -> Iterator[Opened]:
+    damaged, found_any = 0, False
+    inflow = Inflow(file)
+    for found in captures(read_records(inflow), told.source):
         if isinstance(found, Imported):
             found_any = True
-            yield Opened(f"{name} {found.uri or found.original.type}", found)
-            for line in _unheld(found):
-                yield Opened(name, Attempt(uri, now, "import-digest", line))
-        elif told < _MAX_TOLD:
-            told += 1
-            yield Opened(name, _attempt(found, name, uri, now))
-        elif told == _MAX_TOLD:
-            told += 1
-            yield Opened(name, Attempt(uri, now, found.reason, "more is damaged, and not told one by one"))
-    if not found_any and not told:
+            yield Opened(f"{told.name} {found.uri or found.original.type}", found, read=inside.read(inflow.share))
+            for place, line in _unheld(found):
+                yield told.attempt("import-digest", line, place)
+        elif damaged < _MAX_TOLD:
+            damaged += 1
+            yield told.attempt(found.reason, f"byte {found.place} of {told.name}: {found.detail}", found.place)
+        elif damaged == _MAX_TOLD:
+            damaged += 1
+            yield told.attempt(found.reason, "more is damaged, and not told one by one")
+    if not found_any and not damaged:
         raise UploadError("empty", "it holds no record")
 
 
-def _attempt(damage: Damage, name: str, uri: str, now: datetime) -> Attempt:
-    return Attempt(uri, now, damage.reason, f"byte {damage.place} of {name}: {damage.detail}")
-
-
-def _unheld(found: Imported) -> Iterator[str]:
-    """A block that is not what it was when its digest was written is to be known."""
+def _unheld(found: Imported) -> Iterator[tuple[str, str]]:
+    """A block that is not what it was when its digest was written is to be known: (place, what is said)."""
     facts = found.facts
     place = next((value for name, value in facts if name == "importedOffset"), "")
     for fact, value in facts:
         if fact == "importedBlockDigest" and value.endswith(" differs"):
-            yield f"byte {place}: the block of this record is not what its digest says ({value.partition(' ')[0]})"
+            told = value.partition(" ")[0]
+            yield place, f"byte {place}: the block of this record is not what its digest says ({told})"
 
 
 def _digest(file: BinaryIO) -> str:

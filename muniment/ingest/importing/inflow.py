@@ -99,6 +99,12 @@ class Inflow:
         """Bytes of the file that were used so far, or will be soon."""
         return self._raw_end - len(self._raw)
 
+    @property
+    def share(self) -> float:
+        """How much of the file was used, from 0 to 1."""
+        used = self.taken if self.is_gzip else self._base + self.at
+        return min(1.0, used / max(self._length, 1))
+
     def place(self, at: int | None = None) -> Place:
         """Where in the file a byte of the stream is, not before the last one that was forgotten."""
         at = self.at if at is None else at
@@ -292,7 +298,8 @@ class Inflow:
         inflater = _stdlib_zlib.decompressobj(_GZIP)
         begin, size = b"", 0
         try:
-            while not inflater.eof and size < _WHOLE and (raw := self._file.read(1 << 12)):
+            # In small steps at first: of a piece in which the damage lies, zlib gives nothing at all.
+            while not inflater.eof and size < _WHOLE and (raw := self._file.read(16 if size < 64 else 1 << 12)):
                 while (piece := inflater.decompress(raw, _READ)) and size < _WHOLE:
                     begin, size = (begin + piece)[:_LOOK], size + len(piece)
                     raw = inflater.unconsumed_tail
