@@ -158,6 +158,8 @@ def _items(target: Target, opened: Opened, options: AddOptions) -> Iterator[Item
         return
     from muniment.archive.originals import separated
 
+    if opened.declared is not None:
+        target = replace(target, declared=opened.declared)
     for imported in separated(opened.outcome, options.clock()):
         yield Item(target, opened.name, imported)
 
@@ -250,20 +252,30 @@ def _submit_imported(
     imported: Imported, declared: Declared, writer: Writer, workers: Workers
 ) -> Future[Article] | None:
     from muniment.ingest.clean import CleanJob
+    from muniment.ingest.clean.hints import hints_of
+    from muniment.ingest.urls import page_of
 
-    if imported.body is None or writer.holds_original(imported) is not None:
+    if imported.body is None or writer.holds_original(imported, _key_of(imported)) is not None:
         return None
     return workers.submit(
         CleanJob(
             payload=imported.body,
             media_type=imported.media_type,
             captured_at=imported.captured_at or datetime.now(UTC),
-            uri=imported.uri or "",
+            uri=page_of(imported.uri or ""),
             charset=imported.charset,
             content_encoding=imported.content_encoding,
             declared=declared,
+            file_name=dict(imported.facts).get("fileName"),
+            hints=hints_of(imported.facts),
         )
     )
+
+
+def _key_of(imported: Imported) -> str | None:
+    from muniment.ingest.urls import article_key, page_of
+
+    return article_key(page_of(imported.uri)) if imported.uri is not None else None
 
 
 def _wants_ocr(writer: Writer, number: int, workers: Workers) -> bool:
@@ -320,7 +332,8 @@ class Batch:
         page = page_of(outcome.uri)
         url = page if page.startswith("http") else None
         self._size += len(outcome.block)
-        appended = self._writer.add_capture(outcome, self._facts(outcome.uri, target, url))
+        listing = [("listing", item.listing)] if item.listing is not None else []
+        appended = self._writer.add_capture(outcome, self._facts(outcome.uri, target, url) + listing)
         if item.listing is not None:
             if item.unreadable:
                 return Added(item.name, "failed", appended.original, url, error=item.listing, reason="bad-listing")
@@ -341,14 +354,17 @@ class Batch:
         return Added(item.name, "stored", appended.original, url, article.title, published, source, article.problem)
 
     def _store_imported(self, imported: Imported, item: Item) -> Added:
-        url = imported.uri if imported.uri and imported.uri.startswith("http") else None
-        held = self._writer.holds_original(imported)
+        from muniment.ingest.urls import page_of
+
+        page, key = page_of(imported.uri or ""), _key_of(imported)
+        url = page if page.startswith("http") else None
+        held = self._writer.holds_original(imported, key)
         if held is not None:
             return Added(item.name, "unchanged", held, url)
         self._size += imported.original.block.size
         if imported.kind == "revisit" and self._writer.repeated_by(imported) is None:
             lacking = replace(imported, kind="record")
-            number = self._writer.holds_original(lacking)
+            number = self._writer.holds_original(lacking, key)
             if number is None:
                 number = self._writer.add_imported(lacking, self._facts(None, item.target, None))
             detail = (

@@ -110,7 +110,8 @@ class Imported:
     `kind` is what becomes of it; a `record` is no capture (warcinfo, a request alone). `captured_at` is its own date,
     None where it states none that can be read. `body` is the entity, content coding still on, of what may be an
     article, else None. `payload` digests the entity; of a revisit it is empty, and `refers` says what it repeats: a
-    record's id, the digest that was stated for the payload, the address. `companions` belong to it.
+    record's id, the digest that was stated for the payload, the address. `companions` belong to it. `declared` is what
+    muniment wrote beside it: it was declared in the archive that it comes from.
     """
 
     kind: Literal["capture", "revisit", "record"]
@@ -127,6 +128,7 @@ class Imported:
     body: bytes | None = None
     refers: tuple[str | None, str | None, str | None] = (None, None, None)
     facts: tuple[tuple[str, str], ...] = ()
+    declared: Declared = field(default_factory=lambda: Declared())
 
 
 @dataclass(frozen=True, slots=True)

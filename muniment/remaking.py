@@ -54,7 +54,9 @@ def clean_job(archive: Archive, capture: int, derivation: int) -> CleanJob:
     if first.type == "response":
         response = read_stored(first.block)
         payload, charset, coding = response.body, response.charset, response.content_encoding
-    elif leaf.captured is not None:
+    elif (leaf.uri or "").startswith("urn:dom:"):
+        charset = "utf-8"
+    elif leaf.captured is not None and charset is None:
         _, charset = parse_content_type(first.headers.get("Content-Type"))
     return CleanJob(
         payload=payload,

@@ -445,6 +445,25 @@ class Catalog:
         ).fetchone()
         return None if row is None else row[0]
 
+    def identified(self, identity: str, key: str | None) -> int | None:
+        """The leaf with this UUID: among those of an article's identity, or an imported one."""
+        row = self._db.execute("select number from leaf where key = ? and id = ?", (key, identity)).fetchone()
+        return self.imported_as(identity) if row is None else int(row[0])
+
+    def about(self, number: int) -> list[int]:
+        """What was made of a capture, and what was said of it."""
+        return [*self.made_of(number), *(act[0] for act in self.acts(number))]
+
+    def acts_with(self, identity: str) -> list[int]:
+        """The acts whose leaf has this UUID."""
+        rows = self._db.execute("select number from act join leaf using (number) where id = ?", (identity,))
+        return [row[0] for row in rows]
+
+    def buried_as(self, digest: str) -> int | None:
+        """The leaf of which a record was withdrawn, in whose place one of this SHA-256 (hex) stands."""
+        row = self._db.execute("select leaf from tombstone where digest = ?", (digest,)).fetchone()
+        return None if row is None else int(row[0])
+
     def repeated(self, digest: str, uri: str | None) -> Held | None:
         """The capture whose imported record stated this payload digest: that of the address, else any."""
         rows = self._db.execute(

@@ -53,6 +53,11 @@ def is_tombstone(record: bytes) -> bool:
     return found.headers.get("WARC-Type") == "metadata" and said == _SAID and not padding.strip(b" ")
 
 
+def says_withdrawn(block: bytes) -> bool:
+    """Whether a record's block begins as a tombstone's does."""
+    return block.startswith(_SAID)
+
+
 def _build(fields: Sequence[tuple[str, str]], length: int) -> Tombstone | None:
     padding = 0
     while True:

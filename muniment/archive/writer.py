@@ -29,7 +29,8 @@ from muniment.archive.catalog import STATED, Held, LoggedLeaf, Progress
 from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config, read_config
 from muniment.archive.keys import Ask, Signer, load_signer
-from muniment.archive.log import Log
+from muniment.archive.log import Log, leaf_at
+from muniment.archive.own import own_leaf
 from muniment.archive.segments import ROLL_AT, Placement, SegmentWriter
 from muniment.archive.settling import settle
 from muniment.durable import AppendFile, Lock, replace
@@ -145,14 +146,23 @@ class Writer:
         held = self.catalog.snapshots([number])
         return number in self._derived or (bool(held) and held[0].derivation is not None)
 
-    def holds_original(self, imported: Imported) -> int | None:
-        """The number of the leaf that keeps this very record of an imported file already."""
+    def holds_original(self, imported: Imported, key: str | None) -> int | None:
+        """The number of the leaf that keeps this very record of an imported file already, or made it; `key` is the
+        identity of its address."""
         digest = imported.original.digest
         found = self._originals.get(digest) or self.catalog.of_original(digest)
-        if found is None or (kind := self.kind_of(found)) == imported.kind:
+        if found is None:
+            return own_leaf(self.catalog, self._leaf, imported, key, format_date(self._clock()))
+        if (kind := self.kind_of(found)) == imported.kind:
             return found
         # A revisit whose original came later is kept as such now.
         return None if (kind, imported.kind) == ("record", "revisit") else found
+
+    def _leaf(self, number: int) -> Leaf:
+        try:
+            return leaf_at(self._root / "log", number)
+        except (OSError, ValueError) as e:
+            raise IntegrityError(f"log/tile/entries is damaged at leaf #{number}: {e}") from e
 
     def kind_of(self, number: int) -> str | None:
         """The type of a leaf, committed or not."""

@@ -11,7 +11,7 @@ from muniment.export.members import Members, snapshot_number
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
 
-_NAMED = 50
+_NAMED, _FAR = 50, 5_000
 SNAPSHOTS = ("capture", "revisit", "attempt")
 _BESIDE = ("record",)  # of imported files
 _SAID = ("tag", "note", "source", "collection", "withdrawal")
@@ -69,9 +69,9 @@ def _requisites_of(archive: Archive, members: Members, number: int) -> list[int]
     from muniment.ingest.urls import page_of
 
     found, page = list[int](), [page_of(archive.leaf(number).uri or "")]
-    for before in range(number - 1, -1, -1):
+    for before in range(number - 1, max(-1, number - _FAR), -1):
         kind = archive.leaf(before).type
-        if kind == "segment":
+        if kind in ("segment", *_BESIDE):  # an attempt of the archive that it was imported from
             continue
         try:
             if kind not in SNAPSHOTS or members.facts(before).get("requisiteOf") != page:

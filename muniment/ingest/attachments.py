@@ -17,7 +17,7 @@ from muniment.ingest.upload import content_uri, media_type_of, printable
 from muniment.model import Attempt, Capture, Declared, sha256
 
 MAX_NESTED = 8  # letters in letters
-_NO_ARTICLE = (
+NO_ARTICLE = (  # what is attached and no text
     "image/", "audio/", "video/", "font/", "text/css", "text/javascript", "application/javascript",
     "message/delivery-status", "message/disposition-notification",
     "application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
@@ -78,7 +78,7 @@ def within(name: str, capture: Capture, declared: Declared, depth: int = 0) -> I
             detail = f"{shown}: letters within letters, more than {MAX_NESTED} deep; the letter around them is kept"
             yield Opened(shown, Attempt(inner.uri, capture.captured_at, "too-deep", detail), common)
             continue
-        yield Opened(shown, inner, common, is_article=not inner.media_type.startswith(_NO_ARTICLE))
+        yield Opened(shown, inner, common, is_article=not inner.media_type.startswith(NO_ARTICLE))
         yield from within(shown, inner, common, depth + 1)
 
 

@@ -22,6 +22,7 @@ from muniment.ingest.upload import Target
 from muniment.model import Attempt, Capture, Fetched
 from muniment.pipeline import add
 from tests.conftest import NOW
+from tests.export.exporting import run as export
 
 pytestmark = pytest.mark.usefixtures("chromium")
 
@@ -110,6 +111,21 @@ def test_the_archive_holds_page_and_requisites_and_exports_them_together(site: S
         assert all(fact["requisiteOf"] == [f"{site.url}/"] for fact in facts[:-1]) and "requisiteOf" not in facts[-1]
         kinds = [archive.leaf(number).type for number in range(archive.size)]
         assert kinds.count("revisit") >= 9, "what was the same the second time costs no storage"
+    exported = tmp_path / "page.warc.gz"
+    export("export", "--format", "warc", "-o", exported, archive=root)
+    other = create(tmp_path / "other", "other.example/log", NOW).root
+    for where, new in ((root, 0), (other, 1)):
+        with Archive(where) as archive:
+            done = list(add(archive, [Target("x", path=exported)], lambda: browser, AddOptions(processes=1)))
+            assert [(one.title, one.url) for one in done if one.state == "stored"] == [(first.title, first.url)] * new
+    with Archive(root) as archive, Archive(other) as copy:
+        (made,) = copy.catalog.derived()
+        one, same = archive.snapshot(first.snapshot), copy.snapshot(made[0])
+        assert (same.uri, same.key, same.captured_at) == (one.uri, one.key, one.captured_at)
+        assert copy.article(same) == archive.article(one) and copy.articles == archive.articles == 1
+        with closing(Members(copy)) as members:
+            whole = [leaf for leaf in leaves if leaf.type != "attempt" or leaf.status]
+            assert len(select(copy, members, [same.number]).captures) == len(whole) > 10, "it belongs together still"
     seen = 0
     for path in root.glob("warc/*/*"):
         with path.open("rb") as file:

@@ -29,16 +29,21 @@ def no_fetcher() -> object:
 _kept: list[Workers] = []
 
 
-def run(root: Path, *paths: Path) -> list[Added]:
-    """As `pipeline.add`, with workers that are warm already."""
+def workers() -> Workers:
+    """Those that are warm already."""
     if not _kept:
         _kept.append(Workers(1))
         atexit.register(_kept[0].close)
+    return _kept[0]
+
+
+def run(root: Path, *paths: Path) -> list[Added]:
+    """As `pipeline.add`, with workers that are warm already."""
     targets = [Target(str(path), path=path) for path in paths]
     with Archive(root) as archive, archive.writer() as writer, ThreadPoolExecutor(1) as threads:
         batch, done = Batch(archive, writer), list[Added]()
         items = gather(targets, no_fetcher, AddOptions(), threads)  # type: ignore[arg-type]
-        for item in clean_items(items, writer, _kept[0]):
+        for item in clean_items(items, writer, workers()):
             if item is not None:
                 batch.store(item)
             if item is None or batch.is_due():

@@ -18,9 +18,11 @@ from muniment.errors import FetchError
 from muniment.ingest.decode import MAX_BYTES
 from muniment.ingest.http import StoredResponse, parse_content_type
 from muniment.ingest.importing.digests import Stated, parse_digest
+from muniment.ingest.importing.ours import Said, said_of
 from muniment.ingest.importing.records import Damage, Found
 from muniment.ingest.stored import MAX_HEAD, read_head, read_stored
-from muniment.model import Imported, Original
+from muniment.ingest.urls import page_of
+from muniment.model import Declared, Imported, Original
 
 _WHOLE = 24 << 20  # bytes of a response that is read at once
 _MANY = 90  # records kept with one capture
@@ -32,6 +34,7 @@ _READABLE = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }  # fmt: skip
 _UNSAID = ("application/octet-stream", "binary/octet-stream", "application/unknown", "unknown/unknown", "no-type")
+_SCHEMES = ("http", "https", "ftp", "file")
 _MARKUP = re.compile(rb"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b|\s*%PDF-", re.I | re.S)
 _STATUS = re.compile(rb"HTTP/[0-9]\.[0-9] ([0-9]{3})")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?\s*(Z|[+-]\d\d:?\d\d)?")
@@ -98,6 +101,9 @@ def _capture(record: Found, others: Sequence[Found], source: Source) -> Imported
     if uri is None:
         return _record(record, source)
     media, charset = parse_content_type(record.first("content-type"))
+    said = said_of(others)
+    if record.type == "resource":
+        charset = "utf-8" if uri.startswith("urn:dom:") else (said and said.first("charset")) or charset
     stated = parse_digest(record.first("warc-payload-digest") or "")
     response, body, payload, raw = None, None, "", b""
     if record.type == "revisit":
@@ -110,7 +116,7 @@ def _capture(record: Found, others: Sequence[Found], source: Source) -> Imported
     if response is not None:
         media, charset = response.media_type, response.charset
     status = response.status if response is not None else None
-    if record.type != "revisit" and _may_be_article(uri, status, media, raw):
+    if record.type != "revisit" and _may_be_article(uri, status, media, raw, said):
         body = raw
     refers = (record.first("warc-refers-to"), stated.text if stated else None,
               record.first("warc-refers-to-target-uri") or uri)  # fmt: skip
@@ -128,7 +134,8 @@ def _capture(record: Found, others: Sequence[Found], source: Source) -> Imported
         record.first("warc-ip-address"),
         body,
         refers if record.type == "revisit" else (None, None, None),
-        _facts(record, source, stated),
+        (*_facts(record, source, stated), *(said.lines if said else ())),
+        said.declared if said else Declared(),
     )
 
 
@@ -183,11 +190,17 @@ def _digests(record: Found, begins: int, entity: bytes | None, stated: Stated | 
     return payload, stated.told(*found[1:]) if stated else None
 
 
-def _may_be_article(uri: str, status: int | None, media: str, body: bytes) -> bool:
-    """HTML, PDF and text that was asked for and came; robots.txt is for machines."""
-    if not uri.lower().startswith(("http:", "https:", "ftp:", "file:")) or not body:
+def _may_be_article(uri: str, status: int | None, media: str, body: bytes, said: Said | None) -> bool:
+    """HTML, PDF, text and the like that was asked for and came, or a page as a browser had it; robots.txt is for
+    machines. Of an archive's export, what was an article there."""
+    scheme = page_of(uri).lower().partition(":")[0]
+    if scheme not in (*_SCHEMES, *(("ni",) if said else ())) or not body:
         return False
-    if (status is not None and not 200 <= status < 300) or uri.partition("?")[0].endswith("/robots.txt"):
+    if status is not None and not 200 <= status < 300:
+        return False
+    if said is not None:
+        return said.is_article(media)
+    if uri.partition("?")[0].endswith("/robots.txt"):
         return False
     return media in _READABLE or (media in _UNSAID and _MARKUP.match(body[:4096]) is not None)
 

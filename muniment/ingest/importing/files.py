@@ -19,11 +19,12 @@ from muniment.errors import UploadError
 from muniment.ingest.importing import lz4
 from muniment.ingest.importing.captures import Source, captures
 from muniment.ingest.importing.inflow import Inflow
+from muniment.ingest.importing.ours import joined
 from muniment.ingest.importing.records import read_records
 from muniment.ingest.importing.wacz import Package, looks_like_wacz
 from muniment.ingest.opening import Opened
 from muniment.ingest.upload import file_uri
-from muniment.model import Attempt, Imported
+from muniment.model import Attempt, Declared, Imported
 
 if TYPE_CHECKING:
     from muniment.ingest.upload import Target
@@ -54,12 +55,13 @@ class _Inside(NamedTuple):
 
 
 class _Told(NamedTuple):
-    """What is said of each finding: whose it is and when."""
+    """What is said of each record and finding: whose it is and when."""
 
     name: str
     source: Source
     uri: str
     now: datetime
+    declared: Declared
 
     def attempt(self, reason: str, detail: str, place: object = "") -> Opened:
         """The same file has the same findings, wherever it lies and whatever it is called."""
@@ -125,7 +127,7 @@ def _contents(target: Target, kind: Kind, file: BinaryIO, now: datetime, opened:
             raise UploadError("bad-target", "it holds many items, and an address, a title or a date declares one")
         try:
             size = file.seek(0, io.SEEK_END)
-            told = _Told(target.name, Source(name, _digest(file)), uri, now)
+            told = _Told(target.name, Source(name, _digest(file)), uri, now, declared)
             if kind == "records":
                 yield from _records(file, told, _Inside(0, size, size))
             elif kind == "lz4":
@@ -179,7 +181,8 @@ def _records(file: BinaryIO, told: _Told, inside: _Inside) -> Iterator[Opened]:
     for found in captures(read_records(inflow), told.source):
         if isinstance(found, Imported):
             found_any = True
-            yield Opened(f"{told.name} {found.uri or found.original.type}", found, read=inside.read(inflow.share))
+            name = f"{told.name} {found.uri or found.original.type}"
+            yield Opened(name, found, joined(told.declared, found.declared), read=inside.read(inflow.share))
             for place, line in _unheld(found):
                 yield told.attempt("import-digest", line, place)
         elif damaged < _MAX_TOLD:
