@@ -16,6 +16,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,8 @@ class BrowserFetcher:
                 try:
                     return self._loaded(url, context.new_page(), proxy)
                 finally:
-                    context.close()
+                    with suppress(Error):  # what was recorded counts
+                        context.close()
         except Error as e:
             return Fetched((), Attempt(url, datetime.now(UTC), "browser", _one_line(e)))
 
@@ -187,8 +189,7 @@ class BrowserFetcher:
         if not rendered:  # a document of another kind, or why there is none
             failed = Attempt(url, started, "browser", problem or "no page came")
             return Fetched((), main or failed, tuple(one for one in outcomes if one is not main))
-        refused = proxy.recorded().refused
-        if refused:
+        if refused := proxy.recorded().refused:
             _log.warning("%s: %d requests of the page were over the limits, and are not kept", url, refused)
         return Fetched((), rendered[0], (*outcomes, *rendered[1:]))
 
@@ -237,7 +238,8 @@ def _settle(page: Any) -> None:
 
 def _main(outcomes: list[Capture | Attempt], url: str) -> Capture | Attempt | None:
     """What the page's own address gave, when it was asked for first."""
-    return next((one for one in outcomes if one.uri == url), None)
+    came = (one for one in outcomes if isinstance(one, Capture) or one.reason != "incomplete")
+    return next((one for one in came if one.uri == url), None)
 
 
 def _one_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import socket
 import ssl
 import tempfile
@@ -28,8 +29,11 @@ from cryptography.x509.oid import NameOID
 
 from muniment.model import Attempt, Capture
 
+_log = logging.getLogger(__name__)
+
 _IDLE, _RECEIVE = 60.0, 64 * 1024
 _MAX_REQUEST = 16 << 20
+_TOLD = 200  # requests over the limits that are named
 # What concerns one connection only, and what the servers are asked for in our own way.
 _OURS = {b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"accept-encoding", b"te"}
 
@@ -74,10 +78,10 @@ class Identity:
 
 @dataclass(slots=True)
 class Recorded:
-    """What one page load gave, in the order in which it was asked for; `refused` counts what came over the limits."""
+    """What one page load gave, in the order in which it was asked for. What is still on its way is an attempt
+    ("incomplete"), as is what came over the limits ("page-limit"); `refused` counts these."""
 
     outcomes: list[Capture | Attempt] = field(default_factory=list)
-    size: int = 0
     refused: int = 0
 
 
@@ -93,8 +97,8 @@ class RecordingProxy:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listening.getsockname()[1]
         self._lock, self._open = threading.Lock(), set[socket.socket]()
-        self._slots: list[Capture | Attempt | None] = []
-        self._taken, self._refused = 0, 0
+        self._slots: list[Capture | Attempt] = []
+        self._sent, self._taken, self._refused = 0, 0, 0
         self._closed = False
 
     def __enter__(self) -> RecordingProxy:
@@ -112,7 +116,7 @@ class RecordingProxy:
     def recorded(self) -> Recorded:
         """What came so far."""
         with self._lock:
-            return Recorded([one for one in self._slots if one is not None], self._taken, self._refused)
+            return Recorded(list(self._slots), self._refused)
 
     def _accept(self) -> None:
         while not self._closed:
@@ -136,8 +140,10 @@ class RecordingProxy:
                 asked = _read_request(held)
             if asked is not None:
                 held.sendall(self._answer(_asked(origin, *asked)))
-        except (OSError, h11.ProtocolError, ValueError):
-            pass  # the browser gave up, or what it sent is no request: it is told by the end of the connection
+        except (h11.ProtocolError, ValueError) as e:
+            _log.warning("a request of the page cannot be read, and is not made: %s", e)
+        except OSError:
+            pass  # the browser gave up: what was asked for is recorded
         finally:
             with self._lock:
                 self._open.discard(connection)
@@ -146,12 +152,19 @@ class RecordingProxy:
 
     def _answer(self, asked: Asked) -> bytes:
         """What came; no bytes where nothing whole did, so that a page is not told of a reply that there never was."""
+        now = datetime.now(UTC)
         with self._lock:
-            if self._closed or len(self._slots) >= self._count or self._taken >= self._size:
-                self._refused += 1
+            if self._closed:
                 return b""
+            if self._sent >= self._count or self._taken >= self._size:
+                self._refused += 1
+                if self._refused <= _TOLD:
+                    detail = f"the page asked for over {self._count:,} things, or {self._size >> 20} MiB"
+                    self._slots.append(Attempt(asked.url, now, "page-limit", detail))
+                return b""
+            self._sent += 1
             place = len(self._slots)
-            self._slots.append(None)
+            self._slots.append(Attempt(asked.url, now, "incomplete", "the page was left before this came"))
         outcome = self._relay(asked)
         capture = outcome.capture if isinstance(outcome, Attempt) else outcome
         with self._lock:

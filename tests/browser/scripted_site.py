@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SENTENCE = "The harbour master said on Tuesday that the crane had been inspected twice before it fell. "
@@ -26,6 +27,7 @@ SCRIPT = """fetch('/api', {method: 'POST', body: 'who'}).then(r => r.json()).the
 class Site(ThreadingHTTPServer):
     daemon_threads = True
     asked: list[str]
+    left: threading.Event
 
     @property
     def url(self) -> str:
@@ -65,6 +67,11 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(b"@import 'more.css'; body { background: url(/bg.png) }", "text/css")
             case "/in/more.css":
                 self._send(b"p { background: url( 'bg2.png' ) }", "text/css")
+            case "/slow":
+                later = "setTimeout(() => { for (let n = 0; n < 4; n++) new Image().src = `/${n}.png` }, 99)"
+                self._send(f"<html><body><p>A page.<script>fetch('/never'); {later}</script>".encode())
+            case "/never":
+                self.server.left.wait(60)
             case "/report.pdf":
                 self._send(b"%PDF-1.4 no more than this", "application/pdf")
             case "/robots.txt":

@@ -135,6 +135,18 @@ def test_the_archive_holds_page_and_requisites_and_exports_them_together(site: S
     assert seen > 40
 
 
+def test_what_had_not_come_when_the_page_was_left_is_named_and_what_was_over_the_limits(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muniment.ingest.browser._QUIET", 0.3)
+    monkeypatch.setattr("muniment.ingest.browser.MAX_EXCHANGES", 3)
+    (page,) = load(site, "/slow")
+    assert isinstance(page.outcome, Capture) and page.outcome.uri == f"urn:dom:{site.url}/slow"
+    told = {one.uri.removeprefix(site.url): one.reason for one in page.requisites if isinstance(one, Attempt)}
+    assert told.pop("/never") == "incomplete"
+    assert "page-limit" in told.values() and len(site.asked) <= 1 + 3, "robots.txt, and three of the page"
+
+
 def test_what_is_lacking_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no program 'no-such-browser'"):
         find_browser("no-such-browser")
