@@ -90,7 +90,8 @@ class Item:
 
     `name` is how the user is told of it; `beside` are redirects on the way, and what belongs to a page: no articles.
     `listing` says what a feed or sitemap holds, which is kept and no article; `confirmed` is the capture that a server
-    says still stands, `unreadable` a listing that nothing could be made of.
+    says still stands, `unreadable` a listing that nothing could be made of. An article that is dated before `since` is
+    not kept.
     """
 
     target: Target
@@ -102,6 +103,7 @@ class Item:
     confirmed: int | None = None
     unreadable: bool = False
     is_article: bool = True
+    since: str | None = None
 
 
 def gather(
@@ -305,6 +307,9 @@ class Batch:
         return len(self._results) >= GROUP_ITEMS or self._size >= GROUP_BYTES or waited >= GROUP_SECONDS
 
     def store(self, item: Item) -> None:
+        if (passed_over := _passed_over(item)) is not None:
+            self._results.append(passed_over)
+            return
         try:
             for other in item.beside:
                 facts = self._facts_beside(other, item)
@@ -463,6 +468,23 @@ class Batch:
             if self._indexer is not None:
                 self._indexer.engine.close()
                 self._indexer = None
+
+
+def _passed_over(item: Item) -> Added | None:
+    """What is said of an article that is older than is asked for: by its own dates, else by its server's."""
+    article, capture = item.article, item.outcome
+    if item.since is None or article is None or not isinstance(capture, Capture):
+        return None
+    from muniment.ingest.discover.dates import is_before
+    from muniment.ingest.http import last_modified
+
+    said = article.updated or article.published
+    date = said.date if said else last_modified(capture.block) if capture.kind == "response" else ""
+    if not date or not is_before(date, item.since):
+        return None
+    problem = f"{'dated' if said else 'last modified'} before {item.since}"
+    published = article.published.date if article.published else None
+    return Added(item.name, "skipped", None, item.target.url, article.title, published, problem=problem)
 
 
 def _facts(uri: str | None, target: Target, url: str | None) -> list[tuple[str, str]]:

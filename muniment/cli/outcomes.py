@@ -83,7 +83,8 @@ def print_failure(name: str, error: str) -> None:
 def _line(added: Added) -> str:
     state = click.style(added.state, fg=_STYLES[added.state])
     title = one_line(added.title or "") or faint(f"({added.problem or 'no title'})")
-    parts = [f"#{added.snapshot}", state, one_line(added.source or "-"), added.published or "-", title]
+    number = [f"#{added.snapshot}"] if added.snapshot is not None else []
+    parts = [*number, state, one_line(added.source or "-"), added.published or "-", title]
     if added.title and added.problem:
-        parts.append(faint(f"(no text: {added.problem})"))
+        parts.append(faint(f"(no text: {added.problem})" if added.state != "skipped" else f"({added.problem})"))
     return " ".join(parts)

@@ -254,9 +254,10 @@ class Discovery:
             confirmed = flight.held[outcome.uri].number
         if wanted.listing and listing is None:
             listing = "no listing"
-        return Item(
-            target, wanted.url, outcome, (*fetched.redirects, *fetched.requisites), None, listing, confirmed, unreadable
-        )
+        is_start = self._plan.command == "crawl" and not wanted.depth
+        since = None if wanted.dated or is_start else self._plan.since
+        beside = (*fetched.redirects, *fetched.requisites)
+        return Item(target, wanted.url, outcome, beside, None, listing, confirmed, unreadable, since=since)
 
     def _declared(self, wanted: Wanted) -> Declared:
         return Declared() if wanted.listing else self._plan.declared

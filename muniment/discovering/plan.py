@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from muniment.errors import FetchError, UsageError
 from muniment.frontier import Wanted
-from muniment.ingest.discover.dates import iso_of, moment_of
+from muniment.ingest.discover.dates import is_before, iso_of, moment_of
 from muniment.ingest.discover.listing import Entry, Listing, ReadJob
 from muniment.ingest.urls import article_key, host_of, normalise_target, origin_of
 from muniment.model import Declared
@@ -30,7 +30,8 @@ _URL_DATE = re.compile(r"/((?:19|20)\d\d)[/-]([01]\d)(?:[/-]([0-3]\d))?(?=[/_.-]
 class Plan:
     """What to discover, from the `starts` on. Raises UsageError.
 
-    `since` is an ISO date: what is older is passed over, what has no date is taken. At most `limit` pages are asked
+    `since` is an ISO date: what is older is passed over; what has no date is asked for, and its own date counts, if it
+    has one. At most `limit` pages are asked
     for. `depth` counts links from the start page, or listings within listings. `match` and `exclude` are patterns with
     `*` for whole addresses, `hosts` the further hosts of a crawl. Pages that were looked at within `recheck` are not
     asked for again unless the listing dates them later; `full` asks for everything, and whole.
@@ -72,7 +73,6 @@ class Scope:
         self._match, self._exclude = (
             [re.compile(fnmatch.translate(p)) for p in ps] for ps in (plan.match, plan.exclude)
         )
-        self._since = moment_of(plan.since) if plan.since else None
         named = {host_of(normalise_target(start)) for start in plan.starts} | {host.lower() for host in plan.hosts}
         self._hosts = {_bare(host) for host in named}
 
@@ -94,18 +94,12 @@ class Scope:
         return Wanted(url, article_key(url), host_of(url), depth, False, tuple(_said(entry, found)), dated)
 
     def _is_old(self, entry: Entry) -> bool:
-        if self._since is None:
+        if self._plan.since is None:
             return False
         written = entry.updated or entry.published
         if not written and (m := _URL_DATE.search(entry.url)):
             written = "-".join(part for part in m.groups() if part)
-        moment = moment_of(written) if written else None
-        if moment is None:
-            return False
-        precision = iso_of(written) or ""
-        if len(precision) < 10:  # a month may end after the day that is asked for
-            return precision < (self._plan.since or "")[: len(precision)]
-        return moment < self._since
+        return bool(written) and is_before(written, self._plan.since)
 
 
 class Found(NamedTuple):

@@ -247,6 +247,15 @@ def parse_content_type(value: str | None) -> tuple[str, str | None]:
     return kind if whole else "application/octet-stream", charset if _TOKEN.fullmatch(charset) else None
 
 
+def last_modified(block: bytes) -> str:
+    """What the header says, as it says it; empty where it says nothing."""
+    try:
+        headers = parse_response(block).headers
+    except FetchError:
+        return ""
+    return next((value.strip() for name, value in headers if name.lower() == "last-modified"), "")
+
+
 def retry_after(response: StoredResponse, now: datetime) -> float:
     """Seconds that Retry-After asks to wait, as a number or a date (RFC 9110, 10.2.3); 0 without one."""
     from email.utils import parsedate_to_datetime

@@ -50,6 +50,15 @@ def test_a_dry_run_shows_each_address_with_its_verdict_and_stores_nothing(consol
     assert "/story/4" not in paper.paths() and status["articles"] == 0
 
 
+def test_a_page_that_is_too_old_is_told_and_is_no_failure(console: Console, paper: Newspaper) -> None:
+    old = '<meta property="article:published_time" content="2001-01-01">'
+    paper.pages["/list.txt"] = Page(f"{paper.url}/o\n".encode(), "text/plain")
+    paper.pages["/o"] = Page(story(1, title="Old", extra=old))
+    lines = console("sitemap", f"{paper.url}/list.txt", "--since", "2026", *QUICK).lines
+    assert lines[1] == "skipped - 2001-01-01 Old (dated before 2026)"
+    assert "leave out --requisites" in console("feed", paper.url, "--browser", "--requisites", *QUICK, code=2).err
+
+
 def test_exit_codes_tell_what_failed(console: Console, paper: Newspaper) -> None:
     console("feed", f"{paper.url}/nosuch.xml", *QUICK, code=13)
     paper.pages["/feed.xml"] = Page(b"<note/>", "text/xml")

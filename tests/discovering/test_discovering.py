@@ -206,6 +206,37 @@ def test_a_site_whose_robots_txt_names_none_is_asked_at_the_usual_place(paper: N
     assert states(discover("sitemap", f"{paper.url}"))["sitemap.xml"] == "unchanged"
 
 
+def test_a_crawl_passes_over_pages_that_are_older_by_their_own_date_and_follows_their_links(
+    root: Path, paper: Newspaper, discover: Discover
+) -> None:
+    def dated(number: int, meta: str, links: str = "", **headers: str) -> Page:
+        body = story(number, extra=meta).replace(b"</body>", f"{links}</body>".encode())
+        return Page(body, headers=headers, tagged=False)
+
+    written = '<meta property="article:published_time" content="{}">'.format
+    changed = '<meta property="article:modified_time" content="{}">'.format
+    links = "".join(f'<a href="/p/{n}">{n}</a>' for n in (1, 3, 4, 5, 6))
+    paper.pages["/p/"] = dated(1, written("2001-01-01"), links)
+    paper.pages["/p/1"] = dated(1, written("2019-05-01"), '<a href="/p/2">2</a>')
+    paper.pages["/p/2"] = dated(2, written("2026-06-01"))
+    paper.pages["/p/3"] = dated(3, written("2019-05-01") + changed("2026-06-02"))
+    paper.pages["/p/4"] = dated(4, "", **{"Last-Modified": "Wed, 01 May 2019 10:00:00 GMT"})
+    paper.pages["/p/5"] = dated(5, "")
+    paper.pages["/p/6"] = dated(6, written("2026"))
+    added = discover("crawl", f"{paper.url}/p/", since="2026-03-01", match=(f"{paper.url}/p/*",))
+    assert states(added) == {
+        "p/": "stored", "p/1": "skipped", "p/2": "stored", "p/3": "stored", "p/4": "skipped", "p/5": "stored",
+        "p/6": "stored",
+    }  # fmt: skip
+    skipped = {item.problem: item.published for item in added if item.state == "skipped"}
+    assert skipped == {"dated before 2026-03-01": "2019-05-01", "last modified before 2026-03-01": None}
+    with Archive(root) as archive:
+        assert archive.articles == 5 and archive.catalog.last_look(added[1].target.partition("//")[2]) is None
+    paper.pages["/list.txt"] = Page(f"{paper.url}/p/1\n{paper.url}/p/5\n".encode(), "text/plain")
+    found = states(discover("sitemap", f"{paper.url}/list.txt", since="2026", recheck=timedelta(0)))
+    assert found == {"list.txt": "stored", "p/1": "skipped", "p/5": "unchanged"}
+
+
 def test_since_limit_and_patterns_narrow_what_is_asked_for(paper: Newspaper, discover: Discover) -> None:
     site = f"{paper.url}/index.xml"
     found = states(discover("sitemap", site, since="2019-03"))

@@ -44,6 +44,16 @@ def moment_of(written: str) -> datetime | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
+def is_before(written: str, since: str) -> bool:
+    """Whether all that a date can mean lies before another; not where one of them is none that we know."""
+    precision, moment, limit = iso_of(written) or "", moment_of(written), moment_of(since)
+    if moment is None or limit is None:
+        return False
+    if len(precision) < 10:  # a month may end after the day that is asked for
+        return precision < (iso_of(since) or "")[: len(precision)]
+    return moment < limit
+
+
 def _checked(
     year: int, month: int, day: int, hour: str | None, minute: str | None, second: str | None, zone: str | None
 ) -> str | None:
