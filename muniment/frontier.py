@@ -102,16 +102,20 @@ class Frontier:
         for host in self._hosts:
             if host in busy:
                 continue
-            row = self._db.execute(
-                "select seq, url, key, host, depth, listing, said, dated from page"
-                f" where run = ? and state = 0 and host = ? {kind} order by listing desc, depth, seq limit 1",
-                (self._run, host),
-            ).fetchone()
+            with _translated():
+                row = self._db.execute(
+                    "update page set state = ? where seq = (select seq from page where run = ? and state = 0"
+                    f" and host = ? {kind} order by listing desc, depth, seq limit 1)"
+                    " returning seq, url, key, host, depth, listing, said, dated",
+                    (_FLYING, self._run, host),
+                ).fetchone()
             if row is not None:
                 self._hosts.move_to_end(host)
                 wanted = _wanted(row)
                 self.pages_ahead -= not wanted.listing
-                self._move(wanted.seq, host, _FLYING)
+                self._hosts[host] -= 1
+                if self._hosts[host] <= 0:
+                    del self._hosts[host]
                 return wanted
         return None
 
@@ -124,13 +128,6 @@ class Frontier:
         """It is left for another run."""
         with _translated():
             self._db.execute("update page set state = ? where seq = ?", (_FLYING, wanted.seq))
-
-    def _move(self, seq: int, host: str, state: int) -> None:
-        with _translated():
-            self._db.execute("update page set state = ? where seq = ?", (state, seq))
-        self._hosts[host] -= 1
-        if self._hosts[host] <= 0:
-            del self._hosts[host]
 
     @property
     def waiting(self) -> int:

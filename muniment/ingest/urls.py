@@ -11,6 +11,7 @@ hold. Escapes that are there already stay as typed, since a server may tell `%7E
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin
@@ -39,6 +40,7 @@ _TRACKING = re.compile(
     r"|phpsessid|jsessionid",
     re.I,
 )
+_PLAIN = re.compile(r"[A-Za-z0-9/_.-]*")  # nothing that could be spelled otherwise
 _SESSION = re.compile(r";jsessionid=[^/;]*", re.I)
 
 
@@ -86,12 +88,14 @@ def article_key(url: str) -> str:
         parts = _parts(url)
     except FetchError:
         return url.strip()
-    from w3lib.url import canonicalize_url
-
     pairs = (parts.query or "").split("&")
     query = "&".join(pair for pair in pairs if not _TRACKING.fullmatch(unquote(pair.partition("=")[0])))
     plain = parts._replace(path=_SESSION.sub("", parts.path), query=query or None)
-    _, _, rest = canonicalize_url(str(plain)).partition("://")
+    rest = plain.authority + plain.path
+    if plain.query or not _PLAIN.fullmatch(plain.path):
+        from w3lib.url import canonicalize_url
+
+        _, _, rest = canonicalize_url(str(plain)).partition("://")
     path, mark, query_text = rest.partition("?")
     host, _, path = path.partition("/")
     return f"{_without_www(host)}/{path.rstrip('/')}{mark}{query_text}"
@@ -160,6 +164,7 @@ def ascii_host(host: str) -> str:
     return name
 
 
+@lru_cache(256)  # of one address, several things are asked
 def _parts(text: str) -> _Parts:
     if len(text) > MAX_URL:
         raise _refused(text, f"it has over {MAX_URL:,} characters")
@@ -205,6 +210,8 @@ def _encode(text: str, safe: str) -> str:
 
 def _without_dots(path: str) -> str:
     """The path with `.` and `..` resolved (RFC 3986 section 5.2.4); `%2e` is a dot too (URL Standard)."""
+    if path.startswith("/") and "/." not in path and "%2" not in path:
+        return path
     segments = path.split("/")[1:]
     kept: list[str] = []
     for position, segment in enumerate(segments, 1):

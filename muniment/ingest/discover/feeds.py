@@ -1,4 +1,4 @@
-"""Feeds: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, JSON Feed, and OPML lists of them. Pure: text in, a Listing out.
+"""Feeds: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, CDF, JSON Feed, OPML lists of them. Pure: text in, a Listing out.
 
 Of several places that say the same, the one that says it best is taken: `published` before `dc:date` before `updated`,
 a link before a permanent `guid`. What is said is kept as it was said, as one line without markup.
@@ -42,6 +42,7 @@ def is_feed(root: _Element) -> bool:
 def read_feed(elements: Elements, base: str) -> Listing:
     """The listing of an RSS or Atom document, whose `Elements` were asked for item and entry."""
     entries: list[Entry] = []
+    base = urljoin_safe(base, _attribute(elements.root, "base")) or base  # CDF
     for element in elements:
         name = local_name(element)
         if name in _ITEMS and len(entries) < MAX_ENTRIES and _CONTENT not in str(element.tag):
@@ -74,6 +75,8 @@ def _without_address(entries: list[Entry]) -> str | None:
 
 def _dialect(root: _Element) -> str:
     match local_name(root):
+        case "channel" if root.tag == "CHANNEL":
+            return "cdf"
         case "rss" | "channel":
             return f"rss {root.get('version', '')}"[:20].strip()
         case "rdf":
@@ -88,12 +91,17 @@ def _entry(item: _Element, base: str) -> Entry:
         url=_link(item, fields, base),
         title=_line(_first(fields, "title", "dc:title", "media:title", "itunes:title")),
         published=_line(_first(fields, "published", "pubdate", "issued", "dc:issued", "dc:created", "dc:date", "date")),
-        updated=_line(_first(fields, "updated", "modified", "dc:modified")),
+        updated=_line(_first(fields, "updated", "modified", "dc:modified") or _attribute(item, "lastmod")),
         authors=_authors(fields),
         id=identity[:MAX_SAID],
         categories=_categories(fields),
         language=_line(_first(fields, "dc:language", "language") or item.get(f"{_XML}lang") or "")[:35],
     )
+
+
+def _attribute(element: _Element, name: str) -> str:
+    """An attribute whose name may be in upper case."""
+    return element.get(name) or element.get(name.upper()) or ""
 
 
 def _fields(item: _Element) -> dict[str, list[_Element]]:
@@ -137,6 +145,7 @@ def _link(item: _Element, fields: dict[str, list[_Element]], base: str) -> str:
             by_kind[""].append(text)
     guids = [text_of(g) for g in fields.get("guid", ()) if (g.get("ispermalink") or g.get("isPermaLink")) != "false"]
     other = [text_of(element) for element in fields.get("id", ())] + [item.get(_about(item), "")]
+    other += [_attribute(element, "href") for element in (item, *fields.get("a", ()))]  # CDF
     candidates += [*by_kind["alternate"], *by_kind[""], *by_kind.get("canonical", []), *guids, *other]
     for candidate in candidates:
         if url := _web_address(candidate, base):
