@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
     from muniment.model import Imported
 
-_NAMING = ("WARC-Record-ID", "WARC-Concurrent-To", "WARC-Refers-To")
-
 
 def own_leaf(
     catalog: Catalog, leaf_of: Callable[[int], Leaf], imported: Imported, key: str | None, at: str
@@ -24,27 +22,29 @@ def own_leaf(
     Of what was withdrawn, the leaf holds the record still: its export brings nothing back.
     """
     original = imported.original
-    headers = sound_headers(original.head, original.block.size, at)
-    if headers is None:
-        return None
-    if imported.kind == "record" and says_withdrawn(original.block.start(64)):
-        return catalog.buried_as(original.digest)
     digests = {original.digest, *(companion.original.digest for companion in imported.companions)}
-    for number in _candidates(catalog, headers, key):
-        if digests <= set(leaf_of(number).records):
-            return number
-    return None
+    number = catalog.identified(_uuid(original.record_id), key)
+    if number is not None and digests <= set(leaf_of(number).records):
+        return number
+    if imported.kind != "record":
+        return None
+    if says_withdrawn(original.block.start(64)):
+        return catalog.buried_as(original.digest)
+    headers = sound_headers(original.head, original.block.size, at) or {}
+    return next((n for n in _named(catalog, headers, key) if original.digest in leaf_of(n).records), None)
 
 
-def _candidates(catalog: Catalog, headers: Mapping[str, str], key: str | None) -> Iterator[int]:
-    """The leaves that have the record's UUID or one that it names, and what was made or said of these, or of nothing in
-    particular."""
+def _named(catalog: Catalog, headers: Mapping[str, str], key: str | None) -> Iterator[int]:
+    """The leaves that a record names, and what was made or said of these, or of nothing in particular."""
     if key is None and headers.get("Content-Type") == "application/json":
-        yield from catalog.acts_with(headers["WARC-Record-ID"].removeprefix("<urn:uuid:").removesuffix(">"))
-    for name in _NAMING:
-        identity = headers.get(name, "").removeprefix("<urn:uuid:").removesuffix(">")
-        number = catalog.identified(identity, key) if identity else None
+        yield from catalog.acts_with(_uuid(headers["WARC-Record-ID"]))
+    for name in ("WARC-Concurrent-To", "WARC-Refers-To"):
+        number = catalog.identified(_uuid(headers[name]), key) if name in headers else None
         if number is not None:
             yield number
             if name == "WARC-Refers-To":
                 yield from catalog.about(number)
+
+
+def _uuid(record_id: str | None) -> str:
+    return (record_id or "").removeprefix("<urn:uuid:").removesuffix(">")

@@ -76,6 +76,7 @@ def follow(base: str, reference: str) -> str:
     return normalise_target(joined)
 
 
+@lru_cache(256)
 def article_key(url: str) -> str:
     """The identity under which versions of one article stand together: host, path, query; no scheme.
 
