@@ -83,6 +83,7 @@ class BrowserFetcher:
         self._playwright: Any = None
         self._browser: Any = None
         self._identity: Identity | None = None
+        self._closed = False
 
     def fetch(self, url: str, held: Mapping[str, Held] | None = None) -> Fetched:
         """As Fetcher.fetch; further reasons of attempts: browser (it failed).
@@ -96,6 +97,8 @@ class BrowserFetcher:
             return self._thread.submit(self._load, url).result()
 
     def close(self) -> None:
+        """Ends the browser once the page at hand is loaded; those that wait for their turn are not."""
+        self._closed = True
         self._thread.submit(self._stop).result()
         self._thread.shutdown()
 
@@ -126,6 +129,8 @@ class BrowserFetcher:
 
         from muniment.ingest.recording import RecordingProxy
 
+        if self._closed:
+            return Fetched((), Attempt(url, datetime.now(UTC), "browser", "the browser was closed before"))
         try:
             if self._browser is None or not self._browser.is_connected():
                 self._stop()

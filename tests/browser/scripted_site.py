@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(b"@import 'more.css'; body { background: url(/bg.png) }", "text/css")
             case "/in/more.css":
                 self._send(b"p { background: url( 'bg2.png' ) }", "text/css")
-            case "/slow":
+            case path if path.startswith("/slow"):
                 later = "setTimeout(() => { for (let n = 0; n < 4; n++) new Image().src = `/${n}.png` }, 99)"
                 self._send(f"<html><body><p>A page.<script>fetch('/never'); {later}</script>".encode())
             case "/never":

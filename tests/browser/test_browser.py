@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -145,6 +147,18 @@ def test_what_had_not_come_when_the_page_was_left_is_named_and_what_was_over_the
     told = {one.uri.removeprefix(site.url): one.reason for one in page.requisites if isinstance(one, Attempt)}
     assert told.pop("/never") == "incomplete"
     assert "page-limit" in told.values() and len(site.asked) <= 1 + 3, "robots.txt, and three of the page"
+
+
+def test_pages_that_wait_are_not_loaded_once_the_browser_is_closed(site: Site) -> None:
+    browser = BrowserFetcher(Guarded(site, per_host=9), policy(site))
+    with ThreadPoolExecutor(4) as threads:
+        loads = [threads.submit(browser.fetch, f"{site.url}/slow?{n}") for n in range(4)]
+        while not any("/slow" in path for path in site.asked):
+            time.sleep(0.01)
+        site.left.set()
+        browser.close()
+        reasons = [one.reason for load in loads if isinstance(one := load.result().outcome, Attempt)]
+    assert reasons == ["browser"] * 3 and sum("/slow" in path for path in site.asked) == 1
 
 
 def test_what_is_lacking_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
