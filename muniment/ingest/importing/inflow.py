@@ -299,7 +299,10 @@ class Inflow:
         begin, size = b"", 0
         try:
             # In small steps at first: of a piece in which the damage lies, zlib gives nothing at all.
-            while not inflater.eof and size < _WHOLE and (raw := self._file.read(16 if size < 64 else 1 << 12)):
+            while not inflater.eof and size < _WHOLE:
+                raw = self._file.read(16 if size < 64 and self._file.tell() - offset < 1024 else 1 << 12)
+                if not raw:
+                    break
                 while (piece := inflater.decompress(raw, _READ)) and size < _WHOLE:
                     begin, size = (begin + piece)[:_LOOK], size + len(piece)
                     raw = inflater.unconsumed_tail
