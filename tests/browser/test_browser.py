@@ -158,7 +158,7 @@ def test_pages_that_wait_are_not_loaded_once_the_browser_is_closed(site: Site) -
         site.left.set()
         browser.close()
         reasons = [one.reason for load in loads if isinstance(one := load.result().outcome, Attempt)]
-    assert reasons == ["browser"] * 3 and sum("/slow" in path for path in site.asked) == 1
+    assert set(reasons) == {"browser"} and len(reasons) >= 3 and sum("/slow" in path for path in site.asked) == 1
 
 
 def test_what_is_lacking_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
