@@ -265,7 +265,7 @@ class Catalog:
             "insert into leaf values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (logged.number, leaf.type, leaf.id, leaf.at, logged.entry, leaf.uri, facts.get("articleKey"), leaf.of,
              leaf.payload, leaf.media, leaf.status, leaf.reason, facts.get("articleUrl"),
-             _normal(leaf.captured), facts.get(ORIGINAL) or facts.get(FINDING), _stated(facts)),
+             _normal(leaf.captured), facts.get(ORIGINAL) or facts.get(FINDING), stated_digest(facts)),
         )  # fmt: skip
         self._db.executemany(
             "insert into record values (?, ?, ?, ?, ?, ?, ?)",
@@ -399,16 +399,17 @@ class Catalog:
         return [_snapshot(row) for row in self._db.execute(_SNAPSHOT + where, tuple(numbers))]
 
     def newest_at(self, uri: str) -> Held | None:
-        """The capture that holds the bytes of the newest snapshot at a URI; None where they were withdrawn."""
+        """The capture that holds the bytes of the newest snapshot at a URI that was not imported; None where they were
+        withdrawn. What is fetched rests on no record of others', whose head may say other things of the bytes."""
         return self._held("select type, number, of from leaf where uri = ? and type in ('capture', 'revisit')", uri)
 
     def newest_of(self, key: str) -> Held | None:
-        """The capture that holds the bytes of the newest snapshot of an article."""
+        """The same of an article."""
         return self._held("select type, number, of from leaf where key = ? and type in ('capture', 'revisit')", key)
 
     def _held(self, newest: str, value: str) -> Held | None:
         row = self._db.execute(
-            f"{newest} order by coalesce(captured, at) desc, number desc limit 1", (value,)
+            f"{newest} and captured is null order by at desc, number desc limit 1", (value,)
         ).fetchone()
         if row is None:
             return None
@@ -471,6 +472,11 @@ class Catalog:
             (digest, uri),
         ).fetchall()
         return next((held for (number,) in rows if (held := self.held(number)) is not None), None)
+
+    def stated_of(self, number: int) -> str | None:
+        """The payload digest that an imported record stated, where it holds."""
+        row = self._db.execute("select stated from leaf where number = ?", (number,)).fetchone()
+        return None if row is None else row[0]
 
     def id_of(self, number: int) -> str | None:
         """The UUID of a leaf, which its first record's WARC-Record-ID holds too."""
@@ -729,9 +735,11 @@ def _normal(captured: str | None) -> str | None:
     return format_date(datetime.fromisoformat(captured))
 
 
-def _stated(facts: Mapping[str, str]) -> str | None:
-    """The payload digest that an imported record stated: the first word of what is known of it."""
-    return facts.get(STATED, "").partition(" ")[0] or None
+def stated_digest(facts: Mapping[str, str]) -> str | None:
+    """The payload digest that an imported record stated, where it holds: by one that does not, anybody could put
+    another page in the place of the one that a revisit means."""
+    stated, _, held = facts.get(STATED, "").partition(" ")
+    return stated if held == "holds" else None
 
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:

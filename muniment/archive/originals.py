@@ -79,7 +79,7 @@ def _as_it_is(
     """The leaf, and the record as it is; None where they would not agree."""
     original = imported.original
     headers = sound_headers(original.head, original.block.size, at)
-    if headers is None:
+    if headers is None or headers.get("WARC-Type", "").lower() != original.type:
         return None
     identity = headers["WARC-Record-ID"].removeprefix("<urn:uuid:").removesuffix(">")
     uri = headers.get("WARC-Target-URI")

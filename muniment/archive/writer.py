@@ -25,7 +25,7 @@ from typing import Any
 from muniment.archive import catch_up, originals, records, recovery, withdrawal
 from muniment.archive.authorities import parse_stamp_name
 from muniment.archive.blocks import BLOCK
-from muniment.archive.catalog import STATED, Held, LoggedLeaf, Progress
+from muniment.archive.catalog import Held, LoggedLeaf, Progress, stated_digest
 from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config, read_config
 from muniment.archive.keys import Ask, Signer, load_signer
@@ -78,6 +78,7 @@ class Writer:
         self._derived: set[int] = set()
         self._originals: dict[str, int] = {}
         self._repeatable: dict[str, Held] = {}
+        self._payloads: dict[int, str] = {}
         self._taken: set[str] = set()
         self._broken: str | None = None
         self._lock = Lock(root / "lock", wait)
@@ -173,11 +174,16 @@ class Writer:
         """The capture that an imported revisit repeats, where it is in the archive."""
         identity, stated, uri = imported.refers
         name = (identity or "").removeprefix("<urn:uuid:").removesuffix(">")
-        if held := self._repeatable.get(name) or self._repeatable.get(stated or ""):
-            return held
         number = self.catalog.imported_as(name) if name else None
-        held = self.catalog.held(number) if number is not None else None
-        return held or (self.catalog.repeated(stated, uri) if stated else None)
+        held = self._repeatable.get(name) or (self.catalog.held(number) if number is not None else None)
+        if held is not None and not self._is_other(held.number, stated):
+            return held
+        return self._repeatable.get(stated or "") or (self.catalog.repeated(stated, uri) if stated else None)
+
+    def _is_other(self, number: int, stated: str | None) -> bool:
+        """Whether a capture's payload has another digest of this kind: ids are what anybody may claim."""
+        known = self._payloads.get(number) or self.catalog.stated_of(number)
+        return bool(stated and known and stated != known and _kind(stated) == _kind(known))
 
     def add_imported(self, imported: Imported, facts: Sequence[tuple[str, str]] = ()) -> int:
         """Append a record of an imported file as it is; returns the number of its leaf.
@@ -194,8 +200,11 @@ class Writer:
         self._taken.add(leaf.id)
         if leaf.type == "capture":
             held = Held(number, leaf.id, leaf.date, leaf.uri or "", leaf.payload or "")
-            for name in (leaf.id, (imported.original.record_id or "")[10:-1], known.get(STATED, "").partition(" ")[0]):
+            stated = stated_digest(known)
+            for name in filter(None, (leaf.id, (imported.original.record_id or "")[10:-1], stated)):
                 self._repeatable[name] = held
+            if stated:
+                self._payloads[number] = stated
         return number
 
     def _is_free(self, identity: str) -> bool:
@@ -364,6 +373,7 @@ class Writer:
         self._derived.clear()
         self._originals.clear()
         self._repeatable.clear()
+        self._payloads.clear()
         self._taken.clear()
 
     def _publish(
@@ -403,6 +413,11 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _kind(digest: str) -> tuple[str, int]:
+    """The algorithm and the writing of a digest as somebody stated it."""
+    return digest.partition(":")[0].lower(), len(digest)
 
 
 def _new_id() -> str:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 MAX_HEAD = 256 * 1024
 MAX_INTERIM = 20
+MAX_PIECES = 100_000  # chunks, or pieces of them: a body of single bytes takes minutes to put together
 
 _MAGIC = b"HTTP/"
 _FEED = 64 * 1024
 _CODINGS_KEPT = 8
+_LONGEST_TYPE = 1_000  # characters of a Content-Type: the parameters are looked for in time that grows by the square
 # RFC 9110 section 5.6.2, in lower case, and no longer than any name in use
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~:-]{1,100}")
 _PARAMETER = re.compile(r'\s*([^=;\s]+)\s*=\s*(?:"([^"]*)"?|([^;]*))')
@@ -96,8 +98,7 @@ class Exchange:
         self._decoded = bytearray()
         self._head: h11.Response | None = None
         self._transfer_coded = False
-        self._start = 0
-        self._body_start = 0
+        self._start = self._body_start = self._pieces = 0
         self._end: int | None = None
 
     def feed(self, data: bytes) -> None:
@@ -176,6 +177,9 @@ class Exchange:
         elif isinstance(event, h11.Data):
             if self._transfer_coded:
                 self._decoded += event.data
+                self._pieces += 1
+                if self._pieces > MAX_PIECES:
+                    raise FetchError("protocol", f"the body comes in over {MAX_PIECES:,} chunks")
         elif isinstance(event, h11.EndOfMessage):
             self._end = self._consumed()
             self.done = True
@@ -239,7 +243,7 @@ def parse_content_type(value: str | None) -> tuple[str, str | None]:
 
     parse_content_type('Text/HTML; charset="UTF-8"')  -> ("text/html", "utf-8")
     """
-    kind, _, rest = (value or "").partition(";")
+    kind, _, rest = (value or "")[:_LONGEST_TYPE].partition(";")
     kind = kind.strip().lower()
     parameters = ((name.lower(), quoted or plain) for name, quoted, plain in _PARAMETER.findall(rest))
     charset = next((text.strip().strip("'\"").lower() for name, text in parameters if name == "charset"), "")

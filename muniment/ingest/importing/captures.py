@@ -35,7 +35,7 @@ _READABLE = {
 }  # fmt: skip
 _UNSAID = ("application/octet-stream", "binary/octet-stream", "application/unknown", "unknown/unknown", "no-type")
 _SCHEMES = ("http", "https", "ftp", "file")
-_MARKUP = re.compile(rb"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b|\s*%PDF-", re.I | re.S)
+_MARKUP = re.compile(rb"\s*+(?:(?><!--.{0,2000}?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b|\s*%PDF-", re.I | re.S)
 _STATUS = re.compile(rb"HTTP/[0-9]\.[0-9] ([0-9]{3})")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?\s*(Z|[+-]\d\d:?\d\d)?")
 
@@ -63,6 +63,8 @@ def captures(records: Iterable[Found | Damage], source: Source) -> Iterator[Impo
 
 
 def _belongs(record: Found, group: Sequence[Found]) -> bool:
+    if record.is_inside or any(one.is_inside for one in group):
+        return False
     if len(group) >= _MANY or (record.type in _PRIMARY and any(one.type in _PRIMARY for one in group)):
         return False
     if record.type not in (*_PRIMARY, *_BESIDE) or not all(one.type in (*_PRIMARY, *_BESIDE) for one in group):
@@ -74,7 +76,7 @@ def _belongs(record: Found, group: Sequence[Found]) -> bool:
 
 def _kept(group: Sequence[Found], source: Source) -> Iterator[Imported]:
     primary = next((record for record in group if record.type in _PRIMARY), None)
-    if primary is None:
+    if primary is None or primary.is_inside:
         yield from (_record(record, source) for record in group)
         return
     others = [record for record in group if record is not primary]
@@ -83,6 +85,8 @@ def _kept(group: Sequence[Found], source: Source) -> Iterator[Imported]:
 
 def original_of(record: Found) -> Original:
     kind = "arc" if record.type.startswith("arc") else record.type
+    if record.is_inside:
+        kind = "inside"  # no replay software is to take it for a response
     return Original(kind, record.head, record.block, record.digest, record.first("warc-record-id"))
 
 

@@ -183,8 +183,8 @@ def _records(file: BinaryIO, told: _Told, inside: _Inside) -> Iterator[Opened]:
             found_any = True
             name = f"{told.name} {found.uri or found.original.type}"
             yield Opened(name, found, joined(told.declared, found.declared), read=inside.read(inflow.share))
-            for place, line in _unheld(found):
-                yield told.attempt("import-digest", line, place)
+            for reason, place, line in _told_of(found):
+                yield told.attempt(reason, line, place)
         elif damaged < _MAX_TOLD:
             damaged += 1
             yield told.attempt(found.reason, f"byte {found.place} of {told.name}: {found.detail}", found.place)
@@ -195,14 +195,18 @@ def _records(file: BinaryIO, told: _Told, inside: _Inside) -> Iterator[Opened]:
         raise UploadError("empty", "it holds no record")
 
 
-def _unheld(found: Imported) -> Iterator[tuple[str, str]]:
-    """A block that is not what it was when its digest was written is to be known: (place, what is said)."""
+def _told_of(found: Imported) -> Iterator[tuple[str, str, str]]:
+    """(reason, place, what is said) of a record that was kept: a block is not what it was when its digest was written,
+    or it may be no record of this file at all."""
     facts = found.facts
     place = next((value for name, value in facts if name == "importedOffset"), "")
+    if found.original.type == "inside":
+        doubt = next(value for name, value in facts if name == "importedDoubt")
+        yield "import-inside", place, f"byte {place}: what looks like a record is kept, but is no capture: {doubt}"
     for fact, value in facts:
         if fact == "importedBlockDigest" and value.endswith(" differs"):
             told = value.partition(" ")[0]
-            yield place, f"byte {place}: the block of this record is not what its digest says ({told})"
+            yield "import-digest", place, f"byte {place}: the block of this record is not what its digest says ({told})"
 
 
 def _digest(file: BinaryIO) -> str:

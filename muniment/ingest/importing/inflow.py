@@ -34,6 +34,7 @@ _LOOK = 512  # bytes in which a record begins to be recognised
 _WHOLE = 1 << 20
 _SILENT = 1 << 14  # bytes of a member that give none: its header may be a name without an end
 _MAX_TRIED = 5_000  # places that look like gzip members, in all of a file
+_CUT = "the gzip member is cut short"
 
 
 class Place(NamedTuple):
@@ -59,16 +60,21 @@ class Inflow:
         self.seek(Place(0))
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the stream ended because the file does, within a gzip member: all that follows is that member's."""
+        return self.problem == _CUT
+
+    @property
     def remaining(self) -> int | None:
         """How many bytes the stream still has; None where only inflating would tell."""
         return None if self.is_gzip else self._length - self._base - self.at
 
     def rewind(self, place: Place, by: int) -> bool:
         """Go back to a place, this many bytes before the present one; no more often than reading the file twice takes,
-        or a file made for it would be read for ever."""
-        self._rewound += by
+        or a file made for it would be read for ever: a gzip member is inflated from its beginning each time."""
         if self._rewound > self._length + _MAX_JUNK:
             return False
+        self._rewound += by + place.inside
         self.seek(place)
         return True
 
@@ -173,7 +179,7 @@ class Inflow:
             if self._inflater is None and not self._begin_member():
                 return b""
             if not self._raw:
-                return self._break("the gzip member is cut short")
+                return self._break(_CUT)
             try:
                 data: bytes = self._inflater.decompress(self._raw, _PIECE)
             except _ERRORS as e:

@@ -3,7 +3,8 @@
     for found in read_records(inflow):  ->  Found(type, head, fields, block, …) or Damage(place, reason, detail)
 
 Reading goes on behind damage where a record can be recognised. A record whose length is wrong in a plain file would
-swallow the next one: where the next one is found inside of it, reading goes on there.
+swallow the next one: where the next one is found inside of it, reading goes on there. But what stands within a record
+that is cut, or too large, may be its content: a page can hold what looks like a record of another site's. It is marked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from muniment.ingest.importing.digests import Stated, parse_digest
@@ -31,7 +33,8 @@ class Found(NamedTuple):
     """A record. `fields` are its headers by lower-case name; of ARC, those that a WARC record of it would have.
 
     `digest` is the hex SHA-256 of head, block and two line ends; `held` are the digests that were stated of the block,
-    and whether they hold. `doubt` says why the bytes may not be what was written.
+    and whether they hold. `doubt` says why the bytes may not be what was written; `is_inside`: it may be a part of
+    another one's content.
     """
 
     type: str
@@ -42,6 +45,7 @@ class Found(NamedTuple):
     digest: str
     held: Sequence[Stated]
     doubt: str | None = None
+    is_inside: bool = False
 
     def first(self, name: str) -> str | None:
         return next(iter(self.fields.get(name, ())), None)
@@ -70,8 +74,31 @@ class _Dialect(NamedTuple):
     read_head: Callable[[Inflow], _Head]
 
 
+@dataclass(slots=True)
+class _Around:
+    """The record that states more bytes than can be read of it, from `begin` on; `end` is None where the file ends in
+    it. What begins there may be its content."""
+
+    begin: Place | None = None
+    end: Place | None = None
+
+    def holds(self, place: Place) -> bool:
+        if self.begin is None or self.end is None:
+            return self.begin is not None
+        return place < self.end and (not self.end.inside or place.offset == self.begin.offset)
+
+
 def read_records(inflow: Inflow) -> Iterator[Found | Damage]:
     """Every record of the file that can be read, and every damage, in order."""
+    around = _Around()
+    for found in _read(inflow, around):
+        if isinstance(found, Found) and around.holds(found.place):
+            doubt = f"it begins within the record at byte {around.begin}, and may be a part of its content"
+            found = found._replace(doubt=doubt, is_inside=True)
+        yield found
+
+
+def _read(inflow: Inflow, around: _Around) -> Iterator[Found | Damage]:
     is_arc = inflow.peek(11).lower().startswith(b"filedesc://") or _ARC.match(inflow.peek(8000)) is not None
     dialect = _Dialect(_ARC, _arc_head) if is_arc else _Dialect(_WARC, _warc_head)
     while True:
@@ -82,6 +109,7 @@ def read_records(inflow: Inflow) -> Iterator[Found | Damage]:
             if inflow.problem is None:
                 return
             yield Damage(Place(inflow.broken_at), "import-damaged", inflow.problem)
+            _note_cut(inflow, around, Place(inflow.broken_at))
             if not inflow.resync(dialect.start):
                 return
             continue
@@ -89,24 +117,34 @@ def read_records(inflow: Inflow) -> Iterator[Found | Damage]:
             head = dialect.read_head(inflow)
         except ValueError as e:
             yield Damage(place, "import-damaged", inflow.problem or str(e))
+            _note_cut(inflow, around, place)
             if not inflow.resync(dialect.start):
                 return
             continue
-        yield from _read_block(inflow, dialect, head, place)
+        yield from _read_block(inflow, dialect, head, place, around)
 
 
-def _read_block(inflow: Inflow, dialect: _Dialect, head: _Head, place: Place) -> Iterator[Found | Damage]:
+def _note_cut(inflow: Inflow, around: _Around, place: Place) -> None:
+    if inflow.is_cut and around.begin is None:
+        around.begin, around.end = place, None
+
+
+def _read_block(
+    inflow: Inflow, dialect: _Dialect, head: _Head, place: Place, around: _Around
+) -> Iterator[Found | Damage]:
     length, doubt = head.length, None
     if length is None:
         length, doubt = 0, "it states no length that can be read"
         yield Damage(place, "import-damaged", "a record that states no length that can be read")
     if length > MAX_BLOCK:
         yield Damage(place, "import-too-large", f"a record of {length} bytes; {MAX_BLOCK} can be kept")
+        around.begin, around.end = place, _further(inflow.place(), length, inflow)
         inflow.resync(dialect.start)
         return
     if inflow.remaining is not None and length > inflow.remaining:
         detail = f"the file ends in it: {inflow.remaining} of the {length} bytes that the record states"
         yield Damage(place, "import-damaged", detail)
+        around.begin, around.end = around.begin or place, None
         inflow.resync(dialect.start)
         return
     stated = [found for value in head.fields.get("warc-block-digest", ()) if (found := parse_digest(value))]
@@ -128,11 +166,13 @@ def _read_block(inflow: Inflow, dialect: _Dialect, head: _Head, place: Place) ->
         within = block.find(dialect.start)
         if within is not None:
             yield Damage(place, "import-damaged", f"the record states {length} bytes, and the next begins in it")
+            _note_cut(inflow, around, place)
             if inflow.rewind(inflow.place(begun + within), block.size - within):
                 return
     if short:
         cause = inflow.problem or "the file ends in it"
         yield Damage(place, "import-damaged", f"{cause}: {block.size} of the {length} bytes that the record states")
+        _note_cut(inflow, around, place)
         inflow.resync(dialect.start)
         return
     held = [one.told(check.digest()) for one, check in zip(stated, checks, strict=True)]
@@ -141,6 +181,11 @@ def _read_block(inflow: Inflow, dialect: _Dialect, head: _Head, place: Place) ->
     if inflow.peek(1) and not _is_followed(inflow, dialect):
         yield Damage(inflow.place(), "import-damaged", "bytes that belong to no record")
         inflow.resync(dialect.start)
+
+
+def _further(place: Place, count: int, inflow: Inflow) -> Place:
+    """So many bytes after a place, in the same gzip member where there are such."""
+    return place._replace(inside=place.inside + count) if inflow.is_gzip else Place(place.offset + count)
 
 
 def _is_followed(inflow: Inflow, dialect: _Dialect) -> bool:
