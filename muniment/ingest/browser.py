@@ -10,19 +10,21 @@ Needs the extra `muniment[browser]` (Playwright) and a Chromium or Chrome of the
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from muniment import __version__
 from muniment.errors import UsageError
-from muniment.ingest.http import Exchange
+from muniment.ingest.rendering import View, one_line, settle, views, within
+from muniment.ingest.scratch import Scratch
 from muniment.ingest.urls import normalise_target, rendered_uri
 from muniment.model import Attempt, Capture, Fetched, sha256
 
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.http import Held
     from muniment.ingest.policy import FetchPolicy
-    from muniment.ingest.recording import Asked, Identity, RecordingProxy
+    from muniment.ingest.recording import Asked, Budget, Identity, RecordingProxy
 
 _log = logging.getLogger(__name__)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MAX_EXCHANGES, MAX_BYTES = 2_000, 256 << 20  # of one page
-_QUIET, _MAX_DOM = 10.0, 20_000_000  # seconds to wait for the network to fall silent; bytes
+MAX_EXCHANGES, MAX_BYTES = 2_000, 128 << 20  # of one page; bytes are held two or three times
+_STARTING, _ENDING = 60.0, 10.0  # seconds
 _VIEW = {"width": 1280, "height": 1024}
 _FLAGS = (
     "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -45,13 +47,6 @@ _FLAGS = (
 )  # fmt: skip
 _PAGES = {"text/html", "application/xhtml+xml"}
 _NOWHERE = "http://127.0.0.1:9"  # the discard port: what is no page's has no way out
-# Pictures that wait until they are scrolled to, in steps of the window.
-_SCROLL = """async () => {
-  for (let at = 0; at < Math.min(document.documentElement.scrollHeight, 60000); at += innerHeight) {
-    scrollTo(0, at); await new Promise(done => setTimeout(done, 60));
-  }
-  scrollTo(0, 0);
-}"""
 
 
 def find_browser(path: str = "") -> str:
@@ -80,8 +75,11 @@ class BrowserFetcher:
         self._path = find_browser(policy.browser)
         self._fetcher, self._policy = fetcher, policy
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="browser")  # Playwright's objects belong to one thread
+        self._loop = asyncio.new_event_loop()  # of that thread
+        self._under_way: asyncio.Task[Fetched] | None = None
         self._playwright: Any = None
         self._browser: Any = None
+        self._folder: Scratch | None = None
         self._identity: Identity | None = None
         self._closed = False
 
@@ -97,155 +95,206 @@ class BrowserFetcher:
             return self._thread.submit(self._load, url).result()
 
     def close(self) -> None:
-        """Ends the browser once the page at hand is loaded; those that wait for their turn are not."""
+        """Ends the browser, and a load that is under way; pages that wait for their turn are not loaded."""
         self._closed = True
-        self._thread.submit(self._stop).result()
+        loop, load = self._loop, self._under_way
+        if load is not None:
+            loop.call_soon_threadsafe(load.cancel)
+        self._thread.submit(self._end).result()
         self._thread.shutdown()
 
-    def _stop(self) -> None:
-        if self._browser is not None:
-            self._browser.close()
-        if self._playwright is not None:
-            self._playwright.stop()
-        self._browser = self._playwright = None
+    def _end(self) -> None:
+        self._loop.run_until_complete(self._stop())
+        self._loop.close()
 
-    def _start(self) -> None:
-        from playwright.sync_api import sync_playwright
+    async def _stop(self) -> None:
+        """A browser that does not end by itself ends with Playwright's own process, which it is tied to."""
+        from playwright.async_api import Error
+
+        browser, playwright, folder = self._browser, self._playwright, self._folder
+        self._browser = self._playwright = self._folder = None
+        for end in (*([browser.close] if browser else []), *([playwright.stop] if playwright else [])):
+            try:
+                await within(_ENDING, end())
+            except (Error, TimeoutError) as e:
+                _log.info("the browser: %s", one_line(e))
+        if folder is not None:
+            folder.close()
+
+    async def _start(self) -> None:
+        from playwright.async_api import async_playwright
 
         from muniment.ingest.recording import Identity
 
         self._identity = Identity()
-        self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(
+        self._folder = Scratch()
+        with self._folder.lived_in():
+            self._playwright = await within(_STARTING, async_playwright().start())
+        launched = self._playwright.chromium.launch(
             executable_path=self._path,
             headless=True,
             chromium_sandbox=os.geteuid() != 0,  # it refuses to have one as root
             args=[*_FLAGS, f"--ignore-certificate-errors-spki-list={self._identity.digest}"],
+            ignore_default_args=["--disable-popup-blocking"],
             proxy={"server": _NOWHERE, "bypass": "<-loopback>"},
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
         )
+        self._browser = await within(_STARTING, launched)
 
     def _load(self, url: str) -> Fetched:
-        from playwright.sync_api import Error
+        self._under_way = self._loop.create_task(self._loading(url))
+        try:
+            return self._loop.run_until_complete(self._under_way)
+        except asyncio.CancelledError:
+            return Fetched((), Attempt(url, datetime.now(UTC), "browser", "the load was broken off"))
+        finally:
+            self._under_way = None
 
-        from muniment.ingest.recording import RecordingProxy
+    async def _loading(self, url: str) -> Fetched:
+        from playwright.async_api import Error
+
+        from muniment.ingest.recording import Budget, RecordingProxy
 
         if self._closed:
             return Fetched((), Attempt(url, datetime.now(UTC), "browser", "the browser was closed before"))
         try:
             if self._browser is None or not self._browser.is_connected():
-                self._stop()
-                self._start()
+                await self._stop()
+                await self._start()
             assert self._identity is not None
-            with RecordingProxy(self._relay, self._identity, count=MAX_EXCHANGES, size=MAX_BYTES) as proxy:
-                context = self._context(proxy)
+            relay = partial(self._relay, Budget(MAX_BYTES))
+            with RecordingProxy(relay, self._identity, count=MAX_EXCHANGES, size=MAX_BYTES) as proxy:
+                context = await self._context(proxy)
                 try:
-                    return self._loaded(url, context.new_page(), proxy)
+                    return await self._loaded(url, context, proxy)
                 finally:
-                    with suppress(Error):  # what was recorded counts
-                        context.close()
-        except Error as e:
-            return Fetched((), Attempt(url, datetime.now(UTC), "browser", _one_line(e)))
+                    await self._leave(context)
+        except (Error, TimeoutError) as e:
+            await self._stop()
+            return Fetched((), Attempt(url, datetime.now(UTC), "browser", one_line(e)))
 
-    def _context(self, proxy: RecordingProxy) -> Any:
-        agent = f"{self._agent()} {self._policy.user_agent}"
-        context = self._browser.new_context(
+    async def _leave(self, context: Any) -> None:
+        """Its pages end with it, whatever they are at; where they do not, the browser does."""
+        from playwright.async_api import Error
+
+        try:
+            await within(_ENDING, context.close())
+        except (Error, TimeoutError) as e:
+            _log.info("the browser: %s", one_line(e))
+            await self._stop()
+
+    async def _context(self, proxy: RecordingProxy) -> Any:
+        made = self._browser.new_context(
             proxy={"server": f"http://127.0.0.1:{proxy.port}", "bypass": "<-loopback>"},
             service_workers="block",
             accept_downloads=False,
-            user_agent=agent,
+            user_agent=f"{await self._agent()} {self._policy.user_agent}",
             viewport=_VIEW,
         )
+        context = await within(_STARTING, made)
         context.set_default_timeout(self._policy.first_byte_timeout * 1000)
         return context
 
-    def _agent(self) -> str:
+    async def _agent(self) -> str:
         """What this browser calls itself; without a word that it has no window, at which many sites show nothing."""
-        page = self._browser.new_page()
+        page = await within(_STARTING, self._browser.new_page())
         try:
-            return str(page.evaluate("navigator.userAgent")).replace("HeadlessChrome", "Chrome")
+            said = await within(_STARTING, page.evaluate("navigator.userAgent"))
+            return str(said).replace("HeadlessChrome", "Chrome")
         finally:
-            page.close()
+            await within(_ENDING, page.close())
 
-    def _relay(self, asked: Asked) -> Capture | Attempt:
+    def _relay(self, budget: Budget, asked: Asked) -> Capture | Attempt:
+        from muniment.ingest.recording import Counted
+
         facts = [("loaded-by", f"Chromium {self._browser.version}")]
         if asked.method != "GET":
             facts.append(("method", asked.method))
         headers = [*asked.headers, ("Accept-Encoding", "gzip"), ("Connection", "close")]
-        body = asked.body or (b"" if asked.method == "POST" else None)
-        return self._fetcher.relay(asked.url, Exchange(asked.target, headers, body, asked.method), tuple(facts))
+        return self._fetcher.relay(asked.url, Counted(budget, asked, headers), tuple(facts))
 
     # ---- one page
 
-    def _loaded(self, url: str, page: Any, proxy: RecordingProxy) -> Fetched:
-        from playwright.sync_api import Error
+    async def _loaded(self, url: str, context: Any, proxy: RecordingProxy) -> Fetched:
+        from playwright.async_api import Error
 
         started, problem = datetime.now(UTC), None
+        seconds = self._policy.total_timeout
+        page = await within(_STARTING, context.new_page())
+        shown = _Shown(page)
+        context.on("page", lambda other: asyncio.ensure_future(_close(other)))  # what the page opens is not the page
         try:
-            page.goto(url, wait_until="load", timeout=self._policy.total_timeout * 1000)
-            _settle(page)
-        except Error as e:
-            problem = _one_line(e)
-        final = normalise_target(page.url) if page.url.startswith("http") else url
+            await within(seconds + _ENDING, page.goto(url, wait_until="load", timeout=seconds * 1000))
+            await settle(page)
+        except (Error, TimeoutError) as e:
+            problem = one_line(e)
+        final = normalise_target(shown.address) if shown.address.startswith("http") else url
         outcomes = proxy.recorded().outcomes
         main = _main(outcomes, final) or _main(outcomes, url)
         is_page = isinstance(main, Capture) and main.location is None and main.media_type in _PAGES
-        rendered = self._rendered(final, page, started) if problem is None and is_page else []
+        made, lacking = await views(page) if problem is None and is_page else ([], {"dom": problem or "no page came"})
         outcomes = proxy.recorded().outcomes  # some come late
-        if not rendered:  # a document of another kind, or why there is none
+        missing = [Attempt(rendered_uri(kind, final), started, "browser", why) for kind, why in lacking.items()]
+        for one in missing if is_page else ():
+            _log.warning("%s: %s", one.uri, one.detail)
+        if not made:  # a document of another kind, or why there is none
+            beside = [one for one in outcomes if one is not main] + (missing if is_page else [])
             failed = Attempt(url, started, "browser", problem or "no page came")
-            return Fetched((), main or failed, tuple(one for one in outcomes if one is not main))
+            return Fetched((), main or failed, tuple(beside))
         if refused := proxy.recorded().refused:
             _log.warning("%s: %d requests of the page were over the limits, and are not kept", url, refused)
-        return Fetched((), rendered[0], (*outcomes, *rendered[1:]))
+        rendered = [self._resource(final, page.url, view, started) for view in made]
+        return Fetched((), rendered[0], (*outcomes, *rendered[1:], *missing))
 
-    def _rendered(self, url: str, page: Any, at: datetime) -> list[Capture]:
-        """The page as it stands now: its document, then a picture and a PDF of it, where the browser makes them."""
-        from playwright.sync_api import Error
-
-        made = []
-        kinds: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
-            ("dom", "text/html", lambda: page.content().encode("utf-8", "replace")[:_MAX_DOM]),
-            ("fullPage", "image/png", lambda: page.screenshot(full_page=True, animations="disabled")),
-            ("pdf", "application/pdf", lambda: page.pdf(print_background=True)),
-        )
-        for kind, media_type, make in kinds:
-            try:
-                content = make()
-            except Error as e:
-                _log.warning("%s: no %s of the page: %s", url, kind, _one_line(e))
-                if kind == "dom":
-                    return []
-                continue
-            made.append(self._resource(rendered_uri(kind, url), content, media_type, at))
-        return made
-
-    def _resource(self, uri: str, content: bytes, media_type: str, at: datetime) -> Capture:
-        client = f"muniment/{__version__} Chromium/{self._browser.version}"
-        facts = (("client", client), ("viewport", f"{_VIEW['width']}x{_VIEW['height']}"))
-        charset = "utf-8" if media_type == "text/html" else None
-        return Capture(uri, at, "resource", content, content, sha256(content), media_type, charset, facts=facts)
+    def _resource(self, url: str, bar: str, view: View, at: datetime) -> Capture:
+        facts = [("client", f"muniment/{__version__} Chromium/{self._browser.version}")]
+        facts.append(("viewport", f"{_VIEW['width']}x{_VIEW['height']}"))
+        if bar.partition("#")[0] != url:
+            facts.append(("shownAs", bar[:8192]))  # a script may write there what it likes
+        charset = "utf-8" if view.media_type == "text/html" else None
+        uri, content = rendered_uri(view.kind, url), view.content
+        return Capture(
+            uri, at, "resource", content, content, sha256(content), view.media_type, charset,
+            truncated=view.truncated, facts=tuple(facts),
+        )  # fmt: skip
 
 
-def _settle(page: Any) -> None:
-    """Wait until the network is silent, scroll through the page, and wait again; a page that never is silent is taken
-    as it is."""
-    from playwright.sync_api import Error
+class _Shown:
+    """The address of the document that a page shows: one that was asked for as such, and not what a script put into
+    the address bar (`history.pushState`), which may be another article's."""
 
-    end = time.monotonic() + 2 * _QUIET
-    for step in (lambda: None, lambda: page.evaluate(_SCROLL)):
-        left = min(_QUIET, end - time.monotonic())
+    def __init__(self, page: Any):
+        self._page, self._came = page, set[str]()
+        self.address = ""
+        page.on("response", self._note_response)
+        page.on("framenavigated", self._note_document)
+
+    def _note_response(self, response: Any) -> None:
+        from playwright.async_api import Error
+
         try:
-            step()
-            page.wait_for_load_state("networkidle", timeout=max(left, 0.5) * 1000)
-        except Error as e:
-            _log.info("%s: %s", page.url, _one_line(e))
+            is_document = response.request.is_navigation_request() and response.frame == self._page.main_frame
+        except Error:  # of a frame that is gone
+            is_document = False
+        if is_document:
+            self._came.add(response.url.partition("#")[0])
+
+    def _note_document(self, frame: Any) -> None:
+        address = frame.url.partition("#")[0]
+        if frame == self._page.main_frame and address in self._came:
+            self.address = address
+
+
+async def _close(page: Any) -> None:
+    from playwright.async_api import Error
+
+    with suppress(Error, TimeoutError):
+        await within(_ENDING, page.close())
 
 
 def _main(outcomes: list[Capture | Attempt], url: str) -> Capture | Attempt | None:
     """What the page's own address gave, when it was asked for first."""
     came = (one for one in outcomes if isinstance(one, Capture) or one.reason != "incomplete")
     return next((one for one in came if one.uri == url), None)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split("Call log:")[0].split())[:300]

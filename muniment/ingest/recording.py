@@ -14,7 +14,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from muniment.errors import FetchError
+from muniment.ingest.http import Exchange
 from muniment.model import Attempt, Capture
 
 _log = logging.getLogger(__name__)
@@ -173,6 +175,34 @@ class RecordingProxy:
         if capture is None or capture.status is None or capture.truncated:
             return b""
         return capture.block
+
+
+class Budget:
+    """How many bytes all replies of one page may still have, those on their way among them: a page asks for many things
+    at once, each of which may be as large as is allowed."""
+
+    def __init__(self, size: int):
+        self._left, self._size, self._lock = size, size, threading.Lock()
+
+    def take(self, count: int) -> None:
+        """Raises FetchError("too-large")."""
+        with self._lock:
+            if count > self._left:
+                raise FetchError("too-large", f"what the page asks for does not fit in {self._size:,} bytes")
+            self._left -= count
+
+
+class Counted(Exchange):
+    """An exchange on a budget."""
+
+    def __init__(self, budget: Budget, asked: Asked, headers: Iterable[tuple[str, str]]):
+        self._budget = budget
+        body = asked.body or (b"" if asked.method == "POST" else None)
+        super().__init__(asked.target, headers, body, asked.method)
+
+    def keep(self, data: bytes) -> None:
+        self._budget.take(len(data))
+        super().keep(data)
 
 
 def _read_request(connection: socket.socket) -> tuple[h11.Request, bytes] | None:

@@ -140,7 +140,7 @@ def test_the_archive_holds_page_and_requisites_and_exports_them_together(site: S
 def test_what_had_not_come_when_the_page_was_left_is_named_and_what_was_over_the_limits(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("muniment.ingest.browser._QUIET", 0.3)
+    monkeypatch.setattr("muniment.ingest.rendering.QUIET", 0.3)
     monkeypatch.setattr("muniment.ingest.browser.MAX_EXCHANGES", 3)
     (page,) = load(site, "/slow")
     assert isinstance(page.outcome, Capture) and page.outcome.uri == f"urn:dom:{site.url}/slow"
