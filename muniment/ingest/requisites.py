@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from muniment.errors import FetchError
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.http import Held
 
-MAX_REQUISITES, MAX_BYTES = 300, 64 << 20  # of one page
+MAX_REQUISITES, MAX_BYTES, MAX_SECONDS = 300, 64 << 20, 600.0  # of one page; servers may let each of them hang
 _MAX_TEXT, _MAX_TAG = 5_000_000, 20_000  # characters looked through, in all and of one tag
 _TAG = re.compile(r"<([a-z][a-z0-9]{0,15})(?=[\s/>])", re.I)
 _ATTRIBUTE = re.compile(r"([a-z:-]{2,20})\s*=\s*([\"']?)", re.I)
@@ -51,13 +53,18 @@ class RequisiteFetcher:
         return Fetched(fetched.redirects, fetched.outcome, tuple(self._requisites(fetched.outcome)))
 
     def _requisites(self, page: Capture) -> Iterator[Capture | Attempt]:
-        waiting, seen, size = deque(needed(page)), {page.uri}, 0
-        while waiting and len(seen) <= MAX_REQUISITES:
+        waiting, seen, size, end = deque(needed(page)), {page.uri}, 0, time.monotonic() + MAX_SECONDS
+        while waiting:
             url = waiting.popleft()
             if url in seen:
                 continue
             seen.add(url)
-            if size >= MAX_BYTES:
+            if len(seen) > MAX_REQUISITES + 1 or size >= MAX_BYTES or time.monotonic() >= end:
+                left = len({url, *waiting} - seen) + 1
+                detail = (
+                    f"this and {left - 1} more are not fetched: the page needs too much, or its servers take too long"
+                )
+                yield Attempt(url, datetime.now(UTC), "page-limit", detail)
                 return
             try:
                 fetched = self._fetcher.fetch(url)

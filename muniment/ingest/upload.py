@@ -7,6 +7,7 @@ inline text) `ni:///sha-256;…`, which names the bytes themselves (RFC 6920).
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import re
@@ -120,15 +121,24 @@ def _expand_folder(shown: str, folder: Path, declared: Declared) -> Iterator[Tar
 
 def files_below(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[Path]:
     """Every file below a folder, in order of name. Hidden files and folders and whole archives are passed over, links
-    to folders not followed; `unreadable` is told of the folders that cannot be listed."""
+    to folders not followed; `unreadable` is told of the folders that cannot be listed, and of links to files elsewhere:
+    a folder from outside could have anything of this machine's archived so, and published."""
+    inside = Path(os.path.realpath(folder))
     for parent, folders, files in os.walk(folder, onerror=unreadable):
         if "archive.toml" in files and "log" in folders:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if name.startswith("."):
+                continue
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
+                unreadable(
+                    OSError(errno.EPERM, "a link to a file outside of the folder: name that file itself", str(path))
+                )
+            else:
+                yield path
 
 
 def read_list(lines: BinaryIO, declared: Declared, name: str) -> Iterator[Target]:

@@ -178,6 +178,21 @@ def test_a_folder_is_walked_in_order_without_hidden_files_links_to_folders_and_a
     assert [str(target.path).removeprefix(f"{tmp_path}/") for target in found] == ["a.txt", "b/1.txt", "b/2.txt"]
 
 
+def test_links_out_of_a_folder_are_refused_by_name_and_those_within_it_followed(tmp_path: Path) -> None:
+    """A folder that came from outside could have anything of this machine's archived, and published."""
+    (folder := tmp_path / "came").mkdir()
+    (tmp_path / "secret").write_text("key")
+    (folder / "a.txt").write_text("x")
+    (folder / "b.txt").symlink_to("a.txt")
+    (folder / "c.txt").symlink_to("../secret")
+    (folder / "d.txt").symlink_to(tmp_path / "secret")
+    found = {Path(target.name).name: target.problem for target in expand([str(folder)], Declared(), io.BytesIO(), 100)}
+    assert [found[name] for name in ("a.txt", "b.txt")] == [None, None]
+    assert all("outside of the folder" in str(found[name]) for name in ("c.txt", "d.txt"))
+    (named,) = expand([str(folder / "c.txt")], Declared(), io.BytesIO(), 100)
+    assert named.problem is None
+
+
 def test_of_standard_input_one_byte_more_than_the_limit_is_read() -> None:
     source = Endless(b"x" * 8192 for _ in range(10_000))
     (target,) = expand(["-"], Declared(), io.BufferedReader(source), 10_000)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from scripted_site import Site
 
+from muniment.ingest import requisites
 from muniment.ingest.fetch import Fetcher
 from muniment.ingest.policy import FetchPolicy
 from muniment.ingest.requisites import MAX_REQUISITES, RequisiteFetcher, needed
@@ -75,4 +76,12 @@ def test_a_page_of_many_pictures_gives_so_many(site: Site) -> None:
 
     where = {"site.example": f"127.0.0.1:{site.server_address[1]}"}
     page = RequisiteFetcher(Page(FetchPolicy(allow_private=True, resolve=where, retries=0)))
-    assert len(page.fetch(site.url + "/many").requisites) == MAX_REQUISITES
+    *pictures, rest = page.fetch(site.url + "/many").requisites
+    assert len(pictures) == MAX_REQUISITES and all(isinstance(one, Capture) for one in pictures)
+    assert isinstance(rest, Attempt) and rest.reason == "page-limit" and "this and 49 more" in rest.detail
+
+
+def test_servers_that_take_long_are_not_waited_for_without_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requisites, "MAX_SECONDS", 0.0)
+    (rest,) = fetcher(site).fetch(site.url + "/").requisites
+    assert isinstance(rest, Attempt) and rest.reason == "page-limit" and rest.uri == site.url + "/in/s.css"

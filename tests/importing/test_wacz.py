@@ -46,6 +46,14 @@ def test_what_does_not_fit_the_manifest_is_told_and_the_records_are_read(root: P
         assert archive.articles == 1
 
 
+def test_a_file_of_records_that_is_not_read_is_named(root: Path, tmp_path: Path) -> None:
+    one, records = members(crawl()[1:2]), members(crawl()[5:6])
+    path = wacz(tmp_path / "site.wacz", {WARC: one, "other/b.warc.gz": records, "archive/C.WARC.GZ": records,
+                                             "archive/d.warc.zst": b"x"})  # fmt: skip
+    unread = [reason for reason in reasons(root, path) if reason.startswith("wacz-unread")]
+    assert [reason.split()[1] for reason in unread] == ["other/b.warc.gz", "archive/C.WARC.GZ", "archive/d.warc.zst"]
+
+
 def refused(build: bytes) -> str:
     with pytest.raises(UploadError) as error:
         Package(io.BytesIO(build))

@@ -40,6 +40,7 @@ _PACKED = {
     ".warc.xz": "unxz",
 }
 
+_READ_OF_WACZ = "only .warc, .warc.gz, .arc and .arc.gz below archive/ are; take it out, and add it"
 Kind = Literal["records", "wacz", "lz4"]
 
 
@@ -165,6 +166,8 @@ def _package(file: BinaryIO, told: _Told, size: int) -> Iterator[Opened]:
         yield told.attempt("wacz-digest", problem)
     for inner in package.packages():
         yield told.attempt("wacz-nested", f"{inner} is a package of its own: take it out, and add it")
+    for other in package.passed_over():
+        yield told.attempt("wacz-unread", f"{other} is not read: {_READ_OF_WACZ}")
     files = package.record_files()
     if not files:
         raise UploadError("wacz-empty", "it holds no file with records below archive/")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import stat
 import struct
 import tempfile
@@ -21,10 +22,11 @@ from typing import IO, Any, BinaryIO, cast
 from muniment.errors import UploadError
 
 MAX_ENTRIES = 100_000
-MAX_DIRECTORY = 64 << 20
+MAX_DIRECTORY = 20 << 20  # 200 bytes an entry
 _MAX_PACKAGE = 32 << 20
 _BOMB, _RATIO = 32 << 20, 200
 _RECORDS = (".warc", ".warc.gz", ".arc", ".arc.gz")
+_ANY = re.compile(r"\.w?arc(?:\.[a-z0-9]{1,5})?\Z", re.I)
 _CHUNK = 1 << 20
 _END, _END64 = b"PK\x05\x06", b"PK\x06\x06"
 _DAMAGE = (
@@ -52,6 +54,11 @@ class Package:
         """The files below `archive/` that hold records, in order of name."""
         found = [e for e in self._entries if e.filename.startswith("archive/") and e.filename.endswith(_RECORDS)]
         return sorted(found, key=lambda entry: entry.filename)
+
+    def passed_over(self) -> list[str]:
+        """The names of files that by these hold records and are not read."""
+        read = {entry.filename for entry in self.record_files()}
+        return [entry.filename for entry in self._entries if _ANY.search(entry.filename) and entry.filename not in read]
 
     def packages(self) -> list[str]:
         """The names of packages within this one, which are not opened."""
@@ -181,8 +188,9 @@ def _check_directory(file: BinaryIO) -> None:
         raise UploadError("wacz-damaged", "the zip cannot be read: it has no directory at its end, as if it were cut")
     (length,) = struct.unpack_from("<L", tail, at + 12)
     at64 = tail.rfind(_END64, 0, at)
-    if length == 0xFFFFFFFF and at64 >= 0:
-        (length,) = struct.unpack_from("<Q", tail, at64 + 40)
+    if at64 >= 0 and len(tail) - at64 >= 48:  # which counts, whatever the other one says
+        (longer,) = struct.unpack_from("<Q", tail, at64 + 40)
+        length = longer if length == 0xFFFFFFFF else max(length, longer)
     if length > MAX_DIRECTORY:
         raise UploadError("wacz-refused", f"the directory of the zip has {length} bytes")
     file.seek(0)
