@@ -62,10 +62,14 @@ def within(name: str, capture: Capture, declared: Declared, depth: int = 0) -> I
     if not is_letter(capture):
         return
     from muniment.ingest.documents.mail import open_letter
-    from muniment.ingest.documents.mime import parse
+    from muniment.ingest.documents.mime import MAX_PARTS, is_whole, parse
 
     common = Declared(source=declared.source, tags=declared.tags)
-    for part in open_letter(parse(capture.body.lstrip(b"\r\n"))).attached:
+    root = parse(capture.body.lstrip(b"\r\n"))
+    if not is_whole(root):
+        detail = f"over {MAX_PARTS:,} parts: those behind are kept within the letter, and are no captures of their own"
+        yield Opened(name, Attempt(capture.uri, capture.captured_at, "too-many-parts", detail), common)
+    for part in open_letter(root).attached:
         shown = f"{name}: {printable(part.file_name) or f'part {part.number or 1}'}"
         content = part.body()
         if not content:

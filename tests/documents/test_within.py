@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from muniment.adding import Added, AddOptions
 from muniment.archive.archive import Archive
 from muniment.errors import UploadError, UsageError
 from muniment.ingest import attachments
+from muniment.ingest.documents.mime import MAX_PARTS
 from muniment.ingest.ocr import check_ocr, recognise
 from muniment.ingest.opening import Opened, open_target
 from muniment.ingest.upload import Target
@@ -149,6 +151,28 @@ def test_letters_in_letters_end_somewhere(monkeypatch: pytest.MonkeyPatch) -> No
     found = opened(bytes(message))
     assert [isinstance(o.outcome, Attempt) for o in found] == [False, False, False, True]
     assert isinstance(found[-1].outcome, Attempt) and found[-1].outcome.reason == "too-deep"
+
+
+def parts(*headers: bytes) -> bytes:
+    head = b"From: a@x.example\r\nDate: Mon, 01 Jan 2024 10:00:00 +0100\r\nMessage-ID: <1@x>\r\n"
+    body = b"".join(b"--b\r\n%s\r\n\r\nx%d\r\n" % (header, n) for n, header in enumerate(headers))
+    return head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + body + b"--b--\r\n"
+
+
+def test_that_a_letter_has_more_parts_than_are_taken_apart_is_said() -> None:
+    found = opened(parts(*[b"Content-Type: application/x"] * (MAX_PARTS + 5)))
+    said = [one.outcome.reason for one in found if isinstance(one.outcome, Attempt)]
+    assert said == ["too-many-parts"] and len(found) == MAX_PARTS + 2
+
+
+def test_letters_made_to_take_long_do_not() -> None:
+    """All of this is read outside of the limited workers; each took minutes."""
+    begun = time.process_time()
+    opened(parts(*[b"Content-Type: application/x; " + b'a="b;\\"";' * 800] * 300), 1 << 26)
+    opened(parts(*[b"Content-Disposition: attachment; " + b"; x=" * 2000] * 300), 1 << 26)
+    opened(parts(*[b'Content-Disposition: attachment; filename="' + b"=?utf-8?q?a?= " * 600 + b'"'] * 300), 1 << 26)
+    opened(parts(b"Content-Transfer-Encoding: base64\r\n\r\n" + b"=" * 20_000_000), 1 << 26)
+    assert time.process_time() - begun < 10
 
 
 def test_a_saved_page_has_its_origin_among_its_facts() -> None:

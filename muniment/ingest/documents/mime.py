@@ -20,9 +20,11 @@ from muniment.ingest.decode import decode
 
 MAX_DEPTH, MAX_PARTS = 20, 2_000
 MAX_FIELDS, MAX_VALUE = 1_000, 8_192
+# Of a field with parameters, which are taken apart in time that grows by the square: characters, and parameters.
+_MAX_PARAMETERS = 2_000, 40
 _BLANK = re.compile(rb"(?:^|\n)[ \t]*\r?\n")
 _FIELD = re.compile(r"([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.S)
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} .*\r?\n")
 
 
@@ -37,6 +39,7 @@ class Part:
     end: int
     parts: list[Part] = field(default_factory=list)
     default_type: str = "text/plain"
+    has_more: bool = False  # than MAX_PARTS in all of the letter, which are not taken apart
 
     @property
     def media_type(self) -> str:
@@ -55,7 +58,7 @@ class Part:
             name = self.header.get_filename("") or ""
         except (ValueError, LookupError, TypeError):  # a broken RFC 2231 parameter
             name = ""
-        return " ".join(re.split(r"[\\/]", decoded_words(name))[-1].split())[:200]
+        return " ".join(re.split(r"[\\/]", decoded_words(name[:1000]))[-1].split())[:200]
 
     def parameter(self, name: str) -> str:
         """A parameter of Content-Type; empty where there is none."""
@@ -86,6 +89,11 @@ def parse(data: bytes) -> Part:
     return _parse(data, 0, len(data), "", "text/plain", 0, counter)
 
 
+def is_whole(part: Part) -> bool:
+    """Whether all parts of the letter were taken apart."""
+    return not part.has_more and all(map(is_whole, part.parts))
+
+
 def leaves(part: Part) -> Iterator[Part]:
     """The parts that hold no others, in order."""
     if not part.parts:
@@ -103,6 +111,7 @@ def _parse(data: bytes, start: int, end: int, number: str, default: str, depth: 
     inner = "message/rfc822" if part.media_type == "multipart/digest" else "text/plain"
     for n, (first, last) in enumerate(_between(data, body, end, boundary), 1):
         if next(counter, None) is None:
+            part.has_more = True
             break
         name = f"{number}.{n}" if number else str(n)
         part.parts.append(_parse(data, first, last, name, inner, depth + 1, counter))
@@ -148,8 +157,13 @@ def _header(data: bytes, start: int, end: int) -> tuple[Message, int]:
             fields.append(line[:MAX_VALUE])
     for text in fields:
         if found := _FIELD.fullmatch(text[: 2 * MAX_VALUE]):
-            header[found[1]] = found[2]
+            header[found[1]] = _shortened(found[2]) if found[1].lower().startswith("content-") else found[2]
     return header, body
+
+
+def _shortened(value: str) -> str:
+    length, count = _MAX_PARAMETERS
+    return ";".join(value[:length].split(";", count)[:count])
 
 
 def _as_text(raw: bytes) -> str:
@@ -181,7 +195,7 @@ def decoded_words(value: str) -> str:
 def _decoded(content: bytes, coding: str) -> bytes:
     name = coding.split(";")[0].strip().strip("\"'").lower()
     if name == "base64":
-        letters = _NOT_BASE64.sub(b"", content)
+        letters = content.translate(None, _NOT_BASE64)
         if len(letters) % 4 == 1:
             letters = letters[:-1]
         return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
