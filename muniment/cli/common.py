@@ -19,7 +19,7 @@ from muniment.errors import NoArchive, UsageError
 if TYPE_CHECKING:
     from muniment.model import Snapshot
 
-_C1 = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Never looked at, so that each command says itself what is wrong with a path; the shell completes files.
@@ -102,9 +102,10 @@ def ask_passphrase(prompt: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on a line of its own; C1 controls, which JSON may hold as they are, are escaped."""
+    """One JSON value on a line of its own; C1 controls and what turns the direction of
+    text, which JSON may hold as they are, are escaped."""
     text = json.dumps(value, ensure_ascii=False)
-    click.echo(text if text.isprintable() else _C1.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
+    click.echo(text if text.isprintable() else _STEERING.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
 
 
 def note(message: str, *, quiet: bool = False) -> None:

@@ -80,7 +80,7 @@ def test_nothing_from_outside_steers_a_terminal(hostile: Console) -> None:
             assert not CONTROL.search(written), (arguments, CONTROL.search(written), written)
             assert b"\x1b[2J" not in written
             assert b"\x1b[31mRED" not in written
-            assert "\u202e".encode() not in written or {"--json", "--csv"} & set(arguments)
+            assert "\u202e".encode() not in written or "--csv" in arguments
 
 
 def test_a_title_with_newlines_takes_one_line(hostile: Console) -> None:
