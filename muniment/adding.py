@@ -378,7 +378,8 @@ class Batch:
             )
             return Added(item.name, "failed", number, error=detail, reason="revisit-unresolved")
         uri = imported.uri if imported.kind != "record" else None
-        number = self._writer.add_imported(imported, self._facts(uri, item.target, url if uri else None))
+        facts = self._facts(uri, item.target, url if uri else None) + _claimed(imported.declared, item.target.declared)
+        number = self._writer.add_imported(imported, facts)
         article = item.article
         if article is None:
             return Added(item.name, "kept", number, url)
@@ -468,6 +469,14 @@ class Batch:
             if self._indexer is not None:
                 self._indexer.engine.close()
                 self._indexer = None
+
+
+def _claimed(said: Declared, declared: Declared) -> list[tuple[str, str]]:
+    """Which of the declarations are the imported file's, which anybody may have made, and not of whoever adds it."""
+    names = ("title", "published", "source", "language", "authors", "tags")
+    shared = [name for name in names if getattr(said, name) and getattr(said, name) == getattr(declared, name)]
+    shared += [name for name in ("authors", "tags") if name not in shared and getattr(said, name)]
+    return [("importedDeclared", ", ".join(shared))] if shared else []
 
 
 def _passed_over(item: Item) -> Added | None:

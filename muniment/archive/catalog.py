@@ -23,7 +23,7 @@ from muniment.snapshot import Digest, Snapshot
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 4
+VERSION = 5
 # Lines of the metadata record by which an imported record, or what is wrong with an imported file, is found again.
 ORIGINAL, FINDING, STATED = "importedRecord", "importedFinding", "importedPayloadDigest"
 _SCHEMA = """
@@ -42,7 +42,7 @@ create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
 create index leaf_key on leaf (key) where key is not null;
 create index leaf_of on leaf (of) where type = 'derivation';
 create index leaf_original on leaf (original) where original is not null;
-create index leaf_imported on leaf (id) where original is not null;
+create index leaf_id on leaf (id);
 create index leaf_stated on leaf (stated) where stated is not null;
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
     published text, precision text, language text, authors text, tags text, problem text, collections text, host text,
@@ -438,6 +438,10 @@ class Catalog:
         """The newest leaf that keeps an imported record, or a finding, of this SHA-256 (hex)."""
         row = self._db.execute("select max(number) from leaf where original = ?", (f"sha256:{digest}",)).fetchone()
         return None if row is None else row[0]
+
+    def has_id(self, identity: str) -> bool:
+        """Whether any leaf has this UUID."""
+        return self._db.execute("select 1 from leaf where id = ? limit 1", (identity,)).fetchone() is not None
 
     def imported_as(self, identity: str) -> int | None:
         """The newest leaf that an imported record gave this UUID."""

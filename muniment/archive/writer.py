@@ -208,7 +208,7 @@ class Writer:
         return number
 
     def _is_free(self, identity: str) -> bool:
-        return identity not in self._taken and self.catalog.imported_as(identity) is None
+        return identity not in self._taken and not self.catalog.has_id(identity)
 
     def add_attempt(self, attempt: Attempt, facts: Sequence[tuple[str, str]] = ()) -> int:
         """Append what is known of a failed attempt; returns its number. What was found before is not logged again."""

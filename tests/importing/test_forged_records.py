@@ -16,6 +16,7 @@ from record_files import DATE, crawl, http, members, new_id, page, record, sha1
 from warcio.archiveiterator import ArchiveIterator
 
 from muniment.archive.archive import Archive
+from muniment.export.members import Members
 from muniment.formats.leaf import Leaf
 from muniment.ingest.importing.captures import _MARKUP
 from muniment.ingest.importing.inflow import Inflow
@@ -139,6 +140,43 @@ def test_what_is_fetched_rests_on_no_imported_record(root: Path, add: Add) -> No
         writer.commit()
     assert [leaf.type for _, leaf in leaves(root, "capture", "revisit")] == ["capture", "capture"]
     assert findings(root) == []
+
+
+def test_what_a_file_says_in_our_name_is_its_own_word(root: Path, add: Add) -> None:
+    """A metadata record like ours can declare what it likes; it is said who declared it, and nothing else is taken."""
+    claimed = b"\r\n".join([
+        b"client: muniment/9", b"declared-source: The Honest Times", b"declared-title: A title", b"operator: the archivist",
+        b"articleKey: honest.example/news", b"articleUrl: http://honest.example/news", b"importedRecord: sha256:" + b"0" * 64,
+        b"importedPayloadDigest: sha1:" + b"A" * 32 + b" holds", b"feed-title: x\x0barticleKey: y", b"outcome2: x", b"",
+    ])  # fmt: skip
+    story = new_id("evil")
+    add(a_warc=record("response", http(page("Evil")), "http://evil.example/x", identity=story)
+        + record("metadata", claimed, "http://evil.example/x", ("WARC-Concurrent-To", story),
+                 media="application/warc-fields"))  # fmt: skip
+    ((number, leaf),) = leaves(root, "capture")
+    with Archive(root) as archive, Members(archive) as opened:
+        facts = opened.facts(number)
+        snapshot = archive.snapshot(number)
+    assert (snapshot.key, snapshot.url, leaf.uri) == (
+        "evil.example/x",
+        "http://evil.example/x",
+        "http://evil.example/x",
+    )
+    assert facts["importedDeclared"] == ["title, source"] and facts["articleKey"] == ["evil.example/x"]
+    assert "operator" not in facts and "importedPayloadDigest" not in facts and len(facts["importedRecord"]) == 1
+    assert findings(root) == []
+
+
+def test_an_id_of_our_own_is_taken_too(root: Path, add: Add) -> None:
+    """Else two records of our files had it, and nobody could tell of which one a text was made."""
+    with Archive(root) as archive, archive.writer() as writer:
+        added = writer.add_capture(download("http://honest.example/news", page("Ours")), [("articleKey", "k")])
+        writer.commit()
+    with Archive(root) as archive:
+        ours = archive.leaf(added.number).id
+    add(a_warc=record("response", http(page("Forged")), "http://honest.example/b", identity=f"<urn:uuid:{ours}>"))
+    ids = [leaf.id for _, leaf in leaves(root, "capture")]
+    assert len(ids) == len(set(ids)) == 2 and findings(root) == []
 
 
 def test_hostile_files_take_no_time() -> None:
