@@ -210,6 +210,7 @@ def _document(archive: Archive, number: int) -> Document:
         collections=snapshot.collections,
         published=snapshot.published,
         confidence=snapshot.confidence,
+        flags=snapshot.flags,
         removed=() if alone or not newest else _removed(archive, snapshot, text),
     )
 

@@ -19,14 +19,13 @@ from muniment.cli.common import (
     open_archive,
     print_json,
 )
+from muniment.cli.numbers import ADDRESS
 from muniment.errors import UsageError
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
     from muniment.formats.leaf import Leaf
     from muniment.versions.timeline import Event
-
-_URI = re.compile(r"https?:|file:/|ni:/|urn:", re.I)  # what an item may be kept under; a file's name may hold a colon
 
 
 @click.command()
@@ -38,17 +37,21 @@ _URI = re.compile(r"https?:|file:/|ni:/|urn:", re.I)  # what an item may be kept
 def history(ctx: click.Context, what: str, everything: bool, as_json: bool, quiet: bool) -> None:
     """List what happened to an article: its versions and what changed, visits that found nothing new, removals."""
     archive = open_archive(ctx)
-    events = _events(archive, key_of(archive, what))
+    key = key_of(archive, what)
+    events = _events(archive, key)
     if not events:
         note(f"nothing was captured at {one_line(what)}")
         ctx.exit(1)
+    address = archive.catalog.address_of if len(archive.catalog.addresses(key)) > 1 else lambda number: key
     shown = [event for event in events if everything or not event.minor]
     for event in shown:
         if as_json:
             print_json(_as_json(event))
         else:
-            echo(_line(event))
-    note(_summary(events, len(events) - len(shown)), quiet=quiet or as_json)
+            at = f"  at {one_line(event.leaf.uri or '')}" if address(event.number) != key else ""
+            echo(_line(event) + (at and faint(at)))
+    last = {address(event.number): event for event in events}
+    note(_summary(events, len(events) - len(shown), list(last.values())), quiet=quiet or as_json)
     ctx.exit(0 if any(event.kind in ("version", "no-text") for event in events) else 1)
 
 
@@ -88,7 +91,7 @@ def key_of(archive: Archive, what: str) -> str:
     from muniment.ingest.upload import file_uri
     from muniment.ingest.urls import article_key
 
-    return article_key(what if _URI.match(what) else file_uri(what))
+    return archive.catalog.article_at(article_key(what if ADDRESS.match(what) else file_uri(what)))
 
 
 def _as_json(event: Event) -> dict[str, object]:
@@ -112,6 +115,7 @@ def _as_json(event: Event) -> dict[str, object]:
         "payload": f"sha256:{leaf.payload}" if leaf.payload else None,
         "reason": leaf.reason,
         "problem": snapshot.problem if snapshot else None,
+        "flags": list(snapshot.flags) if snapshot else [],
         "location": event.location,
         "withdrawn": snapshot.withdrawn if snapshot else None,
         **({"damage": event.damage} if event.damage else {}),
@@ -126,7 +130,8 @@ def _line(event: Event) -> str:
         again = " again" if event.kind == "again" else ""
         minor = faint("  (minor)") if event.minor else ""
         changes = f"  {faint(_changes(event))}" if event.changed else ""
-        return f"{head}  version {event.version}{again}  {title}{changes}{minor}"
+        flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)
+        return f"{head}  version {event.version}{again}  {title}{flags}{changes}{minor}"
     match event.kind:
         case "gone":
             return f"{head}  {click.style('gone', fg='red')}: HTTP {(leaf.reason or '').removeprefix('http-')}"
@@ -141,7 +146,8 @@ def _line(event: Event) -> str:
         case "withdrawn":
             return faint(f"{head}  withdrawn by #{snapshot.withdrawn if snapshot else ''}")
         case "no-text":
-            return f"{head}  no text: {one_line(snapshot.problem or '' if snapshot else '')}"
+            why = snapshot and (snapshot.problem or ", ".join(snapshot.flags))
+            return f"{head}  {'no text' if snapshot and snapshot.problem else 'no article'}: {one_line(why or '')}"
     return faint(f"{head}  HTTP {leaf.status}" if leaf.status else f"{head}  no article")
 
 
@@ -161,11 +167,12 @@ def _changes(event: Event) -> str:
     return f"[{'; '.join(said)}]"
 
 
-def _summary(events: list[Event], hidden: int) -> str:
+def _summary(events: list[Event], hidden: int, last: list[Event]) -> str:
+    """`last` is what happened last at each address of the article."""
     versions = max((event.version or 0 for event in events), default=0)
     told = counted(versions, "version") if versions else "no version yet"
     if hidden:
         told += f"; {counted(hidden, 'minor change')} not shown: --all"
-    if versions and events[-1].kind in ("gone", "redirected"):
+    if versions and all(event.kind in ("gone", "redirected") for event in last):
         told += f"; {'gone' if events[-1].kind == 'gone' else 'leads elsewhere'} since"
     return told

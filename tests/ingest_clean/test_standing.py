@@ -115,3 +115,12 @@ LOCKED = '<script type="application/ld+json">{"@type": "NewsArticle", "headline"
 )  # fmt: skip
 def test_a_page_in_an_articles_place_is_flagged(page: bytes, expected: tuple[str, ...]) -> None:
     assert clean(job(page)).flags == expected
+
+
+def test_the_identity_of_another_address_is_told_but_not_for_a_file() -> None:
+    head = '<link rel="canonical" href="https://www.harbour.example/f?utm_source=x">'
+    amp = job(html_page(article_html(), head), uri="https://amp.harbour.example/f")
+    assert clean(amp).canonical_key == "harbour.example/f"
+    assert clean(job(html_page(article_html(), head), uri="http://harbour.example/f/")).canonical_key is None
+    saved = clean(job(html_page(article_html(), head), uri="file:///f.html"))
+    assert saved.canonical is not None and saved.canonical_key is None
