@@ -68,6 +68,31 @@ def test_what_the_file_says_of_itself_is_taken_with_its_origin() -> None:
     assert article.said["pdf:ModDate"] == "2022-01-01" and article.said["pdf:pages"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("made", "changed", "updated"),
+    [
+        ("D:20210530100000+02'00'", "D:20210601090000+02'00'", ("2021-06-01", "2021-06-01T09:00:00+02:00")),
+        ("D:20210530100000+02'00'", "D:20210530153000+02'00'", ("2021-05-30", "2021-05-30T15:30:00+02:00")),
+        ("D:20210530100000+02'00'", "D:20210530100007+02'00'", None),
+        ("D:20210530100000+02'00'", "D:20210530100000+02'00'", None),
+        ("D:20210530100000+02'00'", "D:20210529100000+02'00'", None),
+        ("D:20210530", "D:20210530", None),
+        ("D:20210530", "D:20220101", ("2022-01-01", "")),
+        ("D:20210530", "D:19700101000000Z", None),
+        ("D:20210530", "D:20990101", None),
+    ],
+)
+def test_the_date_of_the_last_change_is_kept_where_it_is_another(made: str, changed: str, updated: object) -> None:
+    info = {"Title": "Harbour report", "CreationDate": made, "ModDate": changed}
+    article = read(text_pdf([lines(FIRST, 700)], info))
+    assert article.published is not None and article.published.date == "2021-05-30"
+    assert (article.updated and (article.updated.date, article.updated.stated)) == updated
+    if article.updated:
+        assert article.updated.origin == article.origins["updated"] == "pdf:ModDate"
+    if "T" in made or len(made) > 12:
+        assert article.published.stated == "2021-05-30T10:00:00+02:00"
+
+
 @pytest.mark.parametrize("stored", ["Microsoft Word - draft.doc", "untitled", "report_final.indd", "Document1", " "])
 def test_a_title_that_a_program_made_up_is_none(stored: str) -> None:
     page = [(72, 700, 24, "Ferry crews vote to strike"), *lines(FIRST + SECOND, 660)]
