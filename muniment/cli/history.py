@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("what", type=PATH, metavar="URL|FILE|N")
-@click.option("--all", "everything", is_flag=True, help="Minor changes, and texts that were made anew, too.")
+@click.option("--all", "everything", is_flag=True, help="Minor changes, and what was made anew of the same bytes, too.")
 @json_option
 @common_options
 @click.pass_context
@@ -148,7 +148,7 @@ def _line(event: Event) -> str:
         return f"{head}  version {event.version}{again}  {title}{flags}{changes}{minor}"
     match event.kind:
         case "rederived":
-            made = f"text of #{leaf.of} made anew"
+            made = f"made anew from #{leaf.of}"
             return faint(
                 f"{head}  {made}  {_changes(event) if event.damage else '[' + (_fields(event) or 'the same') + ']'}"
             )
@@ -172,7 +172,9 @@ def _line(event: Event) -> str:
 
 def _fields(event: Event) -> str:
     """`text: 3 words removed; authors`"""
-    return "; ".join(f"text: {_counts(event)}" if name == "text" else name for name in event.changed)
+    return "; ".join(
+        f"text: {_counts(event)}" if name == "text" else name for name in event.changed if name != "origins"
+    )
 
 
 def _counts(event: Event) -> str:
@@ -197,7 +199,7 @@ def _summary(events: list[Event], hidden: int, anew: int, last: list[Event]) -> 
     """`anew` texts were made anew; `last` is what happened last at each address of the article."""
     versions = max((event.version or 0 for event in events), default=0)
     told = counted(versions, "version") if versions else "no version yet"
-    left_out = [counted(hidden, "minor change")] * bool(hidden) + [f"{counted(anew, 'text')} made anew"] * bool(anew)
+    left_out = [counted(hidden, "minor change")] * bool(hidden) + [f"{anew:,} made anew"] * bool(anew)
     if left_out:
         told += f"; {' and '.join(left_out)} not shown: --all"
     if versions and all(event.kind in ("gone", "redirected") for event in last):

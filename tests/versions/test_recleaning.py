@@ -209,7 +209,7 @@ def test_the_history_lists_what_was_made_anew_when_asked(root: Path, tmp_path: P
     (done,) = run(root)
     console = Console(root, tmp_path)
     plain = console("history", str(number))
-    assert len(plain.out.splitlines()) == 1 and plain.err == "1 version; 2 texts made anew not shown: --all\n"
+    assert len(plain.out.splitlines()) == 1 and plain.err == "1 version; 2 made anew not shown: --all\n"
     rows = console("history", str(number), "--all", "--json").rows()
     assert [(row["event"], row["snapshot"], row["of"], row["version"]) for row in rows] == [
         ("version", number, None, 1),
@@ -218,4 +218,4 @@ def test_the_history_lists_what_was_made_anew_when_asked(root: Path, tmp_path: P
     ]
     assert {"text", "title"} <= set(rows[2]["changed"]) and rows[2]["words_removed"] >= 2
     lines = console("history", str(number), "--all").out.splitlines()
-    assert f"text of #{number} made anew  [text: " in lines[2] and "title" in lines[2]
+    assert f"made anew from #{number}  [text: " in lines[2] and "title" in lines[2]
