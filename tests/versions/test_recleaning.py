@@ -219,3 +219,5 @@ def test_the_history_lists_what_was_made_anew_when_asked(root: Path, tmp_path: P
     assert {"text", "title"} <= set(rows[2]["changed"]) and rows[2]["words_removed"] >= 2
     lines = console("history", str(number), "--all").out.splitlines()
     assert f"made anew from #{number}  [text: " in lines[2] and "title" in lines[2]
+    told = console("diff", older, number).err
+    assert told.startswith(f"#{older} to #{done.derivation}, both of #{number}: ")
