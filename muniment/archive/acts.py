@@ -28,14 +28,14 @@ def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mappi
     ).fetchone()
     key, named = twins.article_of(db, address), article.get("canonicalKey")
     target = named if address and named and twins.is_plausible(address, named) else None
-    declared = article.get("tags", [])
+    declared, addresses = article.get("tags", []), twins.addresses_of(db, key) if key else []
     published = article.get("published") or {}
     db.execute(
         "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
-         json.dumps(twins.labels(db, "tag", key, declared)), article.get("problem"),
-         json.dumps(twins.labels(db, "collection", key)), _host(url), moment, article.get("confidence"),
+         json.dumps(twins.labels(db, "tag", addresses, declared)), article.get("problem"),
+         json.dumps(twins.labels(db, "collection", addresses)), _host(url), moment, article.get("confidence"),
          bytes.fromhex(article[TEXT_DIGEST]), soundness(article), json.dumps(declared) if declared else None,
          " ".join(article.get("flags") or ()) or None, article[TEXT_SKETCH], target and address, target),
     )  # fmt: skip
@@ -76,26 +76,26 @@ def take_act(db: sqlite3.Connection, number: int, leaf: Leaf, content: Mapping[s
         _name_source(db, number, content["host"], content["name"])
     elif leaf.type == "tag":
         for held, names in ((1, content["add"]), (0, content["remove"])):
-            for name in names:
-                _set_label(db, number, "tag", leaf.of or 0, name, held)
+            for place, name in enumerate(names):
+                _set_label(db, (number, place), "tag", leaf.of or 0, name, held)
     elif leaf.type == "collection":
         for held, members in ((1, content["add"]), (0, content["remove"])):
-            for member in members:
-                _set_label(db, number, "collection", member, content["name"], held)
+            for place, member in enumerate(members):
+                _set_label(db, (number, place), "collection", member, content["name"], held)
 
 
-def _set_label(db: sqlite3.Connection, number: int, kind: str, member: int, name: str, held: int) -> None:
-    """Label the article of a snapshot, all of its versions."""
+def _set_label(db: sqlite3.Connection, said: tuple[int, int], kind: str, member: int, name: str, held: int) -> None:
+    """Label the article of a snapshot, all of its versions; `said` is the number of the act, and the place in it."""
     row = db.execute("select key from leaf where number = ?", (member,)).fetchone()
     if row is None or row[0] is None:
         return
-    db.execute("insert or replace into label values (?, ?, ?, ?, ?)", (kind, row[0], name, held, number))
+    db.execute("insert or replace into label values (?, ?, ?, ?, ?, ?)", (kind, row[0], name, held, *said))
     article = twins.article_of(db, row[0]) or row[0]
     for twin in twins.addresses_of(db, article):  # so that those that hold it can be counted
-        db.execute("update label set held = ?, number = ? where kind = ? and key = ? and name = ?",
-                   (held, number, kind, twin, name))  # fmt: skip
+        db.execute("update label set held = ?, number = ?, place = ? where kind = ? and key = ? and name = ?",
+                   (held, *said, kind, twin, name))  # fmt: skip
     for snapshot in twins.relabel(db, [article]):
-        _touch(db, number, snapshot)
+        _touch(db, said[0], snapshot)
 
 
 def _name_source(db: sqlite3.Connection, number: int, host: str, name: str) -> None:

@@ -55,7 +55,7 @@ create index article_claimant on article (claimant) where claimant is not null;
 create index article_target on article (target, snapshot) where target is not null;
 create table act (number integer primary key, type text, of integer, at text, content text);
 create index act_of on act (of);
-create table label (kind text, key text, name text, held integer, number integer,
+create table label (kind text, key text, name text, held integer, number integer, place integer,
     primary key (kind, key, name)) without rowid;
 create table source (host text primary key, name text) without rowid;
 create table touched (number integer, snapshot integer, primary key (number, snapshot)) without rowid;

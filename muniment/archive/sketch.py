@@ -12,15 +12,15 @@ from zlib import crc32
 SIZE = 32  # hashes
 ALIKE = 6  # of SIZE that two texts have to have in common; of shorter ones the same share
 _RUN, _SIGNS = 3, 8  # words, or characters of a script that has no spaces
-_MOST = 20_000  # characters of a text that are looked at
+_MOST, _MOST_SIGNS = 2_500, 800  # characters that are looked at: the beginning tells texts apart
 
 
 def sketch(text: str) -> bytes:
-    """The SIZE least of the CRC-32 of the text's runs, in order; empty for an empty text."""
+    """The SIZE least of the CRC-32 of the runs that the text begins with, in order; empty for an empty text."""
     begun = text[:_MOST].casefold()
     words = begun.encode("utf-8", "replace").split()
     if len(words) * 12 < len(begun):
-        letters = "".join(begun.split())
+        letters = "".join(begun.split())[:_MOST_SIGNS]
         signs = (letters[at : at + _SIGNS] for at in range(max(1, len(letters) - _SIGNS + 1)))
         hashes = {crc32(run.encode("utf-8", "replace")) for run in signs if run}
     else:

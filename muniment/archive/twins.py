@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from muniment.archive.sketch import are_alike
 
@@ -61,7 +61,7 @@ def addresses_of(db: sqlite3.Connection, article: str) -> list[str]:
 def settle(db: sqlite3.Connection, address: str | None, before: Collection[str] = ()) -> set[str]:
     """After the texts at an address changed: look again at it and at those that name it. `before` are addresses that it
     named until now. Returns the identities of the articles that lost or gained a twin."""
-    if address is None:
+    if address is None or not (before or _is_concerned(db, address)):
         return set()
     due = {address: None, **dict.fromkeys(_claimants(db, address))}
     for named in {*_claims(db, address), *before}:
@@ -75,24 +75,23 @@ def relabel(db: sqlite3.Connection, articles: Iterable[str]) -> list[int]:
     """Give the versions of these articles the labels that were put on any of their addresses; returns their numbers."""
     touched = []
     for article in articles:
+        addresses = addresses_of(db, article)
         for snapshot, declared in db.execute(
             "select snapshot, declared from article where key = ?", (article,)
         ).fetchall():
-            tags = json.dumps(labels(db, "tag", article, json.loads(declared or "[]")))
-            collections = json.dumps(labels(db, "collection", article))
+            tags = json.dumps(labels(db, "tag", addresses, json.loads(declared or "[]")))
+            collections = json.dumps(labels(db, "collection", addresses))
             db.execute("update article set tags = ?, collections = ? where snapshot = ?", (tags, collections, snapshot))
             touched.append(snapshot)
     return touched
 
 
-def labels(db: sqlite3.Connection, kind: str, article: str | None, declared: Iterable[str] = ()) -> list[str]:
-    """What an article carries: what its derivation declares, and what was added since, without what was taken off."""
-    if article is None:
-        return list(declared)
-    addresses = addresses_of(db, article)
+def labels(db: sqlite3.Connection, kind: str, addresses: Sequence[str], declared: Iterable[str] = ()) -> list[str]:
+    """What the article at these addresses carries: what a derivation declares, and what was added since, without what
+    was taken off."""
     marks = ",".join("?" * len(addresses))
     rows = db.execute(
-        f"select name, held from label where kind = ? and key in ({marks}) order by number, name", (kind, *addresses)
+        f"select name, held from label where kind = ? and key in ({marks}) order by number, place", (kind, *addresses)
     )
     said: Mapping[str, int] = dict(rows.fetchall())
     kept = [name for name in declared if said.get(name, 1)]
@@ -100,6 +99,16 @@ def labels(db: sqlite3.Connection, kind: str, article: str | None, declared: Ite
 
 
 # ---- whose twin an address is
+
+
+def _is_concerned(db: sqlite3.Connection, address: str) -> bool:
+    """Whether a page at the address names another, or another page names it: for most neither holds."""
+    (found,) = db.execute(
+        "select exists (select 1 from article where claimant = ?1) or exists (select 1 from article where target = ?1)"
+        " or exists (select 1 from twin where address = ?1)",
+        (address,),
+    ).fetchone()
+    return bool(found)
 
 
 def _stand(db: sqlite3.Connection, address: str) -> bool:
