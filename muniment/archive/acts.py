@@ -39,7 +39,7 @@ def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mappi
          bytes.fromhex(article[TEXT_DIGEST]), soundness(article), json.dumps(declared) if declared else None,
          " ".join(article.get("flags") or ()) or None, article[TEXT_SKETCH], target and address, target),
     )  # fmt: skip
-    _settle(db, number, address, {known[0]} - {None, target} if known else ())
+    _settle(db, number, address, {known[0]} - {None} if known else ())
     return 0 if known else 1
 
 

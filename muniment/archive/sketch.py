@@ -34,6 +34,8 @@ def sketch(text: str) -> bytes:
 def are_alike(one: bytes, other: bytes) -> bool:
     """Whether two texts are nearly the same by their sketches: they share about a fifth of their runs, or more."""
     a, b = _hashes(one), _hashes(other)
+    if len(a & b) * SIZE < ALIKE * min(SIZE, len(a | b)):
+        return False
     whole = sorted(a | b)[:SIZE]
     common = sum(value in a and value in b for value in whole)
     return bool(whole) and common * SIZE >= ALIKE * len(whole)

@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from muniment.archive.sketch import are_alike
 
-_MOST_CLAIMANTS, _MOST_TEXTS = 1000, 50  # that are looked at
+_MOST_CLAIMANTS, _MOST_TEXTS = 1000, 20  # that are looked at
 
 _PUBLIC = re.compile(r"(?:co|com|org|net|ac|edu|gov|gob|go|or|ne|mil)\.[a-z]{2}")  # as in co.uk: no site's name
 _HOST_MARK = re.compile(r"(?:www\d?|m|mobile?|amp|touch|wap|print)")

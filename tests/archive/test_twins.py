@@ -268,6 +268,18 @@ def test_a_withdrawal_of_what_made_them_twins_parts_them_again(site: Site) -> No
     assert site.groups() == {"h.example/a?ref=1": [one], "h.example/a": [later]}
 
 
+def test_a_page_that_turns_out_to_be_none_when_cleaned_anew_stands_for_nobody(site: Site) -> None:
+    one = site.put("h.example/a?x=1", story(1), "h.example/a")
+    two = site.put("h.example/a?x=2", story(1), "h.example/a")
+    three = site.put("h.example/a?x=3", story(1), "h.example/a")
+    assert site.groups() == {"h.example/a?x=1": [one, two, three]}
+    with Archive(site.root) as archive, archive.writer() as writer:
+        article = Article("A title", story(1), extractor="t/2", canonical_key="h.example/a", flags=("soft-404",))
+        writer.add_article(article, one, "https://h.example/a?x=1")
+        writer.commit()
+    assert site.groups() == {"h.example/a?x=1": [one], "h.example/a?x=2": [two, three]}
+
+
 def test_what_happened_at_any_address_is_in_the_history(site: Site) -> None:
     twin = site.put("amp.h.example/a", story(1), "h.example/a")
     page = site.put("h.example/a", story(1))
