@@ -11,13 +11,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
 
-from cli_console import Console
+from cli_console import Console, page
 
 from muniment import pipeline
+from muniment.adding import AddOptions
 from muniment.archive.archive import Archive
 from muniment.archive.sketch import are_alike, sketch
 from muniment.archive.twins import is_plausible, is_variant
-from muniment.model import Article, Attempt
+from muniment.ingest.upload import Target
+from muniment.model import Article, Attempt, Declared
 from tests.conftest import NOW, download
 
 WORDS = (
@@ -157,8 +159,8 @@ def test_two_twins_of_a_page_that_was_never_captured_are_one(site: Site) -> None
 
 def test_an_amp_page_needs_no_like_text(site: Site) -> None:
     amp = site.put("amp.h.example/a", story(1), "h.example/a")
-    page = site.put("h.example/a", story(2))
-    assert site.groups() == {"h.example/a": [amp, page]}
+    plain = site.put("h.example/a", story(2))
+    assert site.groups() == {"h.example/a": [amp, plain]}
 
 
 def test_pages_that_all_name_one_address_stay_articles_of_their_own(site: Site) -> None:
@@ -366,3 +368,32 @@ def test_what_is_flagged_says_so_and_never_stands_for_the_article(told: Console,
     assert told("search", "flag:*", "--versions", "--ids").out.split() != []
     assert len(told("search", "-flag:*", "--versions", "--ids").out.split()) == 3
     assert told("search", "flag:cookie-wall", code=1).out == ""
+
+
+def test_pages_are_joined_by_what_they_name_when_they_are_added(root: Path, tmp_path: Path) -> None:
+    def target(name: str, url: str, canonical: str) -> Target:
+        path = tmp_path / name
+        path.write_bytes(
+            page("The dam held").replace(b"</head>", b'<link rel=canonical href="%s">' % canonical.encode())
+        )
+        with path.open("ab") as file:
+            file.write(f"<!-- {name} -->".encode())
+        return Target(name, path=path, declared=Declared(url=url))
+
+    named = "https://www.h.example/2021/dam?utm_source=x"
+    targets = [
+        target("amp.html", "https://amp.h.example/2021/dam", named),
+        target("ref.html", "https://h.example/2021/dam?ref=front", named),
+        target("other.html", "https://evil.example/2021/dam", named),
+        target("front.html", "https://h.example/2021/dam?front=1", "https://h.example/"),
+        target("page.html", "http://h.example/2021/dam/", "https://h.example/2021/dam"),
+    ]
+    with Archive(root) as archive:
+        added = list(pipeline.add(archive, targets, lambda: None, AddOptions(processes=1)))
+        keys = [archive.snapshot(one.snapshot).key for one in added]
+    assert keys == [
+        *2 * ["h.example/2021/dam"],
+        "evil.example/2021/dam",
+        "h.example/2021/dam?front=1",
+        "h.example/2021/dam",
+    ]
