@@ -14,6 +14,7 @@ from muniment.versions.timeline import Event
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
+    from muniment.model import Article
 
 
 def rederivations(archive: Archive, events: Iterable[Event]) -> Iterator[Event]:
@@ -28,7 +29,6 @@ def count_rederivations(archive: Archive, events: Iterable[Event]) -> int:
 
 
 def _rederived(archive: Archive, event: Event, before: int, after: int) -> Event:
-    from muniment.recleaning import differing
     from muniment.versions.difference import compare
     from muniment.versions.reading import read_derivation
 
@@ -41,3 +41,15 @@ def _rederived(archive: Archive, event: Event, before: int, after: int) -> Event
     difference = compare(old.text, new.text) if "text" in changed else None
     counts = (difference.removed, difference.added, difference.moved) if difference else (0, 0, 0)
     return Event("rederived", after, leaf, event.snapshot, None, changed, *counts)
+
+
+def differing(old: Article, new: Article) -> Iterator[str]:
+    """The names of the fields that differ, of those that say something of the article and not of who made it."""
+    from muniment.archive.records import describe_article
+
+    if old.text != new.text:
+        yield "text"
+    before, after = describe_article(old, None, ()), describe_article(new, None, ())
+    for name in before:
+        if name not in ("extractor", "settings") and before[name] != after[name]:
+            yield name
