@@ -45,7 +45,7 @@ def article_pages() -> list[list[tuple[float, float, float, str]]]:
 
 def test_lines_become_paragraphs_and_the_pages_own_lines_go() -> None:
     article = read(text_pdf(article_pages()), name="a.pdf")
-    assert article.problem is None and article.extractor == "muniment-pdf/2"
+    assert article.problem is None and article.extractor == "muniment-pdf/3"
     assert article.title == "Ferry crews vote to strike" and article.origins["title"] == "pdf:largest-line"
     assert article.text.split("\n") == [
         " ".join(FIRST),
@@ -176,7 +176,7 @@ def test_hostile_files_have_named_problems() -> None:
 
 def test_bytes_before_the_header_and_a_wrong_type_are_no_obstacle() -> None:
     data = text_pdf([lines(FIRST, 700)])
-    assert read(b"\r\n\r\n" + data, "text/html", "a.html").extractor == "muniment-pdf/2"
+    assert read(b"\r\n\r\n" + data, "text/html", "a.html").extractor == "muniment-pdf/3"
     assert read(b"junk\n" + data, "application/pdf").text == " ".join(FIRST)
 
 
