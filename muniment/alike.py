@@ -31,8 +31,8 @@ def also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple[
     found: dict[int, tuple[str, ...]] = {}
     for snapshot in snapshots:
         others = held.get(story_of.get(snapshot.number, -1), ())
-        sources = {other.source for other in others if other.key != snapshot.key and other.source}
-        if sources := sources - {snapshot.source}:
+        by_article = {other.key: other.source for other in others if other.key != snapshot.key}  # the last of each
+        if sources := {source for source in by_article.values() if source} - {snapshot.source}:
             found[snapshot.number] = tuple(sorted(sources))
     return found
 

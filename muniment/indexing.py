@@ -79,7 +79,11 @@ class Indexer:
             self.engine.remove(gone)
             if self._stories is not None:
                 with self._as_a_cache():
+                    from muniment.removed import forget_words
+
                     self._stories.remove(gone)
+                    for number in gone:
+                        forget_words(self._archive, number, self._stories)
 
     def _take(self, group: list[Document], size: int, reached: int) -> None:
         self.engine.add(map(self._told_of, group))
@@ -126,12 +130,19 @@ class Indexer:
     def _document(self, number: int) -> Document | None:
         """The document of a snapshot; None where its text is damaged: the others are to be found all the same."""
         try:
-            return _document(self._archive, number)
+            return _document(self._archive, number, self._removed)
         except IntegrityError as e:
             import logging  # 9 ms that a search has no use for
 
             logging.getLogger(__name__).warning("#%d is not in the index: %s", number, e)
             return None
+
+    def _removed(self, newest: Snapshot, text: str) -> tuple[str, ...]:
+        from muniment.removed import removed_words
+
+        with self._as_a_cache():
+            return removed_words(self._archive, newest, text, self._stories)
+        return removed_words(self._archive, newest, text, None)
 
     def commit(self) -> None:
         """Make durable and visible what was taken in. Raises Locked, StorageError."""
@@ -188,7 +199,7 @@ def problem_of(archive: Archive, state: State) -> str | None:
     return None
 
 
-def _document(archive: Archive, number: int) -> Document:
+def _document(archive: Archive, number: int, removed: Callable[[Snapshot, str], tuple[str, ...]]) -> Document:
     from muniment.index.engine import Document
 
     snapshot = archive.snapshot(number)
@@ -210,28 +221,9 @@ def _document(archive: Archive, number: int) -> Document:
         collections=snapshot.collections,
         published=snapshot.published,
         confidence=snapshot.confidence,
-        removed=() if alone or not newest else _removed(archive, snapshot, text),
+        flags=snapshot.flags,
+        removed=() if alone or not newest else removed(snapshot, text),
     )
-
-
-def _removed(archive: Archive, newest: Snapshot, text: str) -> tuple[str, ...]:
-    """The words that an earlier version had, in its title or its text, and the newest has not."""
-    from muniment.index import analysis
-
-    texts: dict[bytes, Snapshot] = {}
-    for number, _, digest in archive.catalog.versions(newest.key):
-        if number == newest.number:
-            break  # they come by when they were captured: an import may bring an older one later
-        if digest not in texts:
-            texts[digest] = archive.snapshot(number)
-    held = {*analysis.words(newest.title or ""), *analysis.words(text)}
-    gone: set[str] = set()
-    for earlier in texts.values():
-        try:
-            gone.update(analysis.words(earlier.title or ""), analysis.words(archive.text(earlier)))
-        except IntegrityError:
-            continue  # told when it is indexed itself
-    return tuple(sorted(gone - held))
 
 
 def _hosts(url: str | None) -> tuple[str, ...]:

@@ -185,7 +185,8 @@ class Article:
     itself ({"pdf:ModDate": "2021-05-30T10:00:00+02:00"}). `problem` says why `text` is empty.
     `confidence` is how far independent extractors agree on the text, from 0 to 1; None where only one can look (plain
     text). `updated` is when the page says it was last changed, `canonical` the address it names as its own where that
-    can be believed, `flags` what keeps it from being the whole article: paywall, cookie-wall, soft-404.
+    can be believed, `canonical_key` the identity of that where it is another than the page's, `flags` what keeps it
+    from being the whole article: paywall, cookie-wall, soft-404.
     """
 
     title: str
@@ -204,4 +205,5 @@ class Article:
     confidence: float | None = None
     updated: Published | None = None
     canonical: str | None = None
+    canonical_key: str | None = None
     flags: tuple[str, ...] = ()

@@ -166,7 +166,7 @@ def find(archive: Archive, search: Search) -> Results:
     from muniment.search.results import search as run
 
     begun = time.perf_counter()
-    tree = _tree(search)
+    tree = _tree(archive, search)
     with open_index(archive) as engine:
         limit = max(1, engine.count()) if search.limit is None else search.limit
         page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit)
@@ -204,18 +204,34 @@ def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple
     return also_in(archive, snapshots)
 
 
-def _tree(search: Search) -> Query:
-    """What is asked for. Without words, everything that passes the filters."""
+def _tree(archive: Archive, search: Search) -> Query:
+    """What is asked for. Without words, everything that passes the filters. An address alone stands for the article
+    that is there, and for those that mention it."""
     from muniment.index.query import Everything
     from muniment.search import language
     from muniment.search.results import Filters, filtered
 
     filters = search.filters or Filters()
     if search.text.strip():
+        if search.text.strip().startswith(("http://", "https://")) and len(search.text.split()) == 1:
+            return filtered(_article_at(archive, search.text.strip()), filters)
         return filtered(language.parse(search.text), filters)
     if filters == Filters():
         raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
     return filtered(Everything(), filters)
+
+
+def _article_at(archive: Archive, address: str) -> Query:
+    from muniment.index.engine import article_id
+    from muniment.index.query import AnyOf, Or
+    from muniment.ingest.urls import article_key
+    from muniment.search import language
+
+    at = AnyOf("article", (article_id(archive.catalog.article_at(article_key(address))),))
+    try:
+        return Or((at, language.parse(address)))
+    except QueryError:  # signs of the language stand in it
+        return at
 
 
 def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> tuple[Snippet, int | None]:

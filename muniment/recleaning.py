@@ -158,6 +158,8 @@ def _compare(held: _Held, article: Article, writer: Writer | None) -> Recleaned:
     if article.problem in _BY_LIMITS:
         return Recleaned(held.snapshot, "failed", held.derivation, problem=article.problem)
     new = joined(old, Described(article, old.source, ()), Declared())
+    from muniment.versions.rederived import differing
+
     changed = tuple(differing(old.article, new.article))
     if not changed and old.article.extractor == new.article.extractor:
         return Recleaned(held.snapshot, "same", held.derivation)
@@ -171,18 +173,6 @@ def _compare(held: _Held, article: Article, writer: Writer | None) -> Recleaned:
 
     difference = compare(old.article.text, new.article.text)
     return replace(made, removed=difference.removed, added=difference.added)
-
-
-def differing(old: Article, new: Article) -> Iterator[str]:
-    """The names of the fields that differ, of those that say something of the article and not of who made it."""
-    from muniment.archive.records import describe_article
-
-    if old.text != new.text:
-        yield "text"
-    before, after = describe_article(old, None, ()), describe_article(new, None, ())
-    for name in before:
-        if name not in ("extractor", "settings") and before[name] != after[name]:
-            yield name
 
 
 def _index(archive: Archive) -> None:

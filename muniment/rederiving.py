@@ -23,7 +23,8 @@ from muniment.ingest.decode import KINDS
 from muniment.model import Article
 from muniment.remaking import clean_job
 
-_FIELDS = ("text", "title", "authors", "published", "language", "captions", "dropped", "decoding", "said", "problem")
+_FIELDS = ("text", "title", "authors", "published", "updated", "language", "captions", "dropped", "decoding", "said",
+           "problem", "confidence", "canonical", "canonical_key", "flags")  # fmt: skip
 BY_LIMITS = ("extraction-timeout", "extraction-memory", "extraction-crashed")
 
 

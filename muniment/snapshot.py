@@ -15,9 +15,10 @@ class Snapshot:
     """One capture in the archive: `number` is its leaf's index in the log, for good.
 
     `url` is the declared or fetched address (None for an upload that declares none); `key` the identity under
-    which versions of one article stand together. The article's fields are None or empty where nothing was derived
-    (a redirect, an image). `derivation` is the number of the newest derivation's leaf, `withdrawn` that of
-    the leaf by which the bytes were removed. `confidence` is how far the extractors of the text agree, from 0 to 1.
+    which versions of one article stand together, those of its twins too. The article's fields are None or empty where
+    nothing was derived (a redirect, an image). `derivation` is the number of the newest derivation's leaf, `withdrawn`
+    that of the leaf by which the bytes were removed. `confidence` is how far the extractors of the text agree, from 0
+    to 1; `flags` name what keeps it from being the whole article.
     """
 
     number: int
@@ -41,3 +42,4 @@ class Snapshot:
     collections: tuple[str, ...] = ()
     withdrawn: int | None = None
     confidence: float | None = None
+    flags: tuple[str, ...] = ()

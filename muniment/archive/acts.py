@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from muniment.archive.records import TEXT_DIGEST
+from muniment.archive import twins
+from muniment.archive.records import TEXT_DIGEST, TEXT_SKETCH
 from muniment.archive.withdrawal import KEPT_KEY, may_remove, tombstones_of
 from muniment.formats.leaf import Leaf
 
@@ -21,25 +22,40 @@ _HIDING = {"soft-404", "cookie-wall"}  # a page in the article's place
 
 def take_article(db: sqlite3.Connection, number: int, leaf: Leaf, article: Mapping[str, Any]) -> int:
     """A derivation of a capture; a later one takes the place of an earlier. Returns how many articles that adds."""
-    known = db.execute("select 1 from article where snapshot = ?", (leaf.of,)).fetchone()
-    key, url, moment = db.execute(
+    known = db.execute("select target from article where snapshot = ?", (leaf.of,)).fetchone()
+    address, url, moment = db.execute(
         "select key, url, coalesce(captured, at) from leaf where number = ?", (leaf.of,)
     ).fetchone()
+    key, named = twins.article_of(db, address), article.get("canonicalKey")
+    target = named if address and named and twins.is_plausible(address, named) else None
+    declared, addresses = article.get("tags", []), twins.addresses_of(db, key) if key else []
     published = article.get("published") or {}
     db.execute(
-        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert or replace into article values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (leaf.of, number, key, article["title"], article.get("source"), published.get("date"),
          published.get("precision"), article.get("language"), json.dumps(article.get("authors", [])),
-         json.dumps(_labels(db, "tag", key, article.get("tags", []))), article.get("problem"),
-         json.dumps(_labels(db, "collection", key)), _host(url), moment, article.get("confidence"),
-         bytes.fromhex(article[TEXT_DIGEST]), is_sound(article)),
+         json.dumps(twins.labels(db, "tag", addresses, declared)), article.get("problem"),
+         json.dumps(twins.labels(db, "collection", addresses)), _host(url), moment, article.get("confidence"),
+         bytes.fromhex(article[TEXT_DIGEST]), soundness(article), json.dumps(declared) if declared else None,
+         " ".join(article.get("flags") or ()) or None, article[TEXT_SKETCH], target and address, target),
     )  # fmt: skip
+    _settle(db, number, address, {known[0]} - {None} if known else ())
     return 0 if known else 1
 
 
-def is_sound(article: Mapping[str, Any]) -> bool:
-    """Whether a derivation is a text that may stand for its article; a page that gave none never hides one that did."""
-    return article.get("problem") is None and not _HIDING & set(article.get("flags") or ())
+def soundness(article: Mapping[str, Any]) -> int:
+    """How well a derivation may stand for its article: 2 where it is a text, 1 where it is a paywall's beginning of it,
+    0 where it is none. What is less sound never hides what is more, however new it is."""
+    flags = set(article.get("flags") or ())
+    if article.get("problem") is not None or _HIDING & flags:
+        return 0
+    return 1 if "paywall" in flags else 2
+
+
+def _settle(db: sqlite3.Connection, number: int, address: str | None, before: Collection[str] = ()) -> None:
+    """Join what are twins, and part what are none: their versions are to be told anew."""
+    for snapshot in twins.relabel(db, sorted(twins.settle(db, address, before))):
+        _touch(db, number, snapshot)
 
 
 def _host(url: str | None) -> str | None:
@@ -48,14 +64,6 @@ def _host(url: str | None) -> str | None:
     except ValueError:
         return None
     return host.removeprefix("www.") if host else None
-
-
-def _labels(db: sqlite3.Connection, kind: str, key: str | None, declared: Iterable[str] = ()) -> list[str]:
-    """What an article carries: what its derivation declares, and what was added since, without what was taken off."""
-    rows = db.execute("select name, held from label where kind = ? and key is ? order by name", (kind, key))
-    said = dict(rows.fetchall())
-    kept = [name for name in declared if said.get(name, 1)]
-    return list(dict.fromkeys((*kept, *(name for name, held in said.items() if held))))
 
 
 def take_act(db: sqlite3.Connection, number: int, leaf: Leaf, content: Mapping[str, Any]) -> None:
@@ -68,25 +76,26 @@ def take_act(db: sqlite3.Connection, number: int, leaf: Leaf, content: Mapping[s
         _name_source(db, number, content["host"], content["name"])
     elif leaf.type == "tag":
         for held, names in ((1, content["add"]), (0, content["remove"])):
-            for name in names:
-                _set_label(db, number, "tag", leaf.of or 0, name, held)
+            for place, name in enumerate(names):
+                _set_label(db, (number, place), "tag", leaf.of or 0, name, held)
     elif leaf.type == "collection":
         for held, members in ((1, content["add"]), (0, content["remove"])):
-            for member in members:
-                _set_label(db, number, "collection", member, content["name"], held)
+            for place, member in enumerate(members):
+                _set_label(db, (number, place), "collection", member, content["name"], held)
 
 
-def _set_label(db: sqlite3.Connection, number: int, kind: str, member: int, name: str, held: int) -> None:
-    """Label the article of a snapshot, all of its versions."""
+def _set_label(db: sqlite3.Connection, said: tuple[int, int], kind: str, member: int, name: str, held: int) -> None:
+    """Label the article of a snapshot, all of its versions; `said` is the number of the act, and the place in it."""
     row = db.execute("select key from leaf where number = ?", (member,)).fetchone()
     if row is None or row[0] is None:
         return
-    db.execute("insert or replace into label values (?, ?, ?, ?)", (kind, row[0], name, held))
-    column = "tags" if kind == "tag" else "collections"
-    for snapshot, text in db.execute(f"select snapshot, {column} from article where key = ?", row).fetchall():
-        labels = [label for label in json.loads(text or "[]") if label != name] + [name] * held
-        db.execute(f"update article set {column} = ? where snapshot = ?", (json.dumps(labels), snapshot))
-        _touch(db, number, snapshot)
+    db.execute("insert or replace into label values (?, ?, ?, ?, ?, ?)", (kind, row[0], name, held, *said))
+    article = twins.article_of(db, row[0]) or row[0]
+    for twin in twins.addresses_of(db, article):  # so that those that hold it can be counted
+        db.execute("update label set held = ?, number = ?, place = ? where kind = ? and key = ? and name = ?",
+                   (held, *said, kind, twin, name))  # fmt: skip
+    for snapshot in twins.relabel(db, [article]):
+        _touch(db, said[0], snapshot)
 
 
 def _name_source(db: sqlite3.Connection, number: int, host: str, name: str) -> None:
@@ -115,8 +124,11 @@ def take_withdrawal(db: sqlite3.Connection, number: int, leaf: Leaf, content: Ma
                 kept_key = content.get(KEPT_KEY)
                 db.execute("update leaf set key = coalesce(key, ?), url = null where number = ?", (kept_key, target))
     db.execute("update act set content = '{}' where number = ?", (leaf.of,))  # of a note
+    held = db.execute("select target from article where snapshot = ?", (leaf.of,)).fetchone()
     gone = db.execute("delete from article where snapshot = ?", (leaf.of,)).rowcount
-    (key,) = db.execute("select key from leaf where number = ?", (leaf.of,)).fetchone()
+    (address,) = db.execute("select key from leaf where number = ?", (leaf.of,)).fetchone()
+    key = twins.article_of(db, address)
+    _settle(db, number, address, {held[0]} - {None} if held else ())
     others = db.execute("select snapshot from article where key is ?", (key,)).fetchall()
     for (snapshot,) in [(leaf.of,), *others]:  # another version may be the newest now
         _touch(db, number, snapshot)

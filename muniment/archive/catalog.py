@@ -46,21 +46,29 @@ create index leaf_id on leaf (id);
 create index leaf_stated on leaf (stated) where stated is not null;
 create table article (snapshot integer primary key, derivation integer, key text, title text, source text,
     published text, precision text, language text, authors text, tags text, problem text, collections text, host text,
-    moment text, confidence real, text blob, sound integer);
+    moment text, confidence real, text blob, sound integer, declared text, flags text, sketch blob, claimant text,
+    target text);
 create index article_key on article (key, moment, snapshot);
 create index article_derivation on article (derivation);
 create index article_host on article (host);
+create index article_claimant on article (claimant) where claimant is not null;
+create index article_target on article (target, snapshot) where target is not null;
 create table act (number integer primary key, type text, of integer, at text, content text);
 create index act_of on act (of);
-create table label (kind text, key text, name text, held integer, primary key (kind, key, name)) without rowid;
+create table label (kind text, key text, name text, held integer, number integer, place integer,
+    primary key (kind, key, name)) without rowid;
 create table source (host text primary key, name text) without rowid;
 create table touched (number integer, snapshot integer, primary key (number, snapshot)) without rowid;
 create table tombstone (leaf integer, part integer, digest text, act integer, primary key (leaf, part)) without rowid;
 create table stamp (name text primary key, number integer, size integer, digest text, at text) without rowid;
+create table twin (address text primary key, stands text, article text) without rowid;
+create index twin_stands on twin (stands);
+create index twin_article on twin (article);
 """
-_SNAPSHOT = """select l.number, l.type, l.uri, l.key, coalesce(l.captured, l.at), l.payload, l.media, l.status, l.url,
-    a.derivation, a.title, a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem, a.collections,
-    a.confidence, (select act from tombstone where leaf = l.number limit 1)
+_ARTICLE = "coalesce((select article from twin where address = l.key), l.key)"
+_SNAPSHOT = f"""select l.number, l.type, l.uri, {_ARTICLE}, coalesce(l.captured, l.at), l.payload, l.media, l.status,
+    l.url, a.derivation, a.title, a.source, a.published, a.precision, a.language, a.authors, a.tags, a.problem,
+    a.collections, a.confidence, a.flags, (select act from tombstone where leaf = l.number limit 1)
     from leaf l left join article a on a.snapshot = l.number """
 _AT = (
     "select leaf from record where segment = (select id from segment where path = ?) and offset {} ?"
@@ -488,13 +496,16 @@ class Catalog:
         return None if row is None else row[0]
 
     def history(self, key: str) -> list[tuple[Snapshot | None, Leaf, int]]:
-        """All that happened under an identity, oldest first: (snapshot or None, leaf without records, number)."""
+        """All that happened to an article, at any of its addresses, oldest first: (snapshot or None, leaf without
+        records, number)."""
         from muniment.formats.leaf import Leaf
 
+        addresses = self.addresses(key)
         rows = self._db.execute(
             "select number, type, id, at, uri, of, payload, media, status, reason, captured from leaf"
-            " where key = ? and type != 'derivation' order by coalesce(captured, at), number",
-            (key,),
+            f" where key in ({','.join('?' * len(addresses))}) and type != 'derivation'"
+            " order by coalesce(captured, at), number",
+            addresses,
         ).fetchall()
         known = {s.number: s for s in self.snapshots([row[0] for row in rows[-30000:]])}
         return [
@@ -507,8 +518,33 @@ class Catalog:
         ]
 
     def key_of(self, number: int) -> str | None:
+        """The identity of the article that a leaf is about."""
+        from muniment.archive import twins
+
+        return twins.article_of(self._db, self.address_of(number))
+
+    def address_of(self, number: int) -> str | None:
+        """The identity of the address that a leaf is about, as logged."""
         row = self._db.execute("select key from leaf where number = ?", (number,)).fetchone()
         return None if row is None else row[0]
+
+    def article_at(self, address: str) -> str:
+        """The identity of the article at an address (its identity key); of one that was never asked for, that of the
+        pages that name it as their own."""
+        from muniment.archive import twins
+
+        if self._db.execute("select 1 from leaf where key = ?", (address,)).fetchone() is None:
+            row = self._db.execute(
+                "select claimant from article where target = ? and sound order by snapshot limit 1", (address,)
+            ).fetchone()
+            address = row[0] if row else address
+        return twins.article_of(self._db, address) or address
+
+    def addresses(self, article: str) -> list[str]:
+        """The identity keys under which captures of an article stand: its own first."""
+        from muniment.archive import twins
+
+        return twins.addresses_of(self._db, article)
 
     def numbers(self, *types: str) -> list[int]:
         """The numbers of all leaves of these types, in order."""
@@ -640,7 +676,7 @@ class Catalog:
 
     def revisits_of(self, number: int) -> list[int]:
         """Every revisit that refers to a capture."""
-        key = self.key_of(number)
+        key = self.address_of(number)
         rows = self._db.execute(
             "select number from leaf where type = 'revisit' and of = ?1 and (key is ?2 or uri ="
             " (select uri from leaf where number = ?1)) order by number",
@@ -702,7 +738,8 @@ class Catalog:
     def collections(self) -> dict[str, int]:
         """How many articles each collection holds."""
         rows = self._db.execute(
-            "select name, count(*) from label where kind = 'collection' and held group by name order by name"
+            "select name, count(distinct coalesce(article, key)) from label left join twin on address = key"
+            " where kind = 'collection' and held group by name order by name"
         )
         return dict(rows)
 
@@ -748,10 +785,10 @@ def stated_digest(facts: Mapping[str, str]) -> str | None:
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:
     number, kind, uri, key, at, payload, media, status, url, derivation, title, source, *rest = row
-    published, precision, language, authors, tags, problem, collections, confidence, withdrawn = rest
+    published, precision, language, authors, tags, problem, collections, confidence, flags, withdrawn = rest
     captured_at, names, labels = datetime.fromisoformat(at), json.loads(authors or "[]"), json.loads(tags or "[]")
     return Snapshot(
         number, kind, uri, key, captured_at, Digest(f"sha256:{payload}"), media, status, url, derivation, title, source,
         published, precision, language, tuple(names), tuple(labels), problem, tuple(json.loads(collections or "[]")),
-        withdrawn, confidence,
+        withdrawn, confidence, tuple((flags or "").split()),
     )  # fmt: skip

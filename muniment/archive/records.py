@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from muniment import __version__
 from muniment.archive.catalog import FINDING
+from muniment.archive.sketch import sketch
 from muniment.formats.leaf import Leaf, LeafType
 from muniment.formats.warc import (
     REVISIT_PROFILE,
@@ -30,7 +31,8 @@ NewId = Callable[[], str]
 _REQUEST = "application/http; msgtype=request"
 _RESPONSE = "application/http; msgtype=response"
 _FIELDS = "application/warc-fields"
-TEXT_DIGEST = "text-sha256"  # of a derivation's text in hex: for the catalog, beside what the metadata record says
+# Of a derivation's text, for the catalog beside what the metadata record says: the SHA-256 in hex, and its sketch.
+TEXT_DIGEST, TEXT_SKETCH = "text-sha256", "text-sketch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def derivation_group(
     concurrent = [*refers, ("WARC-Concurrent-To", format_record_id(identity))]
     metadata = build_record("metadata", new_id(), at, block, "application/json", concurrent)
     leaf = Leaf("derivation", identity, at, (conversion.digest, metadata.digest), of=of)
-    return Group(leaf, [conversion, metadata], content={**described, TEXT_DIGEST: _digest(text)})
+    return Group(leaf, [conversion, metadata], content={**described, **_of_text(text)})
 
 
 def act_group(
@@ -197,6 +199,7 @@ def describe_article(article: Article, source: str | None, tags: Sequence[str]) 
         "problem": article.problem,
         "confidence": article.confidence,
         "canonical": article.canonical,
+        **({"canonicalKey": article.canonical_key} if article.canonical_key else {}),
         "flags": list(article.flags),
     }
 
@@ -227,6 +230,7 @@ def read_article(conversion: StoredRecord, metadata: StoredRecord) -> Article:
         confidence=fields.get("confidence"),
         updated=Published(**updated) if updated else None,
         canonical=fields.get("canonical"),
+        canonical_key=fields.get("canonicalKey"),
         flags=tuple(fields.get("flags", ())),
     )
 
@@ -241,10 +245,11 @@ def read_facts(leaf: Leaf, records: Sequence[StoredRecord]) -> tuple[dict[str, s
     if records[-1:] and records[-1].headers.get("Content-Type") == "application/json":
         content = json.loads(records[-1].block)
         if leaf.type == "derivation":
-            content[TEXT_DIGEST] = _digest(records[0].block)
+            content |= _of_text(records[0].block)
         return None, content
     return None, None
 
 
-def _digest(block: bytes) -> str:
-    return sha256(block).removeprefix("sha256:")
+def _of_text(block: bytes) -> dict[str, Any]:
+    digest = sha256(block).removeprefix("sha256:")
+    return {TEXT_DIGEST: digest, TEXT_SKETCH: sketch(block.decode("utf-8", "replace"))}

@@ -94,7 +94,7 @@ def plan(
     burials = [_burial(root, catalog, leaf, part, at, new_id()) for leaf, part in gone]
     content = {
         "reason": reason,
-        KEPT_KEY: catalog.key_of(number),
+        KEPT_KEY: catalog.address_of(number),
         "removed": [burial._asdict() for burial in burials],
     }
     from muniment.archive.records import Group, act_group

@@ -16,7 +16,7 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +102,9 @@ class Writer:
             self._commits = opened.enter_context(closing(AppendFile(self._root / "log" / "commits")))
             self._lengths = dict(committed.segments)
             catch_up.catch_up(self._root, self.catalog, committed)
+            if recovery.published_size(self._root, config.keys()) < committed.checkpoint.size:
+                with suppress(StorageError):  # a cache: what could not be published then is when there is room
+                    self._log.publish(committed.last.note)
             named = {name for name, *_ in self.catalog.stamps()}
             self.recovered += recovery.set_aside_stamps(self._root, named)
             if self.recovered:

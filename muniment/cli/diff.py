@@ -59,7 +59,7 @@ def diff(ctx: click.Context, first: str, second: str | None, everything: bool, a
             echo(f"{faint(f'{name:<10}')} {_piece('-', one_line(str(before)))} {_piece('+', one_line(str(after)))}")
         for line in _lines(difference, everything):
             echo(line)
-    note(f"{_name(old)} to {_name(new)}: {_summary(difference, fields)}", quiet=quiet or as_json)
+    note(f"{_names(old, new)}: {_summary(difference, fields)}", quiet=quiet or as_json)
     ctx.exit(0 if difference or fields else 1)
 
 
@@ -134,7 +134,7 @@ def _piece(op: str, text: str) -> str:
     bare = text.rstrip()
     space = text[len(bare) :]
     if sys.stdout.isatty() and _colours():
-        return click.style(bare, fg=colour, strikethrough=op == "-") + space
+        return click.style(bare, fg=colour, strikethrough=op == "-" or None) + space
     return f"{opening}{bare}{closing}{space}"
 
 
@@ -143,8 +143,11 @@ def _colours() -> bool:
     return context is None or context.color is not False
 
 
-def _name(reading: Reading) -> str:
-    return f"#{reading.snapshot} ({reading.at[:10]})"
+def _names(old: Reading, new: Reading) -> str:
+    """`#4 (2021-05-30) to #9 (2021-06-01)`; of one capture the derivations: `#5 to #12, both of #4`"""
+    if old.snapshot == new.snapshot and old.derivation != new.derivation:
+        return f"#{old.derivation} to #{new.derivation}, both of #{new.snapshot}"
+    return " to ".join(f"#{reading.snapshot} ({reading.at[:10]})" for reading in (old, new))
 
 
 def _summary(difference: Difference, fields: dict[str, tuple[Any, Any]]) -> str:

@@ -19,6 +19,7 @@ from muniment.cli.common import (
     open_archive,
     print_json,
 )
+from muniment.cli.numbers import ADDRESS
 from muniment.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,29 +27,33 @@ if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
     from muniment.versions.timeline import Event
 
-_URI = re.compile(r"https?:|file:/|ni:/|urn:", re.I)  # what an item may be kept under; a file's name may hold a colon
-
 
 @click.command()
 @click.argument("what", type=PATH, metavar="URL|FILE|N")
-@click.option("--all", "everything", is_flag=True, help="Minor changes too.")
+@click.option("--all", "everything", is_flag=True, help="Minor changes, and what was made anew of the same bytes, too.")
 @json_option
 @common_options
 @click.pass_context
 def history(ctx: click.Context, what: str, everything: bool, as_json: bool, quiet: bool) -> None:
     """List what happened to an article: its versions and what changed, visits that found nothing new, removals."""
     archive = open_archive(ctx)
-    events = _events(archive, key_of(archive, what))
+    key = key_of(archive, what)
+    events = _events(archive, key)
     if not events:
         note(f"nothing was captured at {one_line(what)}")
         ctx.exit(1)
+    address = archive.catalog.address_of if len(archive.catalog.addresses(key)) > 1 else lambda number: key
     shown = [event for event in events if everything or not event.minor]
-    for event in shown:
+    for event in _with_rederived(archive, shown) if everything else shown:
         if as_json:
             print_json(_as_json(event))
         else:
-            echo(_line(event))
-    note(_summary(events, len(events) - len(shown)), quiet=quiet or as_json)
+            elsewhere = event.kind != "rederived" and address(event.number) != key
+            echo(_line(event) + (faint(f"  at {one_line(event.leaf.uri or '')}") if elsewhere else ""))
+    if not quiet and not as_json:
+        last = {address(event.number): event for event in events}
+        anew = 0 if everything else _count_rederived(archive, events)
+        note(_summary(events, len(events) - len(shown), anew, list(last.values())))
     ctx.exit(0 if any(event.kind in ("version", "no-text") for event in events) else 1)
 
 
@@ -57,6 +62,18 @@ def _events(archive: Archive, key: str) -> list[Event]:
 
     digests = {number: digest for number, _, digest in archive.catalog.versions(key)}
     return list(timeline(archive.catalog.history(key), digests, archive.text, lambda *of: _location(archive, *of)))
+
+
+def _with_rederived(archive: Archive, events: list[Event]) -> list[Event]:
+    from muniment.versions.rederived import rederivations
+
+    return sorted([*events, *rederivations(archive, events)], key=lambda event: (event.leaf.date, event.number))
+
+
+def _count_rederived(archive: Archive, events: list[Event]) -> int:
+    from muniment.versions.rederived import count_rederivations
+
+    return count_rederivations(archive, events)
 
 
 def _location(archive: Archive, leaf: Leaf, number: int) -> str | None:
@@ -88,7 +105,7 @@ def key_of(archive: Archive, what: str) -> str:
     from muniment.ingest.upload import file_uri
     from muniment.ingest.urls import article_key
 
-    return article_key(what if _URI.match(what) else file_uri(what))
+    return archive.catalog.article_at(article_key(what if ADDRESS.match(what) else file_uri(what)))
 
 
 def _as_json(event: Event) -> dict[str, object]:
@@ -112,6 +129,7 @@ def _as_json(event: Event) -> dict[str, object]:
         "payload": f"sha256:{leaf.payload}" if leaf.payload else None,
         "reason": leaf.reason,
         "problem": snapshot.problem if snapshot else None,
+        "flags": list(snapshot.flags) if snapshot else [],
         "location": event.location,
         "withdrawn": snapshot.withdrawn if snapshot else None,
         **({"damage": event.damage} if event.damage else {}),
@@ -126,8 +144,14 @@ def _line(event: Event) -> str:
         again = " again" if event.kind == "again" else ""
         minor = faint("  (minor)") if event.minor else ""
         changes = f"  {faint(_changes(event))}" if event.changed else ""
-        return f"{head}  version {event.version}{again}  {title}{changes}{minor}"
+        flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)
+        return f"{head}  version {event.version}{again}  {title}{flags}{changes}{minor}"
     match event.kind:
+        case "rederived":
+            made = f"made anew from #{leaf.of}"
+            return faint(
+                f"{head}  {made}  {_changes(event) if event.damage else '[' + (_fields(event) or 'the same') + ']'}"
+            )
         case "gone":
             return f"{head}  {click.style('gone', fg='red')}: HTTP {(leaf.reason or '').removeprefix('http-')}"
         case "failed":
@@ -141,31 +165,43 @@ def _line(event: Event) -> str:
         case "withdrawn":
             return faint(f"{head}  withdrawn by #{snapshot.withdrawn if snapshot else ''}")
         case "no-text":
-            return f"{head}  no text: {one_line(snapshot.problem or '' if snapshot else '')}"
+            why = snapshot and (snapshot.problem or ", ".join(snapshot.flags))
+            return f"{head}  {'no text' if snapshot and snapshot.problem else 'no article'}: {one_line(why or '')}"
     return faint(f"{head}  HTTP {leaf.status}" if leaf.status else f"{head}  no article")
+
+
+def _fields(event: Event) -> str:
+    """`text: 3 words removed; authors`"""
+    return "; ".join(
+        f"text: {_counts(event)}" if name == "text" else name for name in event.changed if name != "origins"
+    )
+
+
+def _counts(event: Event) -> str:
+    counts = [f"{counted(event.removed, 'word')} removed"] * (event.removed > 0)
+    counts += [f"{counted(event.added, 'word')} added"] * (event.added > 0)
+    counts += [f"{counted(event.moved, 'paragraph')} moved"] * (event.moved > 0)
+    return ", ".join(counts) or "signs"
 
 
 def _changes(event: Event) -> str:
     """`[text: 3 words removed, 12 added; title; date]`"""
     if event.damage is not None:
         return f"[the text cannot be compared: {one_line(event.damage)}]"
-    said = []
-    if "text" in event.changed:
-        counts = [f"{counted(event.removed, 'word')} removed"] * (event.removed > 0)
-        counts += [f"{counted(event.added, 'word')} added"] * (event.added > 0)
-        counts += [f"{counted(event.moved, 'paragraph')} moved"] * (event.moved > 0)
-        said.append(f"text: {', '.join(counts) or 'signs'}")
+    said = [f"text: {_counts(event)}"] if "text" in event.changed else []
     assert event.snapshot is not None
     named = {"date": f"date: {event.snapshot.published or 'none'}", "title": "title", "authors": "authors"}
     said += [named[name] for name in event.changed if name in named]
     return f"[{'; '.join(said)}]"
 
 
-def _summary(events: list[Event], hidden: int) -> str:
+def _summary(events: list[Event], hidden: int, anew: int, last: list[Event]) -> str:
+    """`anew` texts were made anew; `last` is what happened last at each address of the article."""
     versions = max((event.version or 0 for event in events), default=0)
     told = counted(versions, "version") if versions else "no version yet"
-    if hidden:
-        told += f"; {counted(hidden, 'minor change')} not shown: --all"
-    if versions and events[-1].kind in ("gone", "redirected"):
+    left_out = [counted(hidden, "minor change")] * bool(hidden) + [f"{anew:,} made anew"] * bool(anew)
+    if left_out:
+        told += f"; {' and '.join(left_out)} not shown: --all"
+    if versions and all(event.kind in ("gone", "redirected") for event in last):
         told += f"; {'gone' if events[-1].kind == 'gone' else 'leads elsewhere'} since"
     return told

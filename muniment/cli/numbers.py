@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import click
 
+ADDRESS = re.compile(
+    r"https?:|file:/|ni:/|urn:", re.I
+)  # what an item may be kept under; a file's name may hold a colon
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 
 
@@ -21,6 +25,15 @@ class Number(click.ParamType[int]):
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             self.fail(f"{value!r} is no snapshot number: write 12 or '#12'", param, ctx)
         return int(text)
+
+
+class NumberOrAddress(Number):
+    """A snapshot's number, or the address of an article as text."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and ADDRESS.match(value):
+            return value
+        return super().convert(value, param, ctx)
 
 
 class Count(click.ParamType[int]):
@@ -93,4 +106,4 @@ def human(size: float) -> str:
     return f"{size:.1f} TB"
 
 
-NUMBER = Number()
+NUMBER, NUMBER_OR_ADDRESS = Number(), NumberOrAddress()

@@ -215,7 +215,8 @@ def _print_hit(hit: Found) -> None:
     said += [f"also in {counted(len(hit.also_in), 'source')}"] * bool(hit.also_in)
     versions = faint(f"  ({'; '.join(said)})") if said else ""
     head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
-    echo(f"{faint(head)}  {strong(title)}{versions}")
+    flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)
+    echo(f"{faint(head)}  {strong(title)}{flags}{versions}")
     if hit.damage is not None:
         echo("    " + click.style(one_line(hit.damage), fg="red"))
     if hit.snippet is not None and hit.snippet.pieces:
@@ -263,6 +264,8 @@ def _print_json(results: Results) -> None:
                 "language": hit.snapshot.language,
                 "authors": list(hit.snapshot.authors),
                 "tags": list(hit.snapshot.tags),
+                "confidence": hit.snapshot.confidence,
+                "flags": list(hit.snapshot.flags),
                 "snippet": hit.snippet.marked("<mark>", "</mark>", html.escape) if hit.snippet else None,
                 "versions": hit.versions,
                 "also_in": list(hit.also_in),

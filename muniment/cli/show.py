@@ -20,7 +20,7 @@ from muniment.cli.common import (
     safe_text,
     strong,
 )
-from muniment.cli.numbers import NUMBER
+from muniment.cli.numbers import NUMBER, NUMBER_OR_ADDRESS
 from muniment.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _TWINS = 10
 
 
 @click.command()
-@click.argument("number", type=NUMBER, metavar="N")
+@click.argument("what", type=NUMBER_OR_ADDRESS, metavar="N|URL")
 @click.option("--raw", is_flag=True, help="The payload's bytes, as received (transfer coding removed).")
 @click.option("--record", is_flag=True, help="The WARC records, as stored.")
 @click.option("--derivation", type=NUMBER, metavar="K", help="The text of this derivation of N, an older one too.")
@@ -43,7 +43,7 @@ _TWINS = 10
 @click.pass_context
 def show(
     ctx: click.Context,
-    number: int,
+    what: int | str,
     raw: bool,
     record: bool,
     derivation: int | None,
@@ -51,8 +51,10 @@ def show(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Show snapshot N: the article as text, its bytes, its WARC records, or all metadata."""
+    """Show snapshot N, or the one that stands for the article at URL: the text, the bytes, the WARC records, or all
+    metadata."""
     archive = open_archive(ctx)
+    number = what if isinstance(what, int) else _at(archive, what)
     leaf = archive.leaf(number)
     if derivation is not None:
         if raw or record or in_browser:
@@ -81,6 +83,16 @@ def show(
         print_json(_metadata(archive, snapshot))
     else:
         _print_article(archive, snapshot, quiet)
+
+
+def _at(archive: Archive, address: str) -> int:
+    """The newest good snapshot of the article at an address."""
+    from muniment.cli.history import key_of
+
+    found = archive.catalog.newest(key_of(archive, address))
+    if found is None:
+        raise UsageError(f"no article was captured at {one_line(address)}: `muniment history` tells what was tried")
+    return found
 
 
 def _print_derivation(archive: Archive, number: int, derivation: int, as_json: bool, quiet: bool) -> None:
@@ -226,14 +238,21 @@ def _print_head(archive: Archive, snapshot: Snapshot, article: Article | None) -
     published = snapshot.published or "unknown"
     if article is not None and article.published is not None:
         published += f" ({article.published.origin})"
+    updated = article.updated if article is not None else None
+    twins = archive.catalog.addresses(snapshot.key)
     lines = {
         "snapshot": f"#{snapshot.number}",
         "address": snapshot.url or snapshot.uri,
         "source": snapshot.source or "unknown",
         "published": published,
+        "updated": f"{updated.date} ({updated.origin})" if updated else "",
         "captured": iso(snapshot),
         "authors": ", ".join(snapshot.authors),
         "language": snapshot.language or "",
+        "confidence": "" if snapshot.confidence is None else f"{snapshot.confidence:.2f}",
+        "flags": ", ".join(snapshot.flags),
+        "canonical": article.canonical or "" if article is not None and article.canonical != snapshot.url else "",
+        "twins": ", ".join(twins) if len(twins) > 1 else "",
         "tags": ", ".join(snapshot.tags),
         "in": ", ".join(snapshot.collections),
         "payload": snapshot.payload,

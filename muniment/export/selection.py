@@ -70,7 +70,7 @@ def _requisites_of(archive: Archive, members: Members, number: int) -> list[int]
 
     found, page = list[int](), [page_of(archive.leaf(number).uri or "")]
     for before in range(number - 1, max(-1, number - _FAR), -1):
-        kind = archive.leaf(before).type
+        kind, _ = archive.catalog.kind_of(before) or (None, None)  # unread: damage beside it is no part of the export
         if kind in ("segment", *_BESIDE):  # an attempt of the archive that it was imported from
             continue
         try:

@@ -31,10 +31,11 @@ class Document(Value):
     """One snapshot as it is indexed.
 
     `number` is the snapshot's number, `article` the key that all versions of one article share, `latest` whether this
-    is the newest of them. `hosts` are the host of its address and the parent domains, for `site:`. `published` is an
-    ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1. `removed` are the folded
-    words that an earlier version had and this one, the newest, has not. `alone` says that the article has no other
-    version; a caller who does not know says nothing, and searches that match many articles take longer.
+    one stands for them. `hosts` are the host of its address and the parent domains, for `site:`. `published` is an
+    ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1, `flags` as cleaning gives
+    them. `removed` are the folded words that an earlier version had and this one, the latest, has not. `alone` says
+    that the article has no other version; a caller who does not know says nothing, and searches that match many
+    articles take longer.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Document(Value):
     removed: tuple[str, ...] = ()
     alone: bool = False
     confidence: float | None = None
+    flags: tuple[str, ...] = ()
 
 
 class Hit(NamedTuple):
@@ -250,6 +252,7 @@ def field_values(document: Document) -> dict[str, list[str]]:
         "language": [language],
         "tag": [analysis.fold_value(tag) for tag in document.tags] or [""],
         "collection": [analysis.fold_value(name) for name in document.collections] or [""],
+        "flag": [analysis.fold_value(flag) for flag in document.flags] or [""],
         "latest": ["yes" if document.latest else "no"],
         "alone": ["yes" if document.alone else "no"],
         "facet_source": [document.source or ""],

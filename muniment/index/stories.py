@@ -5,19 +5,22 @@ a band of its signature (minhash.py). If the most alike of them shares ALIKE of 
 the story of that one; else it is none's yet. A story is named by the number of its first member, and only those with
 two members are listed. Texts that come are compared with all members, so a story may drift; it never joins another.
 
+Beside them stands what the versions of an article that has many said (muniment/removed.py).
+
 Each band is listed for its first POSTINGS texts only: of a text that is captured ten thousand times any will do.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from muniment.database import connect
 from muniment.index import minhash
 
-VERSION = 1
+VERSION = 2
 ALIKE = 0.4
 POSTINGS = 8
 MOST_MEMBERS = 2_000  # of a story that are listed
@@ -29,6 +32,7 @@ create table band (hash integer, number integer, primary key (hash, number)) wit
 create table text (number integer primary key, story integer, signature blob);
 create table member (story integer, number integer, primary key (story, number)) without rowid;
 create index member_number on member (number);
+create table vocabulary (article integer primary key, made text, derivations blob, words blob);
 """
 
 
@@ -89,6 +93,27 @@ class Stories:
         self._begin()
         for number in numbers:
             self._forget(number)
+
+    def vocabulary(self, article: int, made: str) -> tuple[set[int], set[str]] | None:
+        """The words of the derivations of an article that were kept, and which these are; `made` names the analyzer."""
+        row = self._db.execute(
+            "select derivations, words from vocabulary where article = ? and made = ?", (article, made)
+        ).fetchone()
+        if row is None:
+            return None
+        numbers = zlib.decompress(row[0]).decode().split()
+        return set(map(int, numbers)), set(zlib.decompress(row[1]).decode().split("\n"))
+
+    def keep_vocabulary(self, article: int, made: str, derivations: Iterable[int], words: Iterable[str]) -> None:
+        self._begin()
+        numbers = zlib.compress(" ".join(map(str, sorted(derivations))).encode())
+        packed = zlib.compress("\n".join(sorted(words)).encode(), 1)
+        self._db.execute("insert or replace into vocabulary values (?, ?, ?, ?)", (article, made, numbers, packed))
+
+    def drop_vocabulary(self, article: int) -> None:
+        if self._db.execute("select 1 from vocabulary where article = ?", (article,)).fetchone() is not None:
+            self._begin()
+            self._db.execute("delete from vocabulary where article = ?", (article,))
 
     def commit(self, size: int, log: str) -> None:
         self._begin()

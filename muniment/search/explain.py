@@ -71,6 +71,8 @@ def _leaf(leaf: query.Leaf) -> str:
             return _pattern(leaf.field, name, pattern)
         case query.Fuzzy(_, word, distance):
             return f"word like {word}, up to {distance} {'letter' if distance == 1 else 'letters'} wrong, in {name}"
+        case query.AnyOf("article", _):
+            return "the article at this address"
         case query.AnyOf(_, values):
             return f"{name} is {' or '.join(map(str, values))}"
         case query.Range():

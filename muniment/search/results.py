@@ -66,19 +66,24 @@ def search(
 
 
 def collapsed(engine: Engine, tree: query.Query) -> query.Query:
-    """The tree narrowed to one version of each article that matches: the newest that does.
+    """The tree narrowed to one version of each article that matches: the one that stands for it, else the newest.
 
     Only articles of several versions need a look: where not two of one match, the tree itself is the answer.
     """
-    newest: dict[int, int] = {}
-    hidden: set[int] = set()
+    matching: dict[int, list[int]] = {}
     for number, article in engine.numbers(query.conjunction((tree, _OF_SEVERAL))):  # in order of number
-        if article in newest:
-            hidden.add(newest[article])
-        newest[article] = number
-    if not hidden:
+        matching.setdefault(article, []).append(number)
+    several = [numbers for numbers in matching.values() if len(numbers) > 1]
+    if not several:
         return tree
-    return query.conjunction((tree, query.Not(_naming(engine, tree, hidden))))
+    # Mostly the last is the one that stands for the article; not where an import brought older ones, or a later capture
+    # gave less of the text.
+    older = {number for number, _ in engine.numbers(query.conjunction((tree, _OLDER)))}
+    hidden = set[int]()
+    for numbers in several:
+        shown = next((number for number in numbers if number not in older), numbers[-1])
+        hidden.update(number for number in numbers if number != shown)
+    return query.conjunction((tree, query.Not(_naming(older, hidden))))
 
 
 def one_a_story(engine: Engine, tree: query.Query, stories: Stories) -> query.Query:
@@ -97,10 +102,9 @@ def one_a_story(engine: Engine, tree: query.Query, stories: Stories) -> query.Qu
     return query.conjunction((tree, query.Not(query.AnyOf("number", tuple(hidden))))) if hidden else tree
 
 
-def _naming(engine: Engine, tree: query.Query, hidden: set[int]) -> query.Query:
-    """A short condition that of the documents matching the tree holds for these: mostly all the older versions."""
+def _naming(older: set[int], hidden: set[int]) -> query.Query:
+    """A short condition that of the documents that match holds for these: mostly all the `older` versions of them."""
     if len(hidden) > FEW:
-        older = {number for number, _ in engine.numbers(query.conjunction((tree, _OLDER)))}
         kept = older - hidden
         if hidden <= older and len(kept) < len(hidden):
             return query.And((_OLDER, query.Not(query.AnyOf("number", tuple(sorted(kept))))))

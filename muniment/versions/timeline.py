@@ -36,6 +36,7 @@ class Event:
         failed        any other attempt that gave nothing
         withdrawn     removed from this archive
         other         a capture of which no article was made
+        rederived     no event of the article: a text was made anew of the capture `leaf.of` (versions/rederived.py)
 
     `changed` names what differs from the text before: "text", "title", "date", "authors"; `removed`, `added` and
     `moved` count words and paragraphs. `minor` is as versions/minor.py has it. `damage` says why a text cannot be read.

@@ -13,7 +13,7 @@ from cli_console import Console, Stock
 from muniment.index import generations
 
 HIT = {"snapshot", "score", "title", "url", "source", "published", "published_precision", "captured", "language",
-       "authors", "tags", "snippet", "versions", "also_in"}  # fmt: skip
+       "authors", "tags", "confidence", "flags", "snippet", "versions", "also_in"}  # fmt: skip
 
 
 def test_a_search_shows_number_date_source_title_and_the_passage(stock: Stock) -> None:

@@ -23,7 +23,7 @@ def test_a_letter_says_who_wrote_it_when_and_of_what() -> None:
     assert (article.published.date, article.published.origin) == ("2021-05-31", "mail:Date")
     assert article.said["mail:Date"] == "2021-05-31T23:30:00+04:30"
     assert article.said["mail:Message-ID"] == "<1@harbour.example>" and article.said["mail:To"] == "bo@harbour.example"
-    assert article.text == "\n".join(PARAGRAPHS) and article.extractor == "muniment-mail/2"
+    assert article.text == "\n".join(PARAGRAPHS) and article.extractor == "muniment-mail/3"
 
 
 def test_the_html_wording_is_read_and_the_plain_one_where_it_is_empty() -> None:

@@ -22,7 +22,7 @@ def test_a_docx_gives_its_text_in_order() -> None:
     article = read(docx(paragraph("The vote", "Heading1") + paragraph(PERSIAN) + deleted + table, CORE), name="a.docx")
     assert article.text == f"The vote\n{PERSIAN}\nBoat\tVotes"
     assert (article.title, article.origins["title"]) == ("Ferry crews vote", "docx:title")
-    assert article.authors == ("Ann Example", "Bo Example") and article.extractor == "muniment-docx/2"
+    assert article.authors == ("Ann Example", "Bo Example") and article.extractor == "muniment-docx/3"
     assert article.published is not None
     assert (article.published.date, article.published.origin) == ("2021-05-31", "docx:created")
     assert article.said["docx:created"] == "2021-05-31T23:30:00+04:30"

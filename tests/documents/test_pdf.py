@@ -45,7 +45,7 @@ def article_pages() -> list[list[tuple[float, float, float, str]]]:
 
 def test_lines_become_paragraphs_and_the_pages_own_lines_go() -> None:
     article = read(text_pdf(article_pages()), name="a.pdf")
-    assert article.problem is None and article.extractor == "muniment-pdf/2"
+    assert article.problem is None and article.extractor == "muniment-pdf/3"
     assert article.title == "Ferry crews vote to strike" and article.origins["title"] == "pdf:largest-line"
     assert article.text.split("\n") == [
         " ".join(FIRST),
@@ -66,6 +66,31 @@ def test_what_the_file_says_of_itself_is_taken_with_its_origin() -> None:
     assert (article.published.date, article.published.origin) == ("2021-05-31", "pdf:CreationDate")
     assert article.said["pdf:CreationDate"] == "2021-05-31T23:30:00+04:30"
     assert article.said["pdf:ModDate"] == "2022-01-01" and article.said["pdf:pages"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("made", "changed", "updated"),
+    [
+        ("D:20210530100000+02'00'", "D:20210601090000+02'00'", ("2021-06-01", "2021-06-01T09:00:00+02:00")),
+        ("D:20210530100000+02'00'", "D:20210530153000+02'00'", ("2021-05-30", "2021-05-30T15:30:00+02:00")),
+        ("D:20210530100000+02'00'", "D:20210530100007+02'00'", None),
+        ("D:20210530100000+02'00'", "D:20210530100000+02'00'", None),
+        ("D:20210530100000+02'00'", "D:20210529100000+02'00'", None),
+        ("D:20210530", "D:20210530", None),
+        ("D:20210530", "D:20220101", ("2022-01-01", "")),
+        ("D:20210530", "D:19700101000000Z", None),
+        ("D:20210530", "D:20990101", None),
+    ],
+)
+def test_the_date_of_the_last_change_is_kept_where_it_is_another(made: str, changed: str, updated: object) -> None:
+    info = {"Title": "Harbour report", "CreationDate": made, "ModDate": changed}
+    article = read(text_pdf([lines(FIRST, 700)], info))
+    assert article.published is not None and article.published.date == "2021-05-30"
+    assert (article.updated and (article.updated.date, article.updated.stated)) == updated
+    if article.updated:
+        assert article.updated.origin == article.origins["updated"] == "pdf:ModDate"
+    if "T" in made or len(made) > 12:
+        assert article.published.stated == "2021-05-30T10:00:00+02:00"
 
 
 @pytest.mark.parametrize("stored", ["Microsoft Word - draft.doc", "untitled", "report_final.indd", "Document1", " "])
@@ -151,7 +176,7 @@ def test_hostile_files_have_named_problems() -> None:
 
 def test_bytes_before_the_header_and_a_wrong_type_are_no_obstacle() -> None:
     data = text_pdf([lines(FIRST, 700)])
-    assert read(b"\r\n\r\n" + data, "text/html", "a.html").extractor == "muniment-pdf/2"
+    assert read(b"\r\n\r\n" + data, "text/html", "a.html").extractor == "muniment-pdf/3"
     assert read(b"junk\n" + data, "application/pdf").text == " ".join(FIRST)
 
 

@@ -51,8 +51,8 @@ def test_markdown_loses_its_markup_and_keeps_its_text() -> None:
 
 def test_a_heading_is_the_title_of_a_markdown_without_a_head() -> None:
     article = read(b"# The vote\n\nIt was close.\n\n<script>x</script>", "text/plain", "a.markdown")
-    assert (article.title, article.text, article.extractor) == ("The vote", "It was close.", "muniment-markdown/2")
-    assert read(html_page(article_html()), "text/html", "a.md").extractor == "muniment-html/2"
+    assert (article.title, article.text, article.extractor) == ("The vote", "It was close.", "muniment-markdown/3")
+    assert read(html_page(article_html()), "text/html", "a.md").extractor == "muniment-html/3"
 
 
 def test_hostile_markdown_takes_no_time() -> None:

@@ -203,7 +203,7 @@ def test_all_of_it_stands_in_the_archive_and_comes_out_the_same(root: Path, tmp_
         assert [hit.snapshot.media_type.rpartition(".")[2] for hit in found.hits] == ["document"]
         held = found.hits[0].snapshot
         article = archive.article(held)
-        assert article is not None and article.extractor == "muniment-docx/2"
+        assert article is not None and article.extractor == "muniment-docx/3"
         (mail,) = pipeline.find(archive, pipeline.Search('title:"letter 1"')).hits
         assert (mail.snapshot.published, mail.snapshot.authors) == ("2021-05-31", ("Ann Example",))
         told = Rederived()
@@ -221,7 +221,7 @@ def test_scanned_pages_are_recognised_where_that_is_asked_for(root: Path, tmp_pa
         (held,) = archive.catalog.snapshots([before.snapshot or 0])
         article = archive.article(held)
         assert article is not None and "HARBOUR CLOSED" in article.text
-        assert article.extractor == "muniment-ocr/2" and "tesseract" in article.settings["recognised by"]
+        assert article.extractor == "muniment-ocr/3" and "tesseract" in article.settings["recognised by"]
 
 
 def _picture_of(text: str) -> tuple[list[bytes], int]:

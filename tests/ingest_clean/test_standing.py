@@ -26,6 +26,10 @@ def canonical_of(head: str, uri: str = URL) -> str | None:
         ('<link rel="canonical" href="https://harbour.example/f">', "https://m.harbour.example/f?print=1", "https://harbour.example/f"),
         ('<link rel="canonical" href="https://www.harbour.example/">', URL, None),
         ('<link rel="canonical" href="https://wire.example/f">', URL, None),
+        ('<link rel="canonical" href="/news/">', "https://www.harbour.example/news/2020/03/ferry", None),
+        ('<link rel="canonical" href="/f">', "https://www.harbour.example/f/amp", "https://www.harbour.example/f"),
+        ('<link rel="canonical" href="/f">', "https://www.harbour.example/f/page/2", "https://www.harbour.example/f"),
+        ('<link rel="canonical" href="/2020/03/f">', "https://www.harbour.example/2020/03/f/all", "https://www.harbour.example/2020/03/f"),
         ('<link rel="canonical" href="javascript:alert(1)">', URL, None),
         ('<link rel="canonical" href="http://[half">', URL, None),
         ('<link rel="canonical" href="http://a:b@www.harbour.example/f">', URL, None),
@@ -115,3 +119,12 @@ LOCKED = '<script type="application/ld+json">{"@type": "NewsArticle", "headline"
 )  # fmt: skip
 def test_a_page_in_an_articles_place_is_flagged(page: bytes, expected: tuple[str, ...]) -> None:
     assert clean(job(page)).flags == expected
+
+
+def test_the_identity_of_another_address_is_told_but_not_for_a_file() -> None:
+    head = '<link rel="canonical" href="https://www.harbour.example/f?utm_source=x">'
+    amp = job(html_page(article_html(), head), uri="https://amp.harbour.example/f")
+    assert clean(amp).canonical_key == "harbour.example/f"
+    assert clean(job(html_page(article_html(), head), uri="http://harbour.example/f/")).canonical_key is None
+    saved = clean(job(html_page(article_html(), head), uri="file:///f.html"))
+    assert saved.canonical is not None and saved.canonical_key is None

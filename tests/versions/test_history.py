@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from cli_console import Console
 from muniment import pipeline
 from muniment.archive.archive import Archive
 from muniment.model import Article, Attempt, Published
+from muniment.removed import MANY
 from tests.conftest import NOW, download
 
 URL = "https://example.org/a"
@@ -211,3 +214,41 @@ def test_a_damaged_text_is_named_and_the_rest_of_the_history_told(paper: Paper) 
     assert [row["version"] for row in rows] == [1, 2, 3]
     assert "damaged" in rows[1]["damage"] and "damaged" in rows[2]["damage"]
     Console(paper.root, paper.root.parent)("diff", "1", code=10)
+
+
+class Counting(Archive):
+    """An archive that counts how many texts are read."""
+
+    reads = 0
+
+    def text(self, snapshot):
+        self.reads += 1
+        return super().text(snapshot)
+
+
+def test_a_version_more_costs_few_readings_however_many_there_are(paper: Paper) -> None:
+    def word(number: int) -> str:
+        return "gone" + "abcdefghijklmnopqrstuvwxyz"[number % 26] * (number // 26 + 3)
+
+    def indexed() -> int:
+        with Counting(paper.root) as archive:
+            pipeline.index_new(archive)
+            return archive.reads
+
+    for number in range(MANY + 4):
+        newest = paper.put(text(word(number)))
+        indexed()
+    newest = paper.put(text(word(99)))
+    assert indexed() <= 4, "the new one, the one before it, and that one's words"
+    for number in (0, 5, MANY + 3):
+        assert found(paper.root, f"removed:{word(number)}") == [newest]
+    assert found(paper.root, f"removed:{word(99)}") == []
+    with Archive(paper.root) as archive, archive.writer() as writer:
+        first = archive.catalog.versions("k")[0][0]
+        writer.withdraw(first, "a court")
+    assert found(paper.root, f"removed:{word(0)}") == [], "nothing is left of what was withdrawn"
+    assert found(paper.root, f"removed:{word(5)}") == [newest]
+    assert word(0).encode() not in b"".join(
+        zlib.decompress(words) for (words,) in sqlite3.connect(paper.root / "index" / "stories.sqlite").execute(
+            "select words from vocabulary")
+    )  # fmt: skip

@@ -197,3 +197,27 @@ def test_clean_without_rederive_and_unknown_numbers_are_refused(stocked: Path) -
     assert "is not in the log" in console("clean", "--rederive", "999", code=2).err
     console("clean", "--rederive", "1", "--query", "x", code=2)
     assert console("clean", "--rederive", "--query", "nothingofthatkind").err.startswith("no article")
+
+
+def test_the_history_lists_what_was_made_anew_when_asked(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_bytes(
+        page("The dam held", "The dam of Orvan held through the night, and nobody was harmed by the water.")
+    )
+    number = add(root, path)
+    older = supersede(root, number, text="An older text.", title="Dam")
+    (done,) = run(root)
+    console = Console(root, tmp_path)
+    plain = console("history", str(number))
+    assert len(plain.out.splitlines()) == 1 and plain.err == "1 version; 2 made anew not shown: --all\n"
+    rows = console("history", str(number), "--all", "--json").rows()
+    assert [(row["event"], row["snapshot"], row["of"], row["version"]) for row in rows] == [
+        ("version", number, None, 1),
+        ("rederived", older, number, None),
+        ("rederived", done.derivation, number, None),
+    ]
+    assert {"text", "title"} <= set(rows[2]["changed"]) and rows[2]["words_removed"] >= 2
+    lines = console("history", str(number), "--all").out.splitlines()
+    assert f"made anew from #{number}  [text: " in lines[2] and "title" in lines[2]
+    told = console("diff", older, number).err
+    assert told.startswith(f"#{older} to #{done.derivation}, both of #{number}: ")

@@ -44,6 +44,8 @@ def clean(job: CleanJob) -> Article:
     if job.hints is not None:
         found = take_hints(found, job.hints, job.captured_at.date())
     article = _article(_declare(found, job), page, job.declared)
+    if article.canonical:
+        article = replace(article, canonical_key=_other_key(article.canonical, job.uri))
     if job.recognised:  # the same bytes alone do not give this article
         settings = {**article.settings, "recognised by": job.recogniser}
         return replace(article, extractor=f"muniment-ocr/{RULES}", settings=settings)
@@ -129,6 +131,15 @@ def _article(found: Findings, page: Page, declared: Declared) -> Article:
         canonical=found.canonical,
         flags=found.flags,
     )
+
+
+def _other_key(canonical: str, uri: str) -> str | None:
+    """The identity of the address that a page names as its own, where that is not the one that it was captured at. A
+    file that was handed in is no word of the site's."""
+    from muniment.ingest.urls import article_key
+
+    key = article_key(canonical)
+    return key if uri.startswith("http") and key != article_key(uri) else None
 
 
 def _tidy(text: str) -> str:

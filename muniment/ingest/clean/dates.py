@@ -3,7 +3,8 @@
 2021-05-30T23:30:00-05:00       2021-05-30   the publisher's local date, as stated
 30 mai 2021 · May 30th, 2021    2021-05-30   month names of 14 languages
 30.5.2021 · 30/05/2021          2021-05-30   dots are day first; slashes only where one number is over 12
-03/04/2021 · 3 محرم 1443        refused      ambiguous; lunar Hijri dates depend on who saw the moon
+03/04/2021                      refused      ambiguous
+3 محرم 1443                     2021-08-11   lunar Hijri, told as a day uncertain (hijri.py)
 ۱۴۰۵/۰۹/۰۱                      2026-11-22   solar Hijri (Jalali): bare numbers only in Persian and its kin
 22 تشرين الثاني 2026            2026-11-22   the Levant's month names, and the Maghreb's
 22 พฤศจิกายน 2569 · 令和8年11月22日 2026-11-22   Buddhist years, Japanese eras, the Republic of China's years
@@ -16,6 +17,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from muniment.ingest.clean import hijri
 from muniment.model import Precision, Published
 
 PERSIAN = frozenset({"fa", "prs", "ps", "tg", "ckb", "az", "mzn", "glk"})
@@ -116,10 +118,15 @@ def parse_all(value: str, origin: str, *, language: str | None = None, latest: d
     for parts in _read(fold(value[:200]), language):
         if published := _checked(parts, origin, latest):
             yield published
+    for parts in hijri.read(fold(value[:200])):
+        if published := _checked(parts, f"{origin}, {hijri.UNCERTAIN}", latest):
+            yield published
 
 
 def is_date_line(line: str) -> bool:
     """Whether a line holds a date and nothing but words that go with dates ("Thursday, October 21, 2021")."""
+    if next(hijri.read(fold(line)), None) is not None:
+        line = f"{hijri.without(fold(line))} 1 jan 2000"  # which stands for it
     tokens = _tokens(fold(line))
     if not 2 <= len(tokens) <= 20 or not any(t.isdigit() for t in tokens):
         return False

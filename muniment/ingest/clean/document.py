@@ -7,14 +7,17 @@ no chrome that has to go, so where that cleaning leaves out much of it, all that
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from muniment.ingest.clean import dates
 from muniment.ingest.clean.job import CleanJob, Findings
-from muniment.ingest.documents.document import Document
+from muniment.ingest.documents.document import Document, iso_time, plausible_date
 from muniment.model import Dropped, Published
 
 _HEAD_LINES = 15  # in which a date line tells the date of the document
+_CHANGED = ("pdf:ModDate", "docx:modified", "odt:date", "epub:modified", "rtf:revtim", "markdown:updated",
+            "markdown:modified")  # fmt: skip
+_A_CHANGE = 120  # seconds
 _MOST = 0.5  # share of the words that are seen which cleaning has to keep of a letter
 
 
@@ -26,18 +29,22 @@ def clean_document(document: Document, job: CleanJob) -> Findings:
     dropped = document.dropped
     if lines and document.title and _same(lines[0], document.title) and len(lines) > 1:
         dropped = (*dropped, Dropped(lines.pop(0), "repeated-headline"))
-    published = _dated_line(lines, document, job.captured_at.date()) or _made(document, job.captured_at.date())
+    latest = job.captured_at.date()
+    published = _dated_line(lines, document, latest) or _made(document, latest)
+    updated = _changed(document, published, latest)
     return Findings(
         title=document.title,
         text="\n".join(lines),
         authors=document.authors,
         published=published,
+        updated=updated,
         language=document.language,
         dropped=dropped,
         origins={
             "title": document.title_origin,
             "authors": document.authors_origin,
             "published": published.origin if published else "",
+            "updated": updated.origin if updated else "",
             "text": document.decoding if lines else "",
         },
         said=document.said,
@@ -83,6 +90,33 @@ def _dated_line(lines: list[str], document: Document, latest: date) -> Published
 
 def _made(document: Document, latest: date) -> Published | None:
     """The date that the document states, the day as it was where it was made."""
-    if not document.published:
-        return None
-    return dates.parse(document.published[:10], document.published_origin, latest=latest)
+    return _stated(document.published, document.published_origin, latest)
+
+
+def _changed(document: Document, published: Published | None, latest: date) -> Published | None:
+    """When the document was last changed, as it states itself; None where that is when it was made, or before it was
+    published. Programs write the one date some seconds after the other."""
+    for name in _CHANGED:
+        stated = plausible_date(iso_time(document.said.get(name, "")))
+        found = _stated(stated, name, latest)
+        if found is None or (published is not None and found.date < published.date):
+            continue
+        made = document.published
+        if found.date == made[:10] and (len(stated) <= 10 or len(made) <= 10 or _seconds(made, stated) < _A_CHANGE):
+            continue
+        return found
+    return None
+
+
+def _stated(stated: str, origin: str, latest: date) -> Published | None:
+    """A day, with the moment and its zone where the document gives them."""
+    found = dates.parse(stated[:10], origin, latest=latest) if stated else None
+    return replace(found, stated=stated) if found is not None and len(stated) > 10 else found
+
+
+def _seconds(one: str, other: str) -> float:
+    """From one time to another; 0 where only one tells its zone."""
+    try:
+        return abs((datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0

@@ -18,7 +18,7 @@ from muniment.ingest.decode import Kind
 
 RULES = "3"
 
-_SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy")
+_SHARED = ("beautifulsoup4", "charset-normalizer", "chardet", "cchardet", "py3langid", "numpy", "hijridate")
 _HTML = ("trafilatura", "lxml", "htmldate", "dateparser", "justext", "courlan", "resiliparse")
 _PARTS = {
     "html": _HTML,
