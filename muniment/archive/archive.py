@@ -14,7 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from muniment.archive.catalog import Catalog, Progress
+from muniment.archive.catalog import Catalog
+from muniment.archive.tables.layout import Progress
 from muniment.errors import IntegrityError, Locked, NoArchive, StorageError, UsageError
 from muniment.formats.tile import WIDTH, format_tail_path, format_tile_path
 from muniment.regular import open_regular

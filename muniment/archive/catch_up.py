@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muniment.archive.blocks import BLOCK, BlockDigests
-from muniment.archive.catalog import Catalog, LoggedLeaf, Progress, is_damage
+from muniment.archive.catalog import Catalog
 from muniment.archive.log import Log, check_leaves, leaf_at, read_leaves, remove_tiles
 from muniment.archive.records import read_facts
 from muniment.archive.recovery import Committed
 from muniment.archive.segments import Member, Placement, scan_members, stream_of
+from muniment.archive.tables.layout import LoggedLeaf, Progress, is_damage
 from muniment.archive.tombstone import is_tombstone
 from muniment.archive.withdrawal import bury, may_remove, tombstones_of
 from muniment.durable import storage_error

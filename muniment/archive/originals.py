@@ -32,7 +32,7 @@ from muniment.formats.warc import (
 from muniment.model import Imported, Original
 
 if TYPE_CHECKING:
-    from muniment.archive.catalog import Held
+    from muniment.archive.tables.captures import Held
 
 _URI = re.compile(r'[^\s"\\<>\x7f-\U0010ffff\x00-\x20]+')  # what JSON leaves as it is
 _RESPONSE, _FIELDS = "application/http; msgtype=response", "application/warc-fields"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from muniment import __version__
-from muniment.archive.catalog import FINDING
 from muniment.archive.sketch import sketch
+from muniment.archive.tables.layout import FINDING
 from muniment.formats.leaf import Leaf, LeafType
 from muniment.formats.warc import (
     REVISIT_PROFILE,
@@ -25,7 +25,7 @@ from muniment.formats.warc import (
 from muniment.model import Article, Attempt, Capture, Dropped, Published, sha256
 
 if TYPE_CHECKING:
-    from muniment.archive.catalog import Held
+    from muniment.archive.tables.captures import Held
 
 NewId = Callable[[], str]
 _REQUEST = "application/http; msgtype=request"

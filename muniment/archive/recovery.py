@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from muniment.archive.catalog import Catalog, Progress
+from muniment.archive.catalog import Catalog
 from muniment.archive.commit import MAX_PAYLOAD, Commit, find_frame, last_frame, order_problem, scan_frames
 from muniment.archive.config import Config
 from muniment.archive.log import (
@@ -25,6 +25,7 @@ from muniment.archive.log import (
     relative,
 )
 from muniment.archive.segments import STREAMS
+from muniment.archive.tables.layout import Progress
 from muniment.durable import cut, set_aside
 from muniment.errors import IntegrityError, StorageError
 from muniment.formats.checkpoint import Checkpoint, parse_checkpoint

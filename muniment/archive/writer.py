@@ -25,7 +25,6 @@ from typing import Any
 from muniment.archive import catch_up, originals, records, recovery, withdrawal
 from muniment.archive.authorities import parse_stamp_name
 from muniment.archive.blocks import BLOCK
-from muniment.archive.catalog import Held, LoggedLeaf, Progress, stated_digest
 from muniment.archive.commit import MAX_LEAVES, format_frame
 from muniment.archive.config import Config, read_config
 from muniment.archive.keys import Ask, Signer, load_signer
@@ -33,6 +32,8 @@ from muniment.archive.log import Log, leaf_at
 from muniment.archive.own import own_leaf
 from muniment.archive.segments import ROLL_AT, Placement, SegmentWriter
 from muniment.archive.settling import settle
+from muniment.archive.tables.captures import Held
+from muniment.archive.tables.layout import LoggedLeaf, Progress, stated_digest
 from muniment.durable import AppendFile, Lock, replace
 from muniment.errors import IntegrityError, StorageError, UploadError, UsageError
 from muniment.formats.leaf import Leaf, LeafType, format_leaf

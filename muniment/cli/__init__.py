@@ -132,7 +132,7 @@ def _fail_unexpectedly(error: Exception) -> int:
     if os.environ.get("MUNIMENT_TRACEBACK"):
         traceback.print_exception(error)
     if isinstance(error, sqlite3.Error):
-        from muniment.archive.catalog import problem_of
+        from muniment.archive.tables.layout import problem_of
 
         problem = problem_of(error)
         return _fail(str(problem), problem.exit_code)

@@ -12,8 +12,8 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
 
 from muniment.archive import records
-from muniment.archive.catalog import Held
 from muniment.archive.segments import SegmentWriter, inflate, scan_members
+from muniment.archive.tables.captures import Held
 from muniment.formats.warc import build_record, format_fields, parse_fields, parse_record
 from tests.conftest import NOW, download, upload
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from muniment.archive.catalog import Catalog, Member
+from muniment.archive.catalog import Catalog
 from muniment.archive.segments import DEFLATE_ERRORS, digest_member, new_inflater
+from muniment.archive.tables.places import Member
 from muniment.archive.tombstone import is_tombstone
 from muniment.archive.verify.diagnosis import Due, diagnose
 from muniment.archive.verify.finding import Finding

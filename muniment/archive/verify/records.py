@@ -18,7 +18,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from muniment.archive.blocks import BLOCK
-from muniment.archive.catalog import Catalog, Extent
+from muniment.archive.catalog import Catalog
+from muniment.archive.tables.places import Extent
 from muniment.archive.verify.finding import Finding, Request, Tally
 from muniment.archive.verify.forked import in_order, processors
 from muniment.archive.verify.part import Part, PartCheck, Scope, gap
