@@ -221,8 +221,8 @@ def _print_hit(hit: Found) -> None:
         echo("    " + click.style(one_line(hit.damage), fg="red"))
     if hit.snippet is not None and hit.snippet.pieces:
         echo("    " + faint(f"removed since #{hit.passage_of}: ") * (hit.passage_of is not None) + _marked(hit.snippet))
-    if snapshot.url:
-        echo("    " + faint(one_line(snapshot.url)))
+    if address := snapshot.url or ("" if snapshot.uri.startswith("ni:") else snapshot.uri):
+        echo("    " + faint(one_line(address)))
 
 
 def _marked(snippet: Snippet) -> str:
