@@ -444,7 +444,8 @@ class Batch:
         held = self._writer.catalog.snapshots([result.snapshot or 0])
         if not held or held[0].derivation is None:
             return result
-        return replace(result, title=held[0].title, published=held[0].published, source=held[0].source)
+        shown = held[0]
+        return replace(result, title=shown.title, published=shown.published, source=shown.source, problem=shown.problem)
 
     def _index(self) -> None:
         self._archive.refresh()

@@ -154,3 +154,9 @@ def iso(snapshot: Snapshot) -> str:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """ "1 article", "12 articles"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def textless(problem: str) -> str:
+    """Why there is no text, after "no text": of `no-text: scanned, 12 pages` what follows the word that says so."""
+    why = problem.removeprefix("no-text").removeprefix(": ")
+    return f"no text: {one_line(why)}" if why else "no text"

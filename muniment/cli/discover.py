@@ -13,6 +13,7 @@ import click
 from muniment import pipeline
 from muniment.cli.add import is_stamped, stamp_if
 from muniment.cli.common import (
+    counted,
     echo,
     faint,
     fetch_options,
@@ -25,7 +26,7 @@ from muniment.cli.common import (
 )
 from muniment.cli.fetching import check_browser, check_page_options, page_options, pages_of, policy_of, resolve_of
 from muniment.cli.numbers import Count, Seconds, Size
-from muniment.cli.outcomes import report, shows_progress
+from muniment.cli.outcomes import report, shows_progress, without_name
 from muniment.cli.progress import Adding
 from muniment.model import Declared
 
@@ -162,28 +163,37 @@ def _show(archive: Archive, plan: Plan, fetcher: Any, options: dict[str, Any]) -
     from muniment.discovering.preview import preview
     from muniment.ingest.clean.workers import Workers
 
-    allowed = refused = 0
+    allowed = pages = passed = refused = 0
     with Workers(options["processes"] or 1) as workers:
         for row in preview(archive, plan, fetcher, workers):
-            allowed += row.robots == "allowed" or options["ignore_robots"]
+            may = row.robots == "allowed" or options["ignore_robots"]
+            allowed += may
+            pages += may and row.due and not row.listing
+            passed += may and not row.due
             refused += row.robots != "allowed"
             _print(row, as_json=options["as_json"])
-    note(f"{allowed} would be fetched; robots.txt forbids {refused}", quiet=options["quiet"])
+    lately = f", {passed:,} looked at lately and passed over (see --recheck)" if passed else ""
+    note(f"{counted(pages, 'page')} would be asked for{lately}; robots.txt forbids {refused}", quiet=options["quiet"])
     return 0 if allowed else _NOTHING_ALLOWED
 
 
 def _print(row: Preview, *, as_json: bool) -> None:
     if as_json:
         print_json({
-            "target": row.url, "state": "skipped", "listing": row.listing, "known": row.known, "robots": row.robots,
+            "target": row.url, "state": "skipped", "listing": row.listing, "known": row.known, "due": row.due,
+            "robots": row.robots,
             "crawl_delay": row.crawl_delay or None, "title": row.title or None, "published": row.published or None,
             "error": row.detail or None,
         })  # fmt: skip
         return
+    from muniment.ingest.discover.dates import iso_of
+
     if row.robots == "allowed":
-        extra = [part for part in (row.published, row.title) if part]
-        verb = "would read" if row.listing else "would ask" if row.known else "would fetch"
+        extra = [part for part in ((iso_of(row.published) or row.published)[:10], row.title) if part]
+        verb = (
+            "would read" if row.listing else "would fetch" if not row.known else "would ask" if row.due else "pass over"
+        )
         delay = faint(f" (every {row.crawl_delay:g} s)") if row.crawl_delay else ""
         echo(" ".join([f"{verb} {one_line(row.url)}{delay}", *map(one_line, extra)]))
     else:
-        echo(f"{click.style(row.robots, fg='red')} {one_line(row.url)}: {one_line(row.detail)}")
+        echo(f"{click.style(row.robots, fg='red')} {one_line(row.url)}: {one_line(without_name(row.detail, row.url))}")

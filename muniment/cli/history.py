@@ -18,6 +18,7 @@ from muniment.cli.common import (
     one_line,
     open_archive,
     print_json,
+    textless,
 )
 from muniment.cli.numbers import ADDRESS
 from muniment.errors import UsageError
@@ -165,8 +166,9 @@ def _line(event: Event) -> str:
         case "withdrawn":
             return faint(f"{head}  withdrawn by #{snapshot.withdrawn if snapshot else ''}")
         case "no-text":
-            why = snapshot and (snapshot.problem or ", ".join(snapshot.flags))
-            return f"{head}  {'no text' if snapshot and snapshot.problem else 'no article'}: {one_line(why or '')}"
+            if snapshot and snapshot.problem:
+                return f"{head}  {textless(snapshot.problem)}"
+            return f"{head}  no article: {one_line(', '.join(snapshot.flags) if snapshot else '')}"
     return faint(f"{head}  HTTP {leaf.status}" if leaf.status else f"{head}  no article")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.common import echo, faint, note, one_line, print_json
+from muniment.cli.common import echo, faint, note, one_line, print_json, textless
 from muniment.cli.progress import Adding, end_progress
 
 if TYPE_CHECKING:
@@ -28,12 +28,14 @@ def shows_progress(options: dict[str, Any]) -> bool:
 def report(results: Generator[Added, None, None], options: dict[str, Any], progress: Adding | None) -> int:
     """Prints what became of each item, and a summary; returns the exit code."""
     quiet = options["quiet"]
-    counts: dict[str, int] = {}
+    counts, empty = dict[str, int](), dict[str, int]()
     fetch_failures = 0
     with closing(results):  # at an interruption too, before the archive is
         for added in results:
             counts[added.state] = counts.get(added.state, 0) + 1
             fetch_failures += added.state == "failed" and _is_fetch(added)
+            if (remedy := _remedy(added, options)) is not None:
+                empty[remedy] = empty.get(remedy, 0) + 1
             try:
                 _print(added, options["as_json"])
             except BrokenPipeError:  # nobody reads on: what was asked for is done all the same
@@ -46,9 +48,23 @@ def report(results: Generator[Added, None, None], options: dict[str, Any], progr
         note("nothing to add", quiet=quiet)
     elif done != 1 or counts.get("failed"):
         note(", ".join(f"{count:,} {state}" for state, count in sorted(counts.items(), reverse=True)), quiet=quiet)
+    for remedy, count in empty.items():
+        note(f"{count:,} without text: {remedy}", quiet=quiet)
     if not counts.get("failed"):
         return 0
     return ALL_FAILED if fetch_failures == done else SOME_FAILED
+
+
+def _remedy(added: Added, options: dict[str, Any]) -> str | None:
+    """Which option may give an item its text."""
+    problem = added.problem or ""
+    if added.state not in ("stored", "unchanged"):
+        return None
+    if problem == "no-text" and added.target == added.url and not options["browser"]:
+        return "where a page's text comes by script, --browser gets it"
+    if problem.startswith("no-text: scanned") and not problem.endswith("recognised") and not options.get("ocr"):
+        return "--ocr LANG reads scanned pages"
+    return None
 
 
 def _is_fetch(added: Added) -> bool:
@@ -77,14 +93,26 @@ def print_added(added: Added) -> None:
 
 
 def print_failure(name: str, error: str) -> None:
-    note(f"{click.style('failed', fg='red')} {one_line(name)}: {one_line(error)}")
+    note(f"{click.style('failed', fg='red')} {one_line(name)}: {one_line(without_name(error, name))}")
+
+
+def without_name(error: str, name: str) -> str:
+    """What an error says, where its line begins with the name already."""
+    return error.removeprefix(f"{name} ").replace(f" of {name}: ", ": ").replace(f" fetch {name}", " fetch it")
 
 
 def _line(added: Added) -> str:
+    """An item without a title goes by its address or file."""
     state = click.style(added.state, fg=_STYLES[added.state])
-    title = one_line(added.title or "") or faint(f"({added.problem or 'no title'})")
     number = [f"#{added.snapshot}"] if added.snapshot is not None else []
-    parts = [*number, state, one_line(added.source or "-"), added.published or "-", title]
-    if added.title and added.problem:
-        parts.append(faint(f"(no text: {added.problem})" if added.state != "skipped" else f"({added.problem})"))
-    return " ".join(parts)
+    said = added.problem or ("" if added.title else "no title")
+    if added.title and said and added.state != "skipped":
+        said = textless(said)
+    parts = [
+        *number,
+        state,
+        one_line(added.source or "-"),
+        added.published or "-",
+        one_line(added.title or added.target),
+    ]
+    return " ".join([*parts, faint(f"({said})")] if said else parts)

@@ -203,16 +203,18 @@ def _print(results: Results, form: str | None, facets_wanted: bool) -> None:
             echo(one_line(hit.snapshot.url or hit.snapshot.uri))
     else:
         for hit in results.hits:
-            _print_hit(hit)
+            _print_hit(hit, is_told="confidence:" in results.search.text)
         if results.total and (facets_wanted or sys.stdout.isatty()):
             _print_facets(results)
 
 
-def _print_hit(hit: Found) -> None:
+def _print_hit(hit: Found, *, is_told: bool) -> None:
+    """`is_told`: how far the extractors agreed, to whoever asked by it."""
     snapshot = hit.snapshot
     title = one_line(snapshot.title or "") or f"({snapshot.problem or 'no title'})"
     said = [f"{hit.versions} versions"] * (hit.versions > 1)
     said += [f"also in {counted(len(hit.also_in), 'source')}"] * bool(hit.also_in)
+    said += [f"confidence {snapshot.confidence:.2f}"] * (is_told and snapshot.confidence is not None)
     versions = faint(f"  ({'; '.join(said)})") if said else ""
     head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
     flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)
@@ -221,8 +223,8 @@ def _print_hit(hit: Found) -> None:
         echo("    " + click.style(one_line(hit.damage), fg="red"))
     if hit.snippet is not None and hit.snippet.pieces:
         echo("    " + faint(f"removed since #{hit.passage_of}: ") * (hit.passage_of is not None) + _marked(hit.snippet))
-    if snapshot.url:
-        echo("    " + faint(one_line(snapshot.url)))
+    if address := snapshot.url or ("" if snapshot.uri.startswith("ni:") else snapshot.uri):
+        echo("    " + faint(one_line(address)))
 
 
 def _marked(snippet: Snippet) -> str:

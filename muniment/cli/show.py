@@ -19,6 +19,7 @@ from muniment.cli.common import (
     print_json,
     safe_text,
     strong,
+    textless,
 )
 from muniment.cli.numbers import NUMBER, NUMBER_OR_ADDRESS
 from muniment.errors import IntegrityError, UsageError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 
 _TWINS = 10
+_NEWEST = 1 << 62  # past every leaf
+_NEAR = 10  # leaves within which others write the picture of a page behind the page; we write it before
 
 
 @click.command()
@@ -86,10 +89,11 @@ def show(
 
 
 def _at(archive: Archive, address: str) -> int:
-    """The newest good snapshot of the article at an address."""
+    """The newest good snapshot of the article at an address; where none is one, of what was captured there: a feed, a
+    picture, a page as a browser showed it (`urn:fullPage:URL`)."""
     from muniment.cli.history import key_of
 
-    found = archive.catalog.newest(key_of(archive, address))
+    found = archive.catalog.newest(key_of(archive, address)) or archive.catalog.newest_before(address, _NEWEST)
     if found is None:
         raise UsageError(f"no article was captured at {one_line(address)}: `muniment history` tells what was tried")
     return found
@@ -123,7 +127,7 @@ def _print_derivation(archive: Archive, number: int, derivation: int, as_json: b
     if found.article.text:
         echo(safe_text(found.article.text))
     else:
-        note(f"#{derivation} has no text: {found.article.problem}")
+        note(f"#{derivation} has {textless(found.article.problem or '')}")
 
 
 def _print_leaf(leaf: Leaf, number: int, as_json: bool) -> None:
@@ -221,9 +225,9 @@ def _print_article(archive: Archive, snapshot: Snapshot, quiet: bool) -> None:
     if article is not None and article.text:
         echo(safe_text(article.text))
     elif article is not None:
-        note(f"#{snapshot.number} has no text: {article.problem}; --raw shows its bytes")
+        note(f"#{snapshot.number} has {textless(article.problem or '')}; --raw shows its bytes")
     else:
-        note(f"#{snapshot.number} is {_described(snapshot)}; --record shows it")
+        note(f"#{snapshot.number} is {_described(snapshot)}; --raw shows its bytes, --record its records")
 
 
 def _described(snapshot: Snapshot) -> str:
@@ -255,6 +259,7 @@ def _print_head(archive: Archive, snapshot: Snapshot, article: Article | None) -
         "twins": ", ".join(twins) if len(twins) > 1 else "",
         "tags": ", ".join(snapshot.tags),
         "in": ", ".join(snapshot.collections),
+        **_belongings(archive, snapshot),
         "payload": snapshot.payload,
         "texts": _derivations(archive, snapshot),
         "also in": _also_in(archive, snapshot),
@@ -266,6 +271,31 @@ def _print_head(archive: Archive, snapshot: Snapshot, article: Article | None) -
         if kind == "note":
             echo(f"{faint('note      ')} {one_line(content.get('text') or 'withdrawn')} (#{number}, {at[:10]})")
     echo()
+
+
+def _belongings(archive: Archive, snapshot: Snapshot) -> dict[str, str]:
+    """Which file it was, what it came with, and how a browser showed it."""
+    from muniment.export.members import Members
+    from muniment.ingest.urls import page_of
+
+    try:
+        with Members(archive) as members:
+            facts = members.facts(snapshot.number)
+    except IntegrityError:  # damage is told where the text is read
+        facts = {}
+    newest_before, shown = archive.catalog.newest_before, dict[str, str]()
+    whole = next(iter(facts.get("partOf", ())), None)
+    if whole is not None:
+        number = newest_before(whole, _NEWEST)
+        first = archive.leaf(number).of or number if number is not None else None
+        shown["part of"] = f"#{first}" if first is not None else whole
+    if snapshot.uri.startswith("urn:dom:"):
+        page = page_of(snapshot.uri)
+        for name, kind in (("picture", "fullPage"), ("pdf", "pdf")):
+            view, number = f"urn:{kind}:{page}", snapshot.number
+            found = newest_before(view, number) or newest_before(view, number + _NEAR)
+            shown |= {name: f"#{found}"} if found else {}
+    return {"file": ", ".join(facts.get("fileName", ())), **shown}
 
 
 def _derivations(archive: Archive, snapshot: Snapshot) -> str:

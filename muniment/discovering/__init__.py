@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from muniment.adding import FETCHES_AHEAD, AddOptions, Item
 from muniment.archive.archive import Archive
-from muniment.discovering.plan import Plan, Scope, found_in, is_main, read_job, starts_of, usual_sitemap
+from muniment.discovering.plan import Plan, Scope, found_in, is_known, is_main, read_job, starts_of, usual_sitemap
 from muniment.errors import FetchError, IntegrityError, UsageError
 from muniment.frontier import Frontier, Wanted
 from muniment.ingest.discover.listing import Listing, ReadJob
@@ -128,7 +128,7 @@ class Discovery:
             wanted = self._next(busy)
             if wanted is None:
                 return
-            if self._is_known(wanted):
+            if is_known(self._plan, wanted, self._archive.catalog.last_look(wanted.key), self._options.clock()):
                 self.known += 1
                 self._frontier.settle(wanted)
                 continue
@@ -145,15 +145,6 @@ class Discovery:
         room = self._plan.limit - self._asked
         is_reading = any(f.fetched is not None and f.wanted.listing for f in self._flying.values())
         return frontier.next(busy, listings=not is_reading and frontier.pages_ahead < room) if room > 0 else None
-
-    def _is_known(self, wanted: Wanted) -> bool:
-        """Whether it was looked at lately, and the listing says nothing newer."""
-        if wanted.listing or self._plan.full or self._plan.command == "crawl":
-            return False
-        look = self._archive.catalog.last_look(wanted.key)
-        if look is None or (wanted.dated and wanted.dated > datetime.fromisoformat(look).isoformat()):
-            return False
-        return self._options.clock() - datetime.fromisoformat(look) < self._plan.recheck
 
     def _held(self, url: str) -> dict[str, Held]:
         """What is held of an address, or of where it led; nothing where that is old enough to ask for all of it."""

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from muniment.errors import FetchError, UsageError
@@ -157,6 +157,14 @@ def usual_sitemap(robots: Wanted) -> Wanted | None:
 def found_in(url: str, listing: Listing) -> Found:
     """What the facts of the entries say of the listing."""
     return Found(url, "sitemap" if listing.kind in ("addresses", "index") else listing.kind)
+
+
+def is_known(plan: Plan, wanted: Wanted, look: str | None, now: datetime) -> bool:
+    """Whether a page was looked at lately, when `look` says, and the listing says nothing newer."""
+    if wanted.listing or plan.full or plan.command == "crawl" or look is None:
+        return False
+    looked = datetime.fromisoformat(look)
+    return not (wanted.dated and wanted.dated > looked.isoformat()) and now - looked < plan.recheck
 
 
 def read_job(

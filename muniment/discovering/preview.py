@@ -6,10 +6,11 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from muniment.archive.archive import Archive
-from muniment.discovering.plan import Plan, Scope, found_in, is_main, read_job, starts_of, usual_sitemap
+from muniment.discovering.plan import Plan, Scope, found_in, is_known, is_main, read_job, starts_of, usual_sitemap
 from muniment.errors import FetchError
 from muniment.frontier import Wanted
 from muniment.model import Attempt
@@ -23,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be done with one address. `robots` is "allowed", "forbidden" or "unknown", and `detail` says why."""
+    """What would be done with one address. `robots` is "allowed", "forbidden" or "unknown", and `detail` says why.
+    `known` pages are asked whether they changed, or passed over where they were looked at lately (not `due`)."""
 
     url: str
     listing: bool
@@ -31,6 +33,7 @@ class Preview:
     crawl_delay: float = 0.0
     detail: str = ""
     known: bool = False
+    due: bool = True
     title: str = ""
     published: str = ""
 
@@ -48,7 +51,7 @@ def preview(archive: Archive, plan: Plan, fetcher: Fetcher, workers: Workers) ->
             if plan.limit is not None and shown >= plan.limit:
                 return
             shown += 1
-        row = _preview(archive, fetcher, wanted)
+        row = _preview(archive, plan, fetcher, wanted)
         yield row
         is_start = plan.command == "crawl" and wanted.depth == 0
         refused = row.robots == "forbidden" and fetcher.policy.respect_robots
@@ -80,15 +83,16 @@ def _named(
     return listings, [w for entry in listing.entries if (w := scope.page(entry, found, depth))]
 
 
-def _preview(archive: Archive, fetcher: Fetcher, wanted: Wanted) -> Preview:
+def _preview(archive: Archive, plan: Plan, fetcher: Fetcher, wanted: Wanted) -> Preview:
     said = dict(reversed(wanted.said))
     title = said.get("feed-title") or said.get("sitemap-title") or ""
     published = said.get("feed-published") or said.get("sitemap-published") or ""
-    known = archive.catalog.last_look(wanted.key) is not None
+    look = archive.catalog.last_look(wanted.key)
+    due = not is_known(plan, wanted, look, datetime.now(UTC))
     verdict: Literal["allowed", "forbidden", "unknown"] = "allowed"
     delay, detail = 0.0, ""
     try:
         delay = fetcher.robots(wanted.url)
     except FetchError as e:
         verdict, detail = ("forbidden" if e.reason == "robots" else "unknown"), str(e)
-    return Preview(wanted.url, wanted.listing, verdict, delay, detail, known, title, published)
+    return Preview(wanted.url, wanted.listing, verdict, delay, detail, look is not None, due, title, published)

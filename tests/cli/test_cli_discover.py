@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -42,12 +43,38 @@ def test_a_dry_run_shows_each_address_with_its_verdict_and_stores_nothing(consol
         ("list.txt", "allowed", True), ("4", "allowed", False), ("a", "forbidden", False),
     ]  # fmt: skip
     assert done.rows()[1]["crawl_delay"] == 3
-    assert done.err == "2 would be fetched; robots.txt forbids 1\n"
+    assert done.err == "1 page would be asked for; robots.txt forbids 1\n"
     lines = console("feed", f"{paper.url}/feed.xml", "--dry-run", *QUICK).lines
-    assert lines[1].startswith("would fetch http") and lines[1].endswith("-0500 As the feed has it, 1")
+    assert lines[1].startswith("would fetch http") and re.search(r" 20\d\d-\d\d-\d\d As the feed has it, 1$", lines[1])
     assert len(console("crawl", f"{paper.url}/", "--dry-run", *QUICK, "--limit", "2").lines) == 2
     status = console("status", "--json").json()
     assert "/story/4" not in paper.paths() and status["articles"] == 0
+
+
+def test_a_dry_run_passes_over_what_a_run_would_pass_over(console: Console, paper: Newspaper) -> None:
+    feed = (f"{paper.url}/feed.xml", *QUICK)
+    console("feed", *feed)
+    verbs = [("would read", "would read"), *[("pass over", "would ask")] * 3]
+    dry, again = console("feed", *feed, "--dry-run"), console("feed", *feed, "--dry-run", "--recheck", "0")
+    for line, other, (verb, other_verb) in zip(dry.lines, again.lines, verbs, strict=True):
+        assert line.startswith(f"{verb} http") and other.startswith(f"{other_verb} http")
+    assert (
+        dry.err
+        == "0 pages would be asked for, 3 looked at lately and passed over (see --recheck); robots.txt forbids 0\n"
+    )
+    assert again.err == "3 pages would be asked for; robots.txt forbids 0\n"
+    assert len(console("feed", *feed).lines) == 1
+    assert [row["due"] for row in console("feed", *feed, "--dry-run", "--json").rows()] == [True, False, False, False]
+
+
+def test_a_listing_can_be_shown_and_a_page_that_names_one_goes_by_its_title(console: Console, paper: Newspaper) -> None:
+    paper.pages["/p"] = Page(
+        story(1, title="Named", extra="<link rel=alternate type=application/rss+xml href=/feed.xml>")
+    )
+    console("add", f"{paper.url}/p", "--allow-private")
+    (line, *_) = console("feed", f"{paper.url}/p", *QUICK, "--limit", "1").lines
+    assert "unchanged" in line and line.endswith(" Named")
+    assert b"<rss" in console("show", f"{paper.url}/feed.xml", "--raw").raw
 
 
 def test_a_page_that_is_too_old_is_told_and_is_no_failure(console: Console, paper: Newspaper) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Callable
 
@@ -235,3 +236,9 @@ def test_rebuild_restores_all_that_is_derived(copied: Callable[[], Console]) -> 
     assert [{**hit, "score": 0} for hit in after] == [{**hit, "score": 0} for hit in before]
     assert console("history", before[0]["snapshot"], "--json").out == history
     assert console("verify", "--json").rows()[-1]["findings"] == 0
+
+
+def test_a_search_by_confidence_tells_that_of_each_hit(stock: Stock) -> None:
+    lines = stock.console("search", "confidence:*", "--limit", 1).lines
+    assert re.search(r"\(.*confidence [01]\.\d\d\)$", lines[0])
+    assert "confidence" not in stock.console("search", "harbour", "--limit", 1).lines[0]

@@ -193,3 +193,25 @@ def test_what_a_stranger_declares_in_our_name_cannot_harm(root: Path, tmp_path: 
         snapshot = archive.snapshot(added.snapshot or 0)
         assert snapshot.key == "a.example/p" and len(snapshot.title or "") <= 2000
     assert findings(root) == []
+
+
+def test_what_an_import_only_kept_is_no_article_in_another_archive_either(root: Path, tmp_path: Path) -> None:
+    crawl, export = tmp_path / "crawl.warc", tmp_path / "export.warc.gz"
+    media = {
+        "p": "text/html",
+        "s.css": "text/css",
+        "a.js": "text/javascript",
+        "x.json": "application/json",
+        "i": "image/png",
+    }
+    bodies = {name: page("One") if name == "p" else b"{}" for name in media}
+    crawl.write_bytes(
+        b"".join(
+            record("response", http(bodies[name], kind), f"http://a.example/{name}") for name, kind in media.items()
+        )
+    )
+    assert [item.state for item in run(root, crawl)] == ["stored", *["kept"] * 4]
+    command("export", "--format", "warc", "-o", export, archive=root)
+    other = create(tmp_path / "other", "other.example/log", NOW).root
+    assert [item.url for item in run(other, export) if item.state == "stored"] == ["http://a.example/p"]
+    assert described(other) == described(root)

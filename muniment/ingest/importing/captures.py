@@ -202,7 +202,7 @@ def _may_be_article(uri: str, status: int | None, media: str, body: bytes, said:
         return False
     if status is not None and not 200 <= status < 300:
         return False
-    if said is not None:
+    if said is not None and (said.is_own or not said.is_article(media)):
         return said.is_article(media)
     if uri.partition("?")[0].endswith("/robots.txt"):
         return False

@@ -22,11 +22,14 @@ _NO_ARTICLES = ("requisiteOf", "listing", "outcome")
 
 
 class Said(NamedTuple):
-    """What is said of one capture: the lines that cleaning and exports go by, and what was declared."""
+    """What is said of one capture: the lines that cleaning and exports go by, and what was declared. `is_own` where
+    muniment captured it itself; else it was imported there too, and only its media type tells whether it was an
+    article."""
 
     lines: tuple[tuple[str, str], ...]
     declared: Declared
     is_capture: bool
+    is_own: bool
 
     def is_article(self, media_type: str) -> bool:
         """Whether it was one where it comes from."""
@@ -39,17 +42,19 @@ class Said(NamedTuple):
 def said_of(companions: Iterable[Found]) -> Said | None:
     """What the metadata records of ours among those beside a capture say; None where none is."""
     lines: list[tuple[str, str]] = []
+    is_own = False
     for record in companions:
         if record.type == "metadata" and (record.first("content-type") or "").startswith("application/warc-fields"):
             text = record.block.start(_MAX_BLOCK).decode("utf-8", "replace")
             found = [line.partition(":") for line in text.split("\r\n")]
             if any(name == "client" and value.strip().startswith("muniment/") for name, _, value in found):
                 lines += [(name, value.strip()) for name, colon, value in found[:_MAX_LINES] if colon]
+                is_own |= all(name != "importedFrom" for name, _, _ in found)
     if not lines:
         return None
     kept = ((n, printable(v)[:_MAX_VALUE]) for n, v in lines if n in _KEPT or n.startswith(_KEPT_OF))
     names = {name for name, _ in lines}
-    return Said(tuple(dict.fromkeys(kept)), _declared(lines), names.isdisjoint(_NO_ARTICLES))
+    return Said(tuple(dict.fromkeys(kept)), _declared(lines), names.isdisjoint(_NO_ARTICLES), is_own)
 
 
 def _declared(lines: Iterable[tuple[str, str]]) -> Declared:
