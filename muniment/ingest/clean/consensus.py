@@ -18,8 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import islice
+from functools import cache, cached_property
 from typing import Any
 
 from justext.core import ParagraphMaker, classify_paragraphs, preprocessor, revise_paragraph_classification
@@ -37,7 +36,8 @@ AGREED = 0.8  # from here on the first two extractors are enough
 _FAVOUR = {"precision": 0.05, "default": 0.035}  # added to centrality: trafilatura is right more often than the others
 _KEPT, _PLACED = 0.5, 0.6  # share of a line's runs that an extractor holds where it kept the line
 _LACKING = 0.3  # share of a line's runs up to which a text lacks it
-_PROSE = 8  # words of a line whose loss is worth asking another extractor for
+_PROSE, _LONG_PROSE = 8, 20  # words of a line whose loss is worth asking another extractor for; before the first line
+_STANDFIRST = 2  # lines before the first that may be of the article
 _ENDED = re.compile(r"[.!?…。！？؟।:»”\"’)]\s*$")
 _SHORT, _FEW_WORDS = 90, 6  # characters of a line that may be chrome by its wording; words that are met by chance
 _MAX_WORDS = 200_000
@@ -71,13 +71,17 @@ class View:
     """What one extractor kept of the page."""
 
     text: str
-    words: _Words = ()
-    grams: Counter[_Words] = field(default_factory=Counter)
     _runs: dict[int, frozenset[_Words]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.words = tuple(islice(words(self.text), _MAX_WORDS))
-        self.grams = Counter(runs(self.words, _RUN))
+    @cached_property
+    def words(self) -> _Words:
+        """Its words, up to a limit."""
+        return tuple(words(self.text)[:_MAX_WORDS])
+
+    @cached_property
+    def grams(self) -> Counter[_Words]:
+        """Its runs of four words, counted."""
+        return Counter(runs(self.words, _RUN))
 
     def holds(self, line: _Words) -> float:
         """The share of the line's runs of words that the extractor kept; a short line's counts for less."""
@@ -103,7 +107,7 @@ def agree(tree: HtmlElement, source: str, trafilatura: Callable[..., Any]) -> Ag
     if first.words and agreement >= AGREED:
         kept, dropped = _without_chrome(_lines(first))
         if _lacks_prose(kept, first, second):
-            whole = _completed(kept, extract(), second, cache(lambda: View(readable(tree))))
+            whole = _completed(kept, extract(fast=True), second, cache(lambda: View(readable(tree))))
             if len(whole) > len(kept):
                 kept, agreement = whole, similarity(_view(whole), second)
         return _agreed(kept, dropped, "trafilatura", agreement)
@@ -145,12 +149,17 @@ def _central(views: dict[str, View]) -> Agreed:
 
 
 def _lacks_prose(kept: Sequence[_Line], first: View, second: View) -> bool:
-    """Whether the second view has a line of prose before the last line of the first, which lacks it."""
-    starts, is_inside = {line[1][:_FEW_WORDS] for line in kept}, False
-    for line in reversed(_lines(second)):
-        if is_inside and len(line[1]) >= _PROSE and _ENDED.search(line[0]) and first.holds(line[1]) <= _LACKING:
-            return True
-        is_inside = is_inside or line[1][:_FEW_WORDS] in starts
+    """Whether the second view has prose, which the first lacks, between the first's lines or as a standfirst."""
+    same, starts = {text for text, _ in kept}, {line[1][:_FEW_WORDS] for line in kept}
+    lines = [text for text in second.text.split("\n") if text.strip()]
+    shared = [i for i, text in enumerate(lines) if text in same or tuple(words(text)[:_FEW_WORDS]) in starts]
+    if not shared:
+        return False
+    for i in set(range(max(0, shared[0] - _STANDFIRST), shared[-1])).difference(shared):
+        if _ENDED.search(lines[i]) and not lines[i].isupper():
+            line = tuple(words(lines[i]))
+            if len(line) >= (_PROSE if i > shared[0] else _LONG_PROSE) and first.holds(line) <= _LACKING:
+                return True
     return False
 
 
@@ -217,14 +226,16 @@ def _view(lines: Iterable[_Line]) -> View:
     return View("\n".join(text for text, _ in lines))
 
 
-def words(text: str) -> Iterable[str]:
+def words(text: str) -> list[str]:
     """Words in lower case, a character each where a script writes no spaces."""
-    return (m[0] for m in _WORD.finditer(text.lower()))
+    return _WORD.findall(text.lower())
 
 
 def runs(tokens: Sequence[str], n: int) -> list[_Words]:
     """The runs of n tokens; a shorter text is one run."""
-    return [tuple(tokens[i : i + n]) for i in range(max(1, len(tokens) - n + 1))] if tokens else []
+    if len(tokens) < n:
+        return [tuple(tokens)] if tokens else []
+    return list(zip(*(tokens[i:] for i in range(n)), strict=False))
 
 
 def similarity(one: View, other: View) -> float:

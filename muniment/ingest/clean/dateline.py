@@ -6,7 +6,7 @@ What stands in a quotation, or in a link that is the teaser of another page, is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import cache, partial
 from typing import NamedTuple
@@ -35,51 +35,52 @@ class Line(NamedTuple):
     own: bool = True
 
 
-def lines(tree: HtmlElement) -> list[Line]:
-    """The page's pieces of text in order; a main heading in pieces is preceded by the whole of it."""
-    found, others = list[Line](), set[HtmlElement]()
+def lines(tree: HtmlElement, restore: Callable[[str], str] = str) -> Iterator[Line]:
+    """The page's pieces of text in order, as `restore` gives them; a heading in pieces is preceded by the whole."""
+    others = set[HtmlElement]()
     for element in tree.iter():
         tag = element.tag
-        if tag == "blockquote" or (tag == "a" and len(_text(element)) > _TEASER):
+        if tag == "blockquote" or (tag == "a" and len(element) and len(_text(element)) > _TEASER):
             others.update(element.iter())
         own = element not in others
         if tag == "h1" and len(element):
-            found.append(Line(_text(element), "", own))
+            yield Line(restore(_text(element)), "", own)
         if isinstance(tag, str) and tag not in _HIDDEN and element.text and (line := " ".join(element.text.split())):
-            found.append(Line(line, element.get("datetime", "") if tag == "time" else "", own))
+            yield Line(restore(line), element.get("datetime", "") if tag == "time" else "", own)
         if element.tail and (line := " ".join(element.tail.split())):
-            found.append(Line(line, "", own or element.getparent() not in others))
-    return found
+            yield Line(restore(line), "", own or element.getparent() not in others)
 
 
 def _text(element: HtmlElement) -> str:
     return " ".join(str(element.text_content())[:2000].split())
 
 
-def dateline(page: Sequence[Line], title: str, language: str | None, latest: date) -> Published | None:
+def dateline(page: Iterable[Line], title: str, language: str | None, latest: date) -> Published | None:
     """The date that stands alone in a short line between the headline and the first paragraph; else the one in the
     line right above the headline.
 
     Further above, a date is the page's clock as often as not, and so is the day of capture.
     """
-    since, headline, above = _LINES_BELOW + 1, title.casefold(), None
-    for i, line in enumerate(page):
+    since, headline = _LINES_BELOW + 1, title.casefold()
+    is_met, above, label, before = False, None, Line(""), Line("")
+    for line in page:
         if line.text.casefold() == headline:
-            if since > _LINES_BELOW and above is None and i:
-                above = i - 1
+            if not is_met:
+                is_met, above = True, _alone(label, before, language, latest)
             since = 0
         elif since <= _LINES_BELOW:
             since += _LINES_BELOW // 2 if len(line.text.split()) >= _PARAGRAPH else 1  # a standfirst, but no two
-            if since <= _LINES_BELOW and (found := _alone(page, i, language, latest)):
+            if since <= _LINES_BELOW and (found := _alone(before, line, language, latest)):
                 return found
-    found = None if above is None else _alone(page, above, language, latest)
-    return found if found and found.date != latest.isoformat() else None
+        label, before = before, line
+    return above if above and above.date != latest.isoformat() else None
 
 
-def _alone(page: Sequence[Line], i: int, language: str | None, latest: date) -> Published | None:
-    """The date that a line consists of, if it is not that of a change."""
-    line = page[i]
-    if not line.own or len(line.text) >= _LONGEST or _is_labelled_change(page, i):
+def _alone(label: Line, line: Line, language: str | None, latest: date) -> Published | None:
+    """The date that a line consists of, if it is not that of a change, as the line before it may say."""
+    if not line.own or len(line.text) >= _LONGEST or not any(map(str.isdigit, line.text + line.stated)):
+        return None
+    if _is_of_change(label):
         return None
     for part in _PARTS.split(line.text):
         if dates.is_date_line(part) and not dates.says_updated(part):
@@ -91,10 +92,9 @@ def _alone(page: Sequence[Line], i: int, language: str | None, latest: date) -> 
     return None
 
 
-def _is_labelled_change(page: Sequence[Line], i: int) -> bool:
-    """Whether the line before says that this one is the date of a change."""
-    label = page[i - 1].text if i else ""
-    return len(label) < _LABEL and not any(map(str.isdigit, label)) and dates.says_updated(label)
+def _is_of_change(label: Line) -> bool:
+    """Whether a line says that the next one is the date of a change."""
+    return len(label.text) < _LABEL and not any(map(str.isdigit, label.text)) and dates.says_updated(label.text)
 
 
 def shown_beside(page: Sequence[Line], title: str, language: str | None, latest: date) -> dict[str, bool]:
@@ -103,7 +103,7 @@ def shown_beside(page: Sequence[Line], title: str, language: str | None, latest:
         [
             page[i]
             for i in _beside(page, title)
-            if not dates.says_updated(page[i].text) and not _is_labelled_change(page, i)
+            if not dates.says_updated(page[i].text) and not (i and _is_of_change(page[i - 1]))
         ],
         language,
         latest,

@@ -8,7 +8,7 @@ put back in everything that comes out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -140,11 +140,13 @@ def _shown(
 ) -> Published | None:
     """The declared date, corrected by the one that readers see, or found there."""
     language = primary(page.language)
-    lines = [line._replace(text=_unshield(line.text)) for line in dateline.lines(tree)]
-    seen = dateline.dateline(lines, title, language, latest)
+    seen = dateline.dateline(dateline.lines(tree, _unshield), title, language, latest)
     if declared is None:
-        return seen or dateline.guessed(tree, lines, title, url, language, latest)
-    days = dateline.shown_beside(lines, title, language, latest)
+        return seen or dateline.guessed(tree, list(dateline.lines(tree, _unshield)), title, url, language, latest)
+
+    def days() -> Container[str]:
+        return dateline.shown_beside(list(dateline.lines(tree, _unshield)), title, language, latest)
+
     return when.nearer(page, declared, seen, url, days)
 
 
@@ -185,7 +187,7 @@ def _from_entity(m: re.Match[str]) -> str:
 
 
 def _unshield(text: str) -> str:
-    return text.translate(_UNSHIELD)
+    return text if text.isascii() else text.translate(_UNSHIELD)
 
 
 def _unshield_findings(found: Findings) -> Findings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
@@ -75,27 +75,27 @@ def _is_later(one: Published, other: Published) -> bool:
 
 
 def nearer(
-    page: Declarations, declared: Published, shown: Published | None, url: str, days: Container[str]
+    page: Declarations, declared: Published, shown: Published | None, url: str, days: Callable[[], Container[str]]
 ) -> Published:
     """The declared date, or the one shown under the headline or in the address where that says more.
 
-    `days` are all days that the page shows: a declared one among them stands. A moment declared in UTC falls on
-    another day than the reader sees, an evening in New York on the next; a page that moved to a new system declares
-    the day of the move, but shows the day of the article, or has it in its address; and one that declares the same
-    moment for its publication and its last change may have forgotten the first.
+    `days` gives all days that the page shows beside its headline: a declared one among them stands. A moment declared
+    in UTC falls on another day than the reader sees, an evening in New York on the next; a page that moved to a new
+    system declares the day of the move, but shows the day of the article, or has it in its address; and one that
+    declares the same moment for its publication and its last change may have forgotten the first.
     """
-    if len(declared.date) < 10 or declared.date in days:
+    if len(declared.date) < 10:
         return declared
+    better = None
     if shown is not None and len(shown.date) == 10 and (gap := _days(shown, declared)):
         moment = _moment(declared.stated)
         in_utc = moment is not None and moment.utcoffset() == timedelta(0)
         by_zone = in_utc and moment is not None and (moment.hour < 12 if gap == -1 else gap == 1 and moment.hour >= 10)
         if gap <= -_MOVED or by_zone or (gap < 0 and _is_last_change(page, declared)):
-            return replace(shown, stated=declared.stated if gap in (-1, 1) else "")
-    addressed = (
-        dates.parse(in_address(url), "url", latest=date.fromisoformat(declared.date)) if in_address(url) else None
-    )
-    return addressed if addressed and _days(addressed, declared) <= -_MOVED else declared
+            better = replace(shown, stated=declared.stated if gap in (-1, 1) else "")
+    if better is None:
+        better = dates.parse(in_address(url), "url", latest=date.fromisoformat(declared.date) - timedelta(_MOVED))
+    return better if better and declared.date not in days() else declared
 
 
 def _days(one: Published, other: Published) -> int:
