@@ -1,11 +1,21 @@
 """Quality of cleaning on gold corpora, beside seven extractors on the same pages in the same run, with pinned floors.
 
-    MUNIMENT_DATA=FOLDER python -m bench.extraction [--only CORPUS[,CORPUS]] [--alone] [--speed] [--pin]
+    MUNIMENT_DATA=FOLDER python -m bench.extraction [--only CORPUS[,CORPUS]] [--alone] [--pin]
+    MUNIMENT_DATA=FOLDER python -m bench.extraction --speed
+    MUNIMENT_DATA=FOLDER python -m bench.extraction --determinism
 
 FOLDER holds scrapinghub-aeb, wcxb, fundus-multilingual, htmldate and messy-cases; what is not there is named and
 skipped. None of it belongs to the project. `--alone` leaves the other extractors out. `bench/floors.json` holds the
 least that each figure may be, with the digest of the corpus that it was measured on: a figure under its floor fails
 the run, and so does a corpus of another digest. `--pin` raises the floors to this run's figures; it never lowers one.
+
+The peers that are no dependencies of the project go into an environment of their own, for readability-lxml asks for
+lxml's extras in a way that pip before 23.3 does not resolve:
+
+    python3.11 -m venv .peers && .peers/bin/python -m pip install --upgrade pip
+    .peers/bin/python -m pip install --config-settings editable_mode=compat --editable '.[bench]'
+    .peers/bin/python -m pip install readability-lxml==0.9
+    .peers/bin/python -m bench.extraction
 
 No extractor gets to open a connection while it is measured.
 """
@@ -17,6 +27,7 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 import time
 import warnings
@@ -46,6 +57,7 @@ def main() -> int:
     parser.add_argument("--only", default="aeb,wcxb,fundus,htmldate,messy", help="corpora, by commas")
     parser.add_argument("--alone", action="store_true", help="without the other extractors")
     parser.add_argument("--speed", action="store_true", help="CPU time a page beside trafilatura, and nothing else")
+    parser.add_argument("--determinism", action="store_true", help="the same bytes, the same text; and nothing else")
     parser.add_argument("--pin", action="store_true", help="raise the floors to this run's figures")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -57,9 +69,13 @@ def main() -> int:
     root = Path(folder)
     if options.speed:
         return speed(gold.aeb(root))
+    if options.determinism:
+        from bench.determinism import run
+
+        return run(root)
     extractors = [] if options.alone else list(available())
     for name in (name for name, extract in extractors if extract is None):
-        print(f"{name}: left out, not installed (pip install '.[bench]')")
+        print(f"{name}: left out, not installed")
     sys.addaudithook(_refuse_connections)
     measures: dict[str, Callable[[], tuple[Corpus, Figures]]] = {
         "aeb": lambda: article_pages(gold.aeb(root), extractors),
@@ -96,9 +112,16 @@ def article_pages(
         print(f"  {name:28} {shingles:.4f} · {grams:.4f} · {single:.4f}")
         if name == OURS:
             figures |= {"body shingle F1": shingles, "body 4-gram F1": grams, "body word F1": single}
+    _by_group("language", [_language(case) for case in corpus.cases], corpus, bodies)
     if corpus.name == "fundus":
-        _by_group(corpus, bodies)
+        _by_group("country", [case.group for case in corpus.cases], corpus, bodies)
     return corpus, figures | _metadata(corpus, articles)
+
+
+def _language(case: Case) -> str:
+    """The language that a page's root element names, without its region."""
+    root = re.search(rb"<html\b[^>]*?\slang\s*=\s*[\"']?([A-Za-z]{2,3})\b", case.page[:100_000])
+    return root[1].decode().lower() if root else "unnamed"
 
 
 def _extracted(extract: Extract, case: Case) -> str:
@@ -110,18 +133,18 @@ def _extracted(extract: Extract, case: Case) -> str:
         return ""
 
 
-def _by_group(corpus: Corpus, bodies: dict[str, list[str]]) -> None:
+def _by_group(kind: str, groups: Sequence[str], corpus: Corpus, bodies: dict[str, list[str]]) -> None:
     """The languages or countries in which we are below trafilatura's default."""
     default = next((name for name in bodies if name.startswith("trafilatura default")), None)
     if default is None:
         return
     below = []
-    for group in sorted({case.group for case in corpus.cases}):
-        rows = [i for i, case in enumerate(corpus.cases) if case.group == group]
+    for group in sorted(set(groups)):
+        rows = [i for i, each in enumerate(groups) if each == group]
         ours, theirs = (fmean(f1(bodies[n][i], corpus.cases[i].body or "", 4) for i in rows) for n in (OURS, default))
         if ours < theirs - 0.0005:
             below.append(f"{group} {ours:.3f} < {theirs:.3f} ({len(rows)})")
-    print(f"  groups below trafilatura's default: {', '.join(below) or 'none'}")
+    print(f"  of {len(set(groups))} groups by {kind}, below trafilatura's default: {', '.join(below) or 'none'}")
 
 
 def _metadata(corpus: Corpus, articles: Sequence[Article]) -> Figures:
@@ -145,6 +168,8 @@ def _metadata(corpus: Corpus, articles: Sequence[Article]) -> Figures:
             figures[f"{field} exact"] = fmean(gold == found for gold, found, _ in rows)
             peer = fmean(gold == found for gold, _, found in rows)
             print(f"  {field} exact on {len(rows)}: {figures[f'{field} exact']:.4f} · trafilatura {peer:.4f}")
+    if any(case.date for case in corpus.cases):
+        figures["date not wrong"] = _dates(corpus, articles)["date not wrong"]
     return figures
 
 
@@ -159,23 +184,32 @@ def _their_names(document: Any) -> frozenset[str]:
 
 def dated_pages(corpus: Corpus) -> tuple[Corpus, Figures]:
     """Dates of publication: right, wrong and missing, ours and htmldate's."""
+    print(f"\nhtmldate: {len(corpus.cases)} of its {corpus.published} pages are here; date of publication")
+    articles = [clean(job(case.page, uri=case.url)) for case in corpus.cases]
+    return corpus, _dates(corpus, articles)
+
+
+def _dates(corpus: Corpus, articles: Sequence[Article]) -> Figures:
     from htmldate import find_date
 
     counts = {OURS: Counter[str](), "htmldate": Counter[str]()}
-    for case in corpus.cases:
-        page = case.page
-        published = clean(job(page, uri=case.url)).published
-        found = {
-            OURS: published.date if published else None,
-            "htmldate": find_date(page, url=case.url, original_date=True, max_date=f"{CAPTURED:%Y-%m-%d}"),
-        }
-        for name, date in found.items():
-            counts[name]["right" if date == case.date else "wrong" if date else "missing"] += 1
-    total = len(corpus.cases)
-    print(f"\nhtmldate: {total} pages; date of publication")
+    of_change = 0
+    for case, article in zip(corpus.cases, articles, strict=True):
+        if case.date:
+            found = {
+                OURS: article.published.date if article.published else None,
+                "htmldate": find_date(
+                    case.page, url=case.url or None, original_date=True, max_date=f"{CAPTURED:%Y-%m-%d}"
+                ),
+            }
+            for name, date in found.items():
+                counts[name]["right" if date == case.date else "wrong" if date else "missing"] += 1
+            of_change += found[OURS] != case.date and article.updated is not None and article.updated.date == case.date
     for name, count in counts.items():
         print(f"  {name:28} right {count['right']} · wrong {count['wrong']} · missing {count['missing']}")
-    return corpus, {"date right": counts[OURS]["right"] / total, "date not wrong": 1 - counts[OURS]["wrong"] / total}
+    print(f"  of ours that are not right, the gold is the day that the page declares as its last change: {of_change}")
+    total = counts[OURS].total()
+    return {"date right": counts[OURS]["right"] / total, "date not wrong": 1 - counts[OURS]["wrong"] / total}
 
 
 def messy_texts(corpus: Corpus) -> tuple[Corpus, Figures]:

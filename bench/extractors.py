@@ -1,7 +1,7 @@
 """The extractors that muniment's cleaning is measured beside: each takes a decoded page and gives its text.
 
-readability-lxml, newspaper4k and goose are no dependencies of the project: `pip install '.[bench]'` (a pip older than
-23.3 stumbles over lxml's extras). What is not installed is named and left out.
+readability-lxml and newspaper4k are no dependencies of the project: bench/extraction.py has the commands that make an
+environment with them. What is not installed is named and left out.
 """
 
 from __future__ import annotations

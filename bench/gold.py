@@ -45,6 +45,7 @@ class Corpus:
 
     name: str
     cases: tuple[Case, ...]
+    published: int = 0  # how many cases the corpus has where it was published, if fewer are here
 
     @cached_property
     def digest(self) -> str:
@@ -121,7 +122,8 @@ def dated(root: Path) -> Corpus:
         path.name.removesuffix(".gz"): path for d in ("cache", "eval") for path in (root / "htmldate" / d).iterdir()
     }
     found = ((url, entry, files.get(entry["file"])) for url, entry in sorted(gold.items()))
-    return Corpus("htmldate", tuple(Case(e["file"], path, url=url, date=e["date"]) for url, e, path in found if path))
+    cases = tuple(Case(e["file"], path, url=url, date=e["date"]) for url, e, path in found if path)
+    return Corpus("htmldate", cases, len(gold))
 
 
 def messy(root: Path) -> Corpus:

@@ -6,7 +6,7 @@ import pytest
 from clean_pages import PARAGRAPHS, article_html, html_page, job, unsure_page
 
 from muniment.ingest.clean import clean
-from muniment.ingest.clean.consensus import View, _central, similarity
+from muniment.ingest.clean.consensus import View, _central, _completed, _lacks_prose, _lines, similarity
 from muniment.ingest.clean.readable import readable
 from muniment.model import Article
 
@@ -41,6 +41,29 @@ def test_a_line_that_three_others_kept_is_put_in_its_place() -> None:
     views = {name: View(whole) for name in ("default", "own", "readability", "justext")}
     agreed = _central({"precision": View(lacking), "resiliparse": View(lacking), **views})
     assert agreed.text.split("\n") == list(PARAGRAPHS)
+
+
+LOST = (
+    ("The port paid for nine boats, and the island for two of them, the clerk said.", True, True),  # prose
+    ("http://harbour.example/2020/03/talks-between-the-port-and-crews", True, True),  # our own opinion has it too
+    ("http://harbour.example/2020/03/talks-between-the-port-and-crews", False, False),
+    ("NINE BOATS LIE IDLE IN THE HARBOUR AS THE TALKS END.", True, False),  # a teaser
+)
+
+
+@pytest.mark.parametrize(("line", "is_own", "expected"), LOST)
+def test_a_line_that_precision_lost_between_others_is_put_back(line: str, is_own: bool, expected: bool) -> None:
+    whole = View("\n".join((PARAGRAPHS[0], line, PARAGRAPHS[1], TEASER)))
+    own = View(line if is_own else "")
+    found = _completed(_lines(View("\n".join(PARAGRAPHS[:2]))), whole, whole, lambda: own)
+    assert [text for text, _ in found] == [PARAGRAPHS[0], *([line] if expected else []), PARAGRAPHS[1]]
+
+
+def test_another_extractor_is_asked_only_where_prose_is_lost_between_lines() -> None:
+    first, kept = View("\n".join(PARAGRAPHS[:2])), _lines(View("\n".join(PARAGRAPHS[:2])))
+    assert _lacks_prose(kept, first, View("\n".join((PARAGRAPHS[0], TEASER, PARAGRAPHS[1]))))
+    assert not _lacks_prose(kept, first, View("\n".join((*PARAGRAPHS[:2], TEASER))))
+    assert not _lacks_prose(kept, first, View("\n".join((PARAGRAPHS[0], "Share this", PARAGRAPHS[1]))))
 
 
 def test_a_short_line_of_chrome_is_dropped_with_the_reason() -> None:

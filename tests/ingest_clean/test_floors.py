@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import extraction
+from bench import determinism, extraction
 from bench.gold import Case, Corpus
 from bench.scoring import f1, shingle_f1
 
@@ -16,6 +16,25 @@ from bench.scoring import f1, shingle_f1
 def floors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(extraction, "FLOORS", tmp_path / "floors.json")
     return tmp_path / "floors.json"
+
+
+def page(tmp_path: Path, root: str = '<html lang="fa-IR">') -> Case:
+    path = tmp_path / "a.html"
+    text = "<p>Nothing that happens to extraordinary passengers is remembered afterwards.</p>" * 9
+    path.write_text(f"<!doctype html>{root}<head><style>p.something {{}}</style></head><body>{text}</body></html>")
+    return Case("a", path, url="https://h.example/a")
+
+
+def test_marks_are_put_into_the_words_of_a_page_and_counted_in_its_article(tmp_path: Path) -> None:
+    kept, there = determinism.marks([page(tmp_path)])
+    assert kept == there > 0
+    marked = determinism._marked(page(tmp_path).page.decode())
+    assert "p.something" in marked and any(f"extr{mark}aordinary" in marked for mark in determinism.MARKS)
+
+
+@pytest.mark.parametrize(("root", "expected"), [('<html lang="fa-IR">', "fa"), ("<html class=x lang=de>", "de"), ("<html>", "unnamed")])  # fmt: skip
+def test_the_language_of_a_page_is_its_root_elements(tmp_path: Path, root: str, expected: str) -> None:
+    assert extraction._language(page(tmp_path, root)) == expected
 
 
 def corpus(body: str = "one two three") -> Corpus:

@@ -1,10 +1,11 @@
 """The running text that several extractors agree on, how far they agree, and what only one of them kept.
 
 Two extractors that share nothing look first: trafilatura, set to precision, and resiliparse. Where their runs of four
-words agree, that is the text; nine of ten news pages need no more. Else four more give their opinion: trafilatura's
-default, two of readability's kind (one over trafilatura's fork, one of ours) and jusText. The most central text is the
-base; a line of it that no other independent extractor kept is dropped, and a line that it lacks and three others kept
-is put in its place.
+words agree, that is the text; nine of ten news pages need no more. Where resiliparse has prose between its lines that
+it lacks, trafilatura's default is asked for those, for precision loses a paragraph here and there. Where the two
+disagree, four more give their opinion: trafilatura's default, two of readability's kind (one over trafilatura's fork,
+one of ours) and jusText. The most central text is the base; a line of it that no other independent extractor kept is
+dropped, and a line that it lacks and three others kept is put in its place.
 
 Agreement is the similarity (Dice's, over counted runs of four words) of the text with the others', from 0 to 1, and is
 the article's confidence: pages at .95 have a mean F1 of .98, pages under .7 one of .76.
@@ -17,8 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import islice
+from functools import cache, cached_property
 from typing import Any
 
 from justext.core import ParagraphMaker, classify_paragraphs, preprocessor, revise_paragraph_classification
@@ -35,6 +35,10 @@ from muniment.model import Dropped
 AGREED = 0.8  # from here on the first two extractors are enough
 _FAVOUR = {"precision": 0.05, "default": 0.035}  # added to centrality: trafilatura is right more often than the others
 _KEPT, _PLACED = 0.5, 0.6  # share of a line's runs that an extractor holds where it kept the line
+_LACKING = 0.3  # share of a line's runs up to which a text lacks it
+_PROSE, _LONG_PROSE = 8, 20  # words of a line whose loss is worth asking another extractor for; before the first line
+_STANDFIRST = 2  # lines before the first that may be of the article
+_ENDED = re.compile(r"[.!?…。！？؟।:»”\"’)]\s*$")
 _SHORT, _FEW_WORDS = 90, 6  # characters of a line that may be chrome by its wording; words that are met by chance
 _MAX_WORDS = 200_000
 _RUN = 4
@@ -67,13 +71,17 @@ class View:
     """What one extractor kept of the page."""
 
     text: str
-    words: _Words = ()
-    grams: Counter[_Words] = field(default_factory=Counter)
     _runs: dict[int, frozenset[_Words]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.words = tuple(islice(words(self.text), _MAX_WORDS))
-        self.grams = Counter(runs(self.words, _RUN))
+    @cached_property
+    def words(self) -> _Words:
+        """Its words, up to a limit."""
+        return tuple(words(self.text)[:_MAX_WORDS])
+
+    @cached_property
+    def grams(self) -> Counter[_Words]:
+        """Its runs of four words, counted."""
+        return Counter(runs(self.words, _RUN))
 
     def holds(self, line: _Words) -> float:
         """The share of the line's runs of words that the extractor kept; a short line's counts for less."""
@@ -98,6 +106,10 @@ def agree(tree: HtmlElement, source: str, trafilatura: Callable[..., Any]) -> Ag
     agreement = similarity(first, second)
     if first.words and agreement >= AGREED:
         kept, dropped = _without_chrome(_lines(first))
+        if _lacks_prose(kept, first, second):
+            whole = _completed(kept, extract(fast=True), second, cache(lambda: View(readable(tree))))
+            if len(whole) > len(kept):
+                kept, agreement = whole, similarity(_view(whole), second)
         return _agreed(kept, dropped, "trafilatura", agreement)
     views = {
         "precision": first,
@@ -129,7 +141,42 @@ def _central(views: dict[str, View]) -> Agreed:
         dropped += [Dropped(text, "no-independent-vote") for text, _ in lonely]
         kept = [line for line in kept if id(line) not in alone]
     donors = [views[name] for name in ("default", "own") if name in views and name != base]
-    return _agreed(_placed(kept, donors, judges), dropped, _ORIGINS[base], near[base])
+
+    def is_shared(line: _Line, donor: View, _: bool) -> bool:
+        return sum(judge.holds(line[1]) >= _PLACED for judge in judges if judge is not donor) >= 3
+
+    return _agreed(_placed(kept, donors, is_shared), dropped, _ORIGINS[base], near[base])
+
+
+def _lacks_prose(kept: Sequence[_Line], first: View, second: View) -> bool:
+    """Whether the second view has prose, which the first lacks, between the first's lines or as a standfirst."""
+    same, starts = {text for text, _ in kept}, {line[1][:_FEW_WORDS] for line in kept}
+    lines = [text for text in second.text.split("\n") if text.strip()]
+    shared = [i for i, text in enumerate(lines) if text in same or tuple(words(text)[:_FEW_WORDS]) in starts]
+    if not shared:
+        return False
+    for i in set(range(max(0, shared[0] - _STANDFIRST), shared[-1])).difference(shared):
+        if _ENDED.search(lines[i]) and not lines[i].isupper():
+            line = tuple(words(lines[i]))
+            if len(line) >= (_PROSE if i > shared[0] else _LONG_PROSE) and first.holds(line) <= _LACKING:
+                return True
+    return False
+
+
+def _completed(kept: Sequence[_Line], default: View, second: View, own: Callable[[], View]) -> list[_Line]:
+    """The lines, and those of trafilatura's default between them that the second view has too; what does not end as a
+    sentence does has to be in our own opinion as well, and a line in capitals is a teaser."""
+
+    def is_lost(line: _Line, _: View, is_inside: bool) -> bool:
+        text, found = line
+        return (
+            is_inside
+            and not text.isupper()
+            and second.holds(found) >= _PLACED
+            and bool(_ENDED.search(text) or own().holds(found) >= _PLACED)
+        )
+
+    return _placed(kept, [default], is_lost)
 
 
 def _agreed(kept: Iterable[_Line], dropped: Iterable[Dropped], origin: str, agreement: float) -> Agreed:
@@ -155,34 +202,40 @@ def _without_chrome(lines: Iterable[_Line]) -> tuple[list[_Line], list[Dropped]]
     return kept, dropped
 
 
-def _placed(base: Sequence[_Line], donors: Iterable[View], judges: Sequence[View]) -> list[_Line]:
-    """The base's lines, and those of the donors that it lacks and three of the others kept, each after the line
-    that it follows in its donor."""
+def _placed(base: Sequence[_Line], donors: Iterable[View], belongs: Callable[[_Line, View, bool], bool]) -> list[_Line]:
+    """The base's lines, and those of the donors that it lacks and that belong to it, each after the line that it
+    follows in its donor. `belongs` is given the line, its donor, and whether the base goes on behind it."""
     following: list[list[_Line]] = [[], *([line] for line in base)]
     places = {line[1][:_FEW_WORDS]: i for i, line in reversed(list(enumerate(base, 1)))}
-    own, added = View("\n".join(text for text, _ in base)), set[_Words]()
+    own, added = _view(base), set[_Words]()
     for donor in donors:
         place = 0
         for line in _lines(donor):
             start = line[1][:_FEW_WORDS]
             if start in places:
                 place = places[start]
-            elif len(line[1]) >= _RUN + 1 and start not in added and own.holds(line[1]) <= 0.3:
-                votes = sum(judge.holds(line[1]) >= _PLACED for judge in judges if judge is not donor)
-                if votes >= 3 and not _without_chrome([line])[1]:
-                    added.add(start)
-                    following[place].append(line)
+                continue
+            is_new = len(line[1]) >= _RUN + 1 and start not in added and own.holds(line[1]) <= _LACKING
+            if is_new and belongs(line, donor, place < len(base)) and not _without_chrome([line])[1]:
+                added.add(start)
+                following[place].append(line)
     return [line for group in following for line in group]
 
 
-def words(text: str) -> Iterable[str]:
+def _view(lines: Iterable[_Line]) -> View:
+    return View("\n".join(text for text, _ in lines))
+
+
+def words(text: str) -> list[str]:
     """Words in lower case, a character each where a script writes no spaces."""
-    return (m[0] for m in _WORD.finditer(text.lower()))
+    return _WORD.findall(text.lower())
 
 
 def runs(tokens: Sequence[str], n: int) -> list[_Words]:
     """The runs of n tokens; a shorter text is one run."""
-    return [tuple(tokens[i : i + n]) for i in range(max(1, len(tokens) - n + 1))] if tokens else []
+    if len(tokens) < n:
+        return [tuple(tokens)] if tokens else []
+    return list(zip(*(tokens[i:] for i in range(n)), strict=False))
 
 
 def similarity(one: View, other: View) -> float:

@@ -24,11 +24,12 @@ PERSIAN = frozenset({"fa", "prs", "ps", "tg", "ckb", "az", "mzn", "glk"})
 EARLIEST = 1800
 _Parts = tuple[int, int, int]  # year, month (0 unknown), day (0 unknown), Gregorian
 
-_GREGORIAN = """january jan januar janvier enero gennaio janeiro januari januara января янв ocak stycznia styczeń січня
+_GREGORIAN = """january jan januar jänner janvier enero gennaio janeiro januari janv januara января янв ocak stycznia
+ styczeń січня
  ژانویه ینایر جانفی کانونالثانی มกราคม
-february feb februar février fevrier febrero febbraio fevereiro februari февраля фев şubat lutego luty лютого
+february feb februar feber févr février fevrier febrero febbraio fevereiro februari февраля фев şubat lutego luty лютого
  فوریه فبرایر فیفری شباط กุมภาพันธ์
-march mar märz maerz mars marzo março marco maart marts марта мар mart marca marzec березня maret
+march mar märz mär maerz mars marzo março marco maart marts марта мар mart marca marzec березня maret
  مارس اذار มีนาคม
 april apr avril avr abril aprile апреля апр nisan kwietnia kwiecień квітня abr
  اوریل ابریل افریل نیسان เมษายน
@@ -85,10 +86,15 @@ _WEEKDAYS = _words(
  الاحد الاثنین الثلاثاء الاربعاء الخمیس الجمعه السبت"""
 )
 _PUBLISHED = _words(
-    """published posted publié publiée le veröffentlicht publicado publicada created issued first date erstellt انتشار
- منتشر نشر تاریخ التاریخ نوشته شده نوشتهشده در"""
+    """published posted written publié publiée le veröffentlicht publicado publicada created issued first date erstellt
+ انتشار منتشر نشر تاریخ التاریخ نوشته شده نوشتهشده در"""
 )
-_UPDATED = _words("""updated modified last aktualisiert mis à jour actualizado بروزرسانی تحدیث""")
+_UPDATED = _words(
+    """updated update modified revised edited aktualisiert aktualisierung geändert jour modifié actualizado aggiornato
+ aggiornamento atualizado bijgewerkt uppdaterad oppdatert opdateret zaktualizowano обновлено güncelleme güncellendi
+ بروزرسانی تحدیث"""
+)
+_WITH_UPDATED = _words("last letzte zuletzt mis mise à dernière última ultimo")
 _CLOCK = _words("""at on um am pm a p m h uhr est edt pst pdt cst cdt gmt utc cet cest bst ist et pt ساعت""")
 
 
@@ -130,7 +136,7 @@ def is_date_line(line: str) -> bool:
     tokens = _tokens(fold(line))
     if not 2 <= len(tokens) <= 20 or not any(t.isdigit() for t in tokens):
         return False
-    known = (_FILLERS, _WEEKDAYS, _PUBLISHED, _UPDATED, _CLOCK, _MONTHS)
+    known = (_FILLERS, _WEEKDAYS, _PUBLISHED, _UPDATED, _WITH_UPDATED, _CLOCK, _MONTHS)
     if any(not t.isdigit() and not any(t in words for words in known) for t in tokens) and not _CJK.search(line):
         return False
     return bool(_NUMERIC.search(fold(line))) or next(_read(fold(line), "fa"), None) is not None

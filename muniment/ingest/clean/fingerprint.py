@@ -42,7 +42,7 @@ def current(extractor: str) -> Mapping[str, str] | None:
 
 @cache
 def fingerprint(kind: Kind) -> tuple[str, Mapping[str, str]]:
-    """(extractor id, settings) for a kind of page, such as ("muniment-html/2", {"trafilatura": "2.3.1", …})."""
+    """(extractor id, settings) for a kind of page, such as ("muniment-html/3", {"trafilatura": "2.3.1", …})."""
     settings = {"rules": RULES, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
     for name in _SHARED + _PARTS.get(kind, ()):
         try:

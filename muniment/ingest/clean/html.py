@@ -8,14 +8,14 @@ put back in everything that comes out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container
 from dataclasses import replace
-from datetime import date, datetime
-from functools import cache, partial
+from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from muniment.ingest.clean import dates, metadata
+from muniment.ingest.clean import dateline, metadata, when
 from muniment.ingest.clean.canonical import canonical
 from muniment.ingest.clean.consensus import Agreed, agree
 from muniment.ingest.clean.flags import flags
@@ -37,8 +37,6 @@ _BLOCKS = re.compile(
 )
 _CHROME = re.compile("^(?:script|style|template|noscript|nav|aside|form|header|footer|button|select|svg|iframe|head)$")
 _MAX_CAPTIONS = 100
-_LINES_BELOW, _PARAGRAPH = 12, 25  # how far below the headline a date may stand; words of a paragraph
-_PARTS = re.compile(r"\s+[—–|·•/-]\s+")
 
 
 def clean_html(source: str, job: CleanJob) -> Findings:
@@ -109,16 +107,15 @@ def _pinned_extractor() -> Callable[..., Any]:
 
 
 def _metadata(tree: HtmlElement, page: metadata.Declarations, job: CleanJob) -> Findings:
-    title, title_origin = metadata.title(page, urlsplit(job.declared.url or job.uri).hostname or "")
+    url = job.declared.url or job.uri
+    title, title_origin = metadata.title(page, urlsplit(url).hostname or "")
     names, names_origin = metadata.authors(page, tree)
     latest = job.captured_at.date()
-    published = metadata.published(page, job.declared.url or job.uri, primary(page.language), latest)
+    published = when.published(page, url, primary(page.language), latest)
     if job.declared.published is None:
-        published = metadata.nearer(published, _dateline(tree, title, primary(page.language), latest))
-    if published is None and job.declared.published is None:
-        published = _htmldate(tree, job.declared.url or job.uri, primary(page.language), latest)
-    updated = metadata.updated(page, published, primary(page.language), latest)
-    address, address_origin = canonical(page, job.declared.url or job.uri)
+        published = _shown(tree, page, title, published, url, latest)
+    updated = when.updated(page, published, primary(page.language), latest)
+    address, address_origin = canonical(page, url)
     origins = {
         "title": title_origin,
         "authors": names_origin,
@@ -138,75 +135,19 @@ def _metadata(tree: HtmlElement, page: metadata.Declarations, job: CleanJob) -> 
     )
 
 
-def _dateline(tree: HtmlElement, title: str, language: str | None, latest: date) -> Published | None:
-    """The date that stands alone in a short line between the headline and the first paragraph, as a reader sees it.
+def _shown(
+    tree: HtmlElement, page: metadata.Declarations, title: str, declared: Published | None, url: str, latest: date
+) -> Published | None:
+    """The declared date, corrected by the one that readers see, or found there."""
+    language = primary(page.language)
+    seen = dateline.dateline(dateline.lines(tree, _unshield), title, language, latest)
+    if declared is None:
+        return seen or dateline.guessed(tree, list(dateline.lines(tree, _unshield)), title, url, language, latest)
 
-    A date above the headline is the page's clock as often as not.
-    """
-    since, headline = _LINES_BELOW + 1, title.casefold()
-    for line in _visible_lines(tree):
-        if line.casefold() == headline:
-            since = 0
-        elif since <= _LINES_BELOW:
-            since += _LINES_BELOW // 2 if len(line.split()) >= _PARAGRAPH else 1  # a standfirst, but no two
-            for part in _PARTS.split(_unshield(line)) if since <= _LINES_BELOW and len(line) < 120 else ():
-                if dates.is_date_line(part) and not dates.says_updated(part):
-                    found = dates.parse(part, "dateline", language=language, latest=latest)
-                    if found is not None:
-                        return found
-    return None
+    def days() -> Container[str]:
+        return dateline.shown_beside(list(dateline.lines(tree, _unshield)), title, language, latest)
 
-
-def _visible_lines(tree: HtmlElement) -> Iterator[str]:
-    """The page's pieces of text in order, each on one line."""
-    for element in tree.iter():
-        is_shown = isinstance(element.tag, str) and element.tag not in ("script", "style", "title", "noscript")
-        if is_shown and element.text and (line := " ".join(element.text.split())):
-            yield line
-        if element.tail and (line := " ".join(element.tail.split())):
-            yield line
-
-
-def _htmldate(tree: HtmlElement, url: str, language: str | None, latest: date) -> Published | None:
-    """htmldate's finding, held against the days that the page shows its reader.
-
-    It fills an unknown month and day with 1 (20 of 28 such were wrong), so a 1 January is dropped; the day of
-    capture is dropped too, for a date in running text that is today's is the page's clock. A day that the page nowhere
-    shows (a comment's, a script's, day and month swapped) gives way to the only day that it shows, and is refused
-    where it shows several.
-    """
-    find_date = _pinned_find_date()
-    found = find_date(tree, url=url or None, original_date=True, max_date=latest.isoformat())
-    if not found or found.endswith("-01-01") or found == latest.isoformat():
-        return None
-    shown = dict.fromkeys(_shown_days(tree, language, latest))
-    if found in shown or not shown:
-        return Published(found, "day", "htmldate")
-    return Published(next(iter(shown)), "day", "only-day-shown") if len(shown) == 1 else None
-
-
-def _shown_days(tree: HtmlElement, language: str | None, latest: date) -> Iterator[str]:
-    """The days that the page's short lines name, in order."""
-    for line in _visible_lines(tree):
-        if len(line) < 200 and any(map(str.isdigit, line)):
-            for day in dates.parse_all(_unshield(line), "", language=language, latest=latest):
-                if day.precision == "day":
-                    yield day.date
-
-
-@cache
-def _pinned_find_date() -> Callable[..., str | None]:
-    """htmldate without a clock and without dateparser.
-
-    dateutil fills what a date leaves out from today's, unless told a day. dateparser takes seconds in each process to
-    load 200 languages, and guesses at calendars; dates in words are read by our own rules, which come first.
-    """
-    from htmldate import extractors, find_date
-
-    names = vars(extractors)
-    names["_external_date"] = lambda text: None
-    names["dateutil_parse"] = partial(names["dateutil_parse"], default=datetime(1, 1, 1))
-    return find_date
+    return when.nearer(page, declared, seen, url, days)
 
 
 def _separate(found: Findings) -> Findings:
@@ -246,7 +187,7 @@ def _from_entity(m: re.Match[str]) -> str:
 
 
 def _unshield(text: str) -> str:
-    return text.translate(_UNSHIELD)
+    return text if text.isascii() else text.translate(_UNSHIELD)
 
 
 def _unshield_findings(found: Findings) -> Findings:

@@ -1,7 +1,8 @@
-"""Title, authors and date of publication as the page declares them, each with where it was found.
+"""Title and authors as the page declares them, each with where it was found.
 
 One pass over the tree collects every declaration; then each field takes the first good one in the order of its
-trust: JSON-LD, meta tags, microdata, visible elements. Nothing is guessed from running text here.
+trust: JSON-LD, meta tags, microdata, visible elements. Nothing is guessed from running text here. The dates are
+read by `when.py`.
 """
 
 from __future__ import annotations
@@ -10,17 +11,12 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from lxml.etree import XPath
 from lxml.html import HtmlElement
-
-from muniment.ingest.clean import dates
-from muniment.model import Published
 
 _TAGS = ("meta", "link", "script", "title", "h1", "h2", "time", "figcaption")
 _ATTRIBUTES = XPath("//*[@itemprop]|//a[@rel]")  # walking the tree by tag is ten times as fast as XPath by tag
@@ -31,19 +27,6 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 _ARTICLE = re.compile(r"(?:Article|Posting|Report|Review|Recipe|Column)$")
-_DATE_KEYS = _words(
-    "article:published_time article:published og:published_time og:article:published_time datepublished"
-    " parsely-pub-date sailthru.date pubdate publishdate publish-date publish_date publication_date published_at"
-    " cxenseparse:recs:publishtime article.published originalpublicationdate article_date_original"
-    " citation_publication_date citation_online_date rnews:datepublished"
-)
-_CHANGE_KEYS = _words(
-    "article:modified_time article:modified og:updated_time og:article:modified_time datemodified last-modified"
-    " lastmod modified_date dcterms.modified dc.date.modified parsely-modified-date"
-)
-_WEAK_DATE_KEYS = _words(
-    "dc.date.issued dcterms.issued dcterms.created dc.date.created dc.date dcterms.date date article.created"
-)
 _AUTHOR_KEYS = _words(
     "article:author_name parsely-author sailthru.author dc.creator dcterms.creator citation_author"
     " cxenseparse:author byl author article:author og:article:author"
@@ -75,9 +58,9 @@ _NAME = re.compile(r"^[^\W\d_a-zß-öø-ÿа-я][\w.'’-]*(?:\s+[\w.'’(-][\w.
 _DEGREE = re.compile(r"(?:[A-Z][A-Za-z]{0,3}\.?){1,3}[A-Z®.]+|Ph\.?\s?D\.?|[JS]r\.?|[A-Z]{2,6}®?|R\.?N\.?|Esq\.?")
 _TITLE_TAIL = re.compile(r"^(.{10,}\S)\s+(?:[|–—»·]|::|-)\s+(.{1,60})$", re.S)
 _TITLE_HEAD = re.compile(r"^(.{2,60}?)\s+([|–—»·]|::|-)\s+(.{8,})$", re.S)
-_URL_DATE = re.compile(r"/((?:19|20)\d\d)[/-]?([01]\d)[/-]?([0-3]\d)(?=[/_-]|$)")
+_COMMENT = re.compile(r"(?:^|[\s_/-]|User)comments?(?:$|[\s_-]|list|body)", re.I)
+_FEW_ABOVE, _TEASER = 20, 60  # ancestors to look at; characters of a link that is more than its page's date
 _LAST_COMMA = re.compile(r",(\s*[}\]])")
-_MOVED = 7  # days that the date of a move to another system is later than the article's, at least
 _WORD = re.compile(r"\w+")
 
 
@@ -135,7 +118,7 @@ def _collect_tag(page: Declarations, element: HtmlElement) -> None:
         if "ld+json" in get("type", "").lower():
             page.linked.extend(_nodes(_load(element.text or ""), 0))
     elif tag == "time":
-        if value := get("datetime") or _text(element):
+        if (value := get("datetime") or _text(element)) and not _is_others(element):
             (page.times if get("pubdate") is None else page.dated).append(value)
     else:
         places = {"title": page.titles, "h1": page.headings, "h2": page.subheadings, "figcaption": page.captions}
@@ -144,6 +127,8 @@ def _collect_tag(page: Declarations, element: HtmlElement) -> None:
 
 def _collect_microdata(page: Declarations, element: HtmlElement) -> None:
     role = element.get("itemprop")
+    if role in ("datePublished", "dateModified") and _is_others(element):
+        return
     if role == "datePublished":
         page.dated.append(element.get("datetime") or element.get("content") or _text(element))
     elif role == "dateModified":
@@ -152,6 +137,18 @@ def _collect_microdata(page: Declarations, element: HtmlElement) -> None:
         page.authors.append(element.get("content") or _text(element))
     elif role == "headline":
         page.headlines.append(_text(element))
+
+
+def _is_others(element: HtmlElement) -> bool:
+    """Whether the element stands in a comment, or in a link that is another page's teaser."""
+    for above in islice(element.iterancestors(), _FEW_ABOVE):
+        if above.tag == "a" and len(_text(above)) > _TEASER:
+            return True
+        if above.tag in ("article", "main", "body", "html"):  # a page's classes tell whether comments are open
+            return (above.get("itemtype") or "").endswith("Comment") or "comment-body" in above.get("class", "")
+        if _COMMENT.search(f"{above.get('itemtype', '')} {above.get('class', '')} {above.get('id', '')}"):
+            return True
+    return False
 
 
 def _text(element: HtmlElement) -> str:
@@ -308,98 +305,3 @@ def _people(values: Iterable[object], site: str) -> tuple[str, ...]:
             if 1 < len(name) < 60 and not _NO_AUTHOR.search(name) and name.lower() != site:
                 found[name] = None
     return tuple(found)
-
-
-def published(page: Declarations, url: str, language: str | None, latest: date) -> Published | None:
-    """The declared date of publication, most trusted place first; None where nothing declares one."""
-    article = page.article
-    candidates: list[tuple[object, str]] = [(article.get("datePublished"), "jsonld:datePublished")]
-    candidates += [(v, f"meta:{key}") for key in _DATE_KEYS for v in page.metas.get(key, ())]
-    candidates += [(v, "microdata:datePublished") for v in page.dated[:2]]
-    candidates += [(node.get("datePublished"), "jsonld:datePublished") for node in page.linked if node is not article]
-    candidates += [(v, f"meta:{key}") for key in _WEAK_DATE_KEYS for v in page.metas.get(key, ())]
-    if m := _URL_DATE.search(urlsplit(url).path):
-        candidates.append(("-".join(m.groups()), "url"))
-    if len({v[:10] for v in page.times}) == 1:  # several different times are other articles' or comments'
-        candidates.append((page.times[0], "time"))
-    stated = [*page.times, *page.dated, *(v for k in (*_DATE_KEYS, *_WEAK_DATE_KEYS) for v in page.metas.get(k, ()))]
-    for value, origin in candidates:
-        if isinstance(value, str) and (
-            found := dates.parse(local := _local(value, stated), origin, language=language, latest=latest)
-        ):
-            return replace(found, stated=_stated(local))
-    return None
-
-
-def updated(page: Declarations, since: Published | None, language: str | None, latest: date) -> Published | None:
-    """The declared date of the last change, where it is later than that of publication; None where nothing says so."""
-    candidates: list[tuple[object, str]] = [(page.article.get("dateModified"), "jsonld:dateModified")]
-    candidates += [(value, f"meta:{key}") for key in _CHANGE_KEYS for value in page.metas.get(key, ())]
-    candidates += [(value, "microdata:dateModified") for value in page.changed[:2]]
-    stated = [*page.times, *page.changed]
-    for value, origin in candidates:
-        if isinstance(value, str) and (
-            found := dates.parse(local := _local(value, stated), origin, language=language, latest=latest)
-        ):
-            found = replace(found, stated=_stated(local))
-            return found if since is None or _is_later(found, since) else None
-    return None
-
-
-def _is_later(one: Published, other: Published) -> bool:
-    """Whether one date is later than the other, to the moment where both give it with a zone."""
-    a, b = _moment(one.stated), _moment(other.stated)
-    if a and b and a.tzinfo and b.tzinfo:
-        return a > b
-    return one.date > other.date
-
-
-def nearer(declared: Published | None, shown: Published | None) -> Published | None:
-    """The declared date, or the one shown under the headline where that says more.
-
-    A moment declared in UTC falls on another day than the reader sees, an evening in New York on the next; and a page
-    that moved to a new system declares the day of the move, but shows the day of the article.
-    """
-    if declared is None or shown is None or not len(declared.date) == len(shown.date) == 10:
-        return declared or shown
-    gap = (date.fromisoformat(shown.date) - date.fromisoformat(declared.date)).days
-    moment = _moment(declared.stated)
-    in_utc = moment is not None and moment.utcoffset() == timedelta(0)
-    if gap <= -_MOVED or (gap in (-1, 1) and in_utc):
-        return replace(shown, stated=declared.stated if gap in (-1, 1) else "")
-    return declared
-
-
-def _local(value: str, stated: Iterable[str]) -> str:
-    """A time in UTC as the page states the same moment elsewhere in its publisher's time, or unchanged.
-
-    An evening in New York is the next day in UTC; readers and citations know the article by the former.
-    """
-    moment = _moment(value)
-    if moment is None or moment.utcoffset() != timedelta(0):
-        return value
-    for other in stated:
-        if (local := _moment(other)) is None:
-            continue
-        if local.tzinfo:
-            same = local == moment and bool(local.utcoffset())
-        else:  # without a zone, the same minute and second, some quarters of an hour away
-            gap = local - moment.replace(tzinfo=None)
-            near = timedelta(0) < abs(gap) <= timedelta(hours=14)
-            same = bool(local.second) and near and not gap % timedelta(minutes=15)
-        if same:
-            return other
-    return value
-
-
-def _stated(value: str) -> str:
-    """The moment of a declared date in ISO form, with its zone where it has one; empty where it gives no time."""
-    moment = _moment(value)
-    return moment.isoformat() if moment else ""
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(value.strip()) if len(value) > 15 else None
-    except ValueError:
-        return None
