@@ -88,6 +88,7 @@ class Indexer:
     def _take(self, group: list[Document], size: int, reached: int) -> None:
         self.engine.add(map(self._told_of, group))
         self._reached = reached
+        self._told = max(self._told, reached)
         self._uncommitted += size
         many = self._reached - self._committed >= COMMIT_EVERY or self._uncommitted >= COMMIT_SIZE
         if many or time.monotonic() - self._since >= COMMIT_SECONDS:

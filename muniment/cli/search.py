@@ -214,7 +214,8 @@ def _print_hit(hit: Found, *, is_told: bool) -> None:
     title = one_line(snapshot.title or "") or f"({snapshot.problem or 'no title'})"
     said = [f"{hit.versions} versions"] * (hit.versions > 1)
     said += [f"also in {counted(len(hit.also_in), 'source')}"] * bool(hit.also_in)
-    said += [f"confidence {snapshot.confidence:.2f}"] * (is_told and snapshot.confidence is not None)
+    if is_told and snapshot.confidence is not None:
+        said.append(f"confidence {snapshot.confidence:.2f}")
     versions = faint(f"  ({'; '.join(said)})") if said else ""
     head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
     flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)

@@ -229,7 +229,10 @@ def _document(data: bytes, media_type: str, name: str) -> Kind | None:
 
 def is_mail(head: bytes, *, named: bool = False) -> bool:
     """Whether the bytes begin with the header of a letter (RFC 5322); `named`: they are called one."""
-    block, *rest = re.split(rb"\r?\n\r?\n", head.lstrip(b"\xef\xbb\xbf\r\n"), maxsplit=1)
+    head = head.lstrip(b"\xef\xbb\xbf\r\n")
+    if not named and head.startswith(b"<"):  # markup, as most of what comes is
+        return False
+    block, *rest = re.split(rb"\r?\n\r?\n", head, maxsplit=1)
     lines = block.splitlines()
     if not rest and len(lines) > 1:
         del lines[-1]  # it may be cut

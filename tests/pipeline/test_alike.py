@@ -137,3 +137,36 @@ def test_what_was_withdrawn_is_in_no_story(root: Path, wire: list[int]) -> None:
     assert stories is not None
     assert not stories.stories_of([wire[0], wire[4]])
     stories.close()
+
+
+def test_each_text_is_compared_once_however_often_an_index_takes_in_before_its_commit(
+    root: Path, wire: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from muniment.indexing import Indexer
+
+    compared: list[int] = []
+    add = Stories.add
+
+    def counted(stories: Stories, number: int, words: list[str]) -> int | None:
+        compared.append(number)
+        return add(stories, number, words)
+
+    monkeypatch.setattr(Stories, "add", counted)
+    with Archive(root) as archive:
+        Indexer(archive).close()  # an index of its own, with everything so far still to come
+    with Archive(root) as archive:
+        indexer = Indexer(archive)
+        indexer.take_new()
+    compared.clear()
+    more = []
+    for n in range(3):
+        more.append(
+            put(root, "Delta", "harbour " + " ".join(random.Random(20 + n).choices(WORDS, k=300)), page=f"n{n}")
+        )
+        with Archive(root) as archive:
+            indexer._archive = archive
+            indexer.take_new()
+    with Archive(root) as archive:
+        indexer._archive = archive
+        indexer.close()
+    assert compared == more
