@@ -197,7 +197,7 @@ def _opinion(extractor: Callable[[], _T]) -> _T | None:
         return extractor()
     except MemoryError:
         raise  # the page's limit
-    except Exception:  # noqa: BLE001: their own errors, lxml's, and failed asserts
+    except Exception:  # noqa: BLE001 - their own errors, lxml's, and failed asserts
         return None
 
 
