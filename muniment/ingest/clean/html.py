@@ -173,14 +173,16 @@ def _htmldate(tree: HtmlElement, url: str, language: str | None, latest: date) -
     It fills an unknown month and day with 1 (20 of 28 such were wrong), so a 1 January is dropped; the day of
     capture is dropped too, for a date in running text that is today's is the page's clock. A day that the page nowhere
     shows (a comment's, a script's, day and month swapped) gives way to the only day that it shows, and is refused
-    where it shows several.
+    where it shows several. So is one half of 03/04/2021.
     """
     find_date = _pinned_find_date()
     found = find_date(tree, url=url or None, original_date=True, max_date=latest.isoformat())
     if not found or found.endswith("-01-01") or found == latest.isoformat():
         return None
     shown = dict.fromkeys(_shown_days(tree, language, latest))
-    if found in shown or not shown:
+    if found not in shown and found in (doubtful := _doubtful_days(tree)):
+        shown = {day: None for day in shown if day in doubtful}
+    elif found in shown or not shown:
         return Published(found, "day", "htmldate")
     return Published(next(iter(shown)), "day", "only-day-shown") if len(shown) == 1 else None
 
@@ -192,6 +194,13 @@ def _shown_days(tree: HtmlElement, language: str | None, latest: date) -> Iterat
             for day in dates.parse_all(_unshield(line), "", language=language, latest=latest):
                 if day.precision == "day":
                     yield day.date
+
+
+def _doubtful_days(tree: HtmlElement) -> set[str]:
+    """The days that an ambiguous date of the page may be, in a short line or a declaration."""
+    said = [line for line in _visible_lines(tree) if len(line) < 200]
+    said += [str(e.get("content") or e.get("datetime") or "")[:200] for e in tree.iter("meta", "time")]
+    return {day for line in said if any(map(str.isdigit, line)) for day in dates.either(_unshield(line))}
 
 
 @cache
