@@ -56,7 +56,8 @@ def diff(ctx: click.Context, first: str, second: str | None, everything: bool, a
         print_json(_as_json(old, new, difference, fields, everything))
     else:
         for name, (before, after) in fields.items():
-            echo(f"{faint(f'{name:<10}')} {_piece('-', one_line(str(before)))} {_piece('+', one_line(str(after)))}")
+            sides = [_piece(op, one_line(value)) for op, value in (("-", before), ("+", after)) if value]
+            echo(f"{faint(f'{name:<10}')} {' '.join(sides)}")
         for line in _lines(difference, everything):
             echo(line)
     note(f"{_names(old, new)}: {_summary(difference, fields)}", quiet=quiet or as_json)

@@ -161,7 +161,7 @@ class Discovery:
     def _held_at(self, number: int, url: str) -> Held | None:
         try:
             leaf = self._archive.leaf(number)
-            if self._options.clock() - datetime.fromisoformat(leaf.at) > FULL_AFTER:
+            if self._options.clock() - datetime.fromisoformat(leaf.date) > FULL_AFTER:
                 return None
             original = number if leaf.of is None else leaf.of
             if self._archive.catalog.withdrawn_by(original) is not None:

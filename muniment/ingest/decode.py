@@ -7,7 +7,7 @@ article's `problem`, one of these slugs (some with a detail after a colon):
     too-large                       over MAX_BYTES, what is inlined not counted; a document over MAX_DOCUMENT
     content-bomb                    over MAX_BYTES once inflated
     content-encoding-broken: gzip   nothing could be inflated
-    content-encoding-unsupported: br
+    content-encoding-unsupported: zstd
     not-text: looks like PNG        a magic number, or too many control bytes
     unsupported: application/json   text, but neither HTML nor plain text
 
@@ -100,6 +100,8 @@ _INLINED = re.compile(rb"data:[\w.+/-]{0,80}(?:;[\w.=\"+-]{1,80}){0,4},[A-Za-z0-
 _CENTRAL = frozenset({"cp1250", "iso8859-2", "cp1254", "cp1257", "iso8859-13", "iso8859-4", "mac-latin2"})
 _WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ«»“”‘’„–—…€°©®·¡¿ªº§\xa0")
 _NOT_CHARSETS = frozenset({"unicode-escape", "unicode_escape", "raw-unicode-escape", "idna", "utf-7"})
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*<[!?A-Za-z]")  # how no compressed stream begins that can be read
+_STEP = 1 << 20  # bytes that brotli gives at a time
 _FEW_BROKEN = 0.02  # share of undecodable characters among the non-ASCII ones that a true charset may show
 
 
@@ -146,14 +148,38 @@ def inflate(payload: bytes, content_encoding: str | None, limit: int = MAX_BYTES
     for coding in reversed([c.strip().lower() for c in (content_encoding or "").split(",")]):
         if coding in ("", "identity"):
             continue
-        if coding not in ("gzip", "x-gzip", "deflate"):
+        if coding not in ("gzip", "x-gzip", "deflate", "br"):
             raise NoText(f"content-encoding-unsupported: {coding[:20]}")
-        if coding != "deflate" and not payload.startswith(b"\x1f\x8b"):
+        if coding in ("gzip", "x-gzip") and not payload.startswith(b"\x1f\x8b"):
             notes.append(f"{coding} named but not applied")
             continue
-        payload, whole = _inflate_one(payload, coding, limit)
+        plain, (inflated, whole) = payload, (_unbrotli if coding == "br" else _inflate_one)(payload, coding, limit)
+        if not whole and _MARKUP.match(plain):  # archives keep bodies with the coding off, and its header on
+            notes.append(f"{coding} named but not applied")
+            continue
+        if not inflated and plain and not whole:
+            raise NoText(f"content-encoding-broken: {coding}")
+        payload = inflated
         notes.append(coding if whole else f"{coding} cut short")
     return payload, ", ".join(notes)
+
+
+def _unbrotli(payload: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
+    """As `_inflate_one`, for brotli."""
+    import brotli
+
+    stream, out, rest = brotli.Decompressor(), bytearray(), payload
+    try:
+        while not stream.is_finished():
+            piece = stream.process(rest, output_buffer_limit=_STEP)
+            rest, out = b"", out + piece
+            if len(out) > limit:
+                raise NoText("content-bomb")
+            if not piece and stream.can_accept_more_data():
+                break
+        return bytes(out), stream.is_finished()
+    except brotli.error:
+        return bytes(out), False
 
 
 def _inflate_one(payload: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
@@ -176,8 +202,6 @@ def _inflate_one(payload: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
         whole, rest = stream.eof, stream.unused_data.lstrip(b"\0")
         if not stream.eof or window != 31:
             break
-    if not out and payload and not whole:
-        raise NoText(f"content-encoding-broken: {coding}")
     return bytes(out), whole
 
 

@@ -15,6 +15,8 @@ from muniment.errors import UsageError
 from muniment.formats.warc import parse_fields
 from muniment.ingest.clean.workers import Workers
 from tests.discovering.newspaper import Newspaper, Page, story
+from tests.importing.import_run import run
+from tests.importing.record_files import http, record
 
 Discover = Callable[..., list[Added]]
 
@@ -145,6 +147,28 @@ def test_what_did_not_change_is_asked_for_with_a_condition_and_costs_no_payload(
         assert b"304 Not Modified" in archive.raw_records(newest)[0]
         uri = archive.leaf(newest).uri or ""
     assert facts(root, newest)["confirms"] == [f"#{numbers[uri]}"]
+
+
+def test_an_imported_page_was_looked_at_when_it_was_captured_and_not_when_it_was_imported(
+    root: Path, tmp_path: Path, paper: Newspaper, discover: Discover
+) -> None:
+    pages = [f"{paper.url}/story/1", f"{paper.url}/story/2"]
+    paper.pages["/list.txt"] = Page("\n".join(pages).encode(), "text/plain")
+    dates = (datetime.now(UTC) - timedelta(days=30), datetime.now(UTC) - timedelta(days=2))
+    crawl = tmp_path / "crawl.warc"
+    crawl.write_bytes(
+        b"".join(
+            record(
+                "response", http(paper.pages[f"/story/{n}"].body, head=b'ETag: "old"\r\n'), page, date=f"{date:%FT%TZ}"
+            )
+            for n, (page, date) in enumerate(zip(pages, dates, strict=True), 1)
+        )
+    )
+    assert [item.state for item in run(root, crawl)] == ["stored", "stored"]
+    discover("sitemap", f"{paper.url}/list.txt")
+    assert [(path, headers.get("if-none-match")) for path, headers in paper.asked[2:]] == [
+        ("/story/1", None), ("/story/2", '"old"'),
+    ]  # fmt: skip
 
 
 def test_after_a_week_everything_is_asked_for_whole(paper: Newspaper, discover: Discover) -> None:
@@ -373,7 +397,7 @@ def test_a_crawl_that_was_interrupted_goes_on_where_it_stood(root: Path, paper: 
     targets = first + [item.target for item in rest]
     assert len(targets) == len(set(targets)) == 9
     asked = [path for path in paper.paths() if path != "/robots.txt"]
-    assert len(asked) <= len(set(asked)) + 1  # of the one that was under way
+    assert len(asked) <= len(set(asked)) + 2  # of those that were under way: one was read, one was fetched
 
 
 def test_a_damaged_state_is_begun_anew(root: Path, paper: Newspaper, discover: Discover) -> None:

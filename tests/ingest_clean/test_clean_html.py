@@ -88,6 +88,16 @@ def test_the_day_of_capture_is_never_taken_for_the_publication_date() -> None:
     today = CAPTURED.date()
     shown = f"<div class=date>{today:%A}, {today:%B} {today.day}, {today.year}</div>"
     assert clean(job(html_page(shown + article_html()))).published is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "date"),
+    [("03/04/2021", None), ("03/04/21", None), ("03/04/2021</p><p>Posted on 3 April 2021 in Harbour", "2021-04-03")],
+)
+def test_a_date_that_may_be_two_days_is_not_guessed_at(shown: str, date: str | None) -> None:
+    page = html_page(f"<h1>{HEADLINE}</h1><p>{shown}</p>" + "".join(f"<p>{p}</p>" for p in PARAGRAPHS))
+    published = clean(job(page)).published
+    assert (published.date if published else None) == date
     assert clean(job(html_page(article_html()))).published is None
     future = '<meta property="article:published_time" content="2027-01-05">'
     assert clean(job(html_page(article_html(), future))).published is None

@@ -124,3 +124,10 @@ def test_a_hostile_tree_costs_no_more_than_its_size() -> None:
     for body in (nested, wide):
         found = clean(job(html_page(body)))
         assert isinstance(found, Article)
+
+
+def test_an_extractor_that_fails_on_a_page_has_no_opinion_and_the_others_are_heard() -> None:
+    """readability takes the root of this page away, and asks what lay around it."""
+    page = b'<div class="fb-save" \n><a href="https://social.example/harbour">The harbour</a></blockquote></div>'
+    article = clean(job(page + b'\n<div class="fb-share-button" \n</div>'))
+    assert (article.text, article.problem) == ("The harbour", None)

@@ -8,6 +8,7 @@ import random
 import time
 import zlib
 
+import brotli
 import pytest
 from clean_pages import PARAGRAPHS, article_html, html_page
 
@@ -55,21 +56,25 @@ def test_a_page_that_begins_with_many_comments_is_read_at_once() -> None:
     assert time.monotonic() - begun < 1  # the number of ways to group 21 comments is 2 million
 
 
-def test_a_gzip_bomb_is_refused_before_it_fills_memory() -> None:
+def test_a_bomb_is_refused_before_it_fills_memory() -> None:
     assert problem(gzip.compress(bytes(MAX_BYTES + 1)), coding="gzip") == "content-bomb"
+    assert problem(brotli.compress(bytes(MAX_BYTES + 1), quality=3), coding="br") == "content-bomb"
 
 
 def test_codings_that_we_cannot_take_off_are_named() -> None:
-    assert problem(b"\x0b\x02\x80", coding="br") == "content-encoding-unsupported: br"
+    assert problem(b"\x28\xb5\x2f\xfd", coding="zstd") == "content-encoding-unsupported: zstd"
     assert problem(b"\x1f\x8b\x08" + b"\xff" * 40, coding="gzip") == "content-encoding-broken: gzip"
+    assert problem(b"\xff" * 40, coding="br") == "content-encoding-broken: br"
 
 
-def test_gzip_and_both_kinds_of_deflate_are_taken_off() -> None:
+def test_gzip_brotli_and_both_kinds_of_deflate_are_taken_off() -> None:
     page = html_page(article_html())
     raw = zlib.compressobj(wbits=-15)
     for body, coding in (
         (gzip.compress(page), "gzip"),
         (zlib.compress(page), "deflate"),
+        (brotli.compress(page), "br"),
+        (gzip.compress(brotli.compress(page)), "br, gzip"),
         (raw.compress(page) + raw.flush(), "deflate"),
         (gzip.compress(page[:300]) + gzip.compress(page[300:]), "x-gzip"),
         (gzip.compress(zlib.compress(page)), "deflate, gzip"),
@@ -82,10 +87,14 @@ def test_a_body_that_was_cut_gives_what_came() -> None:
     data, note = inflate(gzip.compress(page)[:-2000], "gzip")
     assert page.startswith(data) and len(data) > 1000
     assert note == "gzip cut short"
+    data, note = inflate(brotli.compress(page)[:-1000], "br")
+    assert page.startswith(data) and len(data) > 1000
+    assert note == "br cut short"
 
 
 def test_a_coding_that_was_never_applied_is_passed_over() -> None:
-    assert inflate(b"<p>plain</p>", "gzip") == (b"<p>plain</p>", "gzip named but not applied")
+    for coding in ("gzip", "br", "deflate"):
+        assert inflate(b"<p>plain</p>", coding) == (b"<p>plain</p>", f"{coding} named but not applied")
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ def test_diff_by_words_is_plain_in_a_pipe(paper: Paper) -> None:
     assert "and [-forty-] {+some+} homes were lost" in done.out
     assert "(moved here from below) Nobody was warned on the day." in done.out
     assert "[-The dam-] {+The dam held+}" in done.out
+    assert "published  {+2021-05-30+}\n" in done.out
     assert "1 word removed, 1 added; 1 paragraph moved; title, published changed" in done.err
     assert "… 2 paragraphs the same …" in done.out
     assert LINES[0] not in done.out and LINES[0] in console("diff", "1", "--all").out

@@ -74,10 +74,12 @@ class Captures:
         return None if found is None else Held(*found)
 
     def last_look(self, key: str) -> str | None:
-        """When an article was last captured, or its server said that it is as it was, gone, or not to be asked."""
+        """When an article was last captured, here or by whoever made an imported file, or its server said that it is as
+        it was, gone, or not to be asked."""
         row = self._db.execute(
-            "select at from leaf where key = ? and (type in ('capture', 'revisit') or type = 'attempt' and reason in"
-            " ('http-304', 'http-404', 'http-410', 'robots')) order by number desc limit 1",
+            "select max(coalesce(captured, at)) from leaf where key = ?"
+            " and (type in ('capture', 'revisit')"
+            " or type = 'attempt' and reason in ('http-304', 'http-404', 'http-410', 'robots'))",
             (key,),
         ).fetchone()
         return None if row is None else row[0]

@@ -19,11 +19,10 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from justext.core import ParagraphMaker, classify_paragraphs, preprocessor, revise_paragraph_classification
 from justext.utils import get_stoplist, get_stoplists
-from lxml.etree import ParserError
 from lxml.html import HtmlElement, document_fromstring
 from resiliparse.extract.html2text import extract_plain_text
 from trafilatura.readability_lxml import Document
@@ -52,6 +51,7 @@ _ORIGINS = {
     "resiliparse": "resiliparse",
     "justext": "justext",
 }
+_T = TypeVar("_T")
 _Words = tuple[str, ...]
 _Line = tuple[str, _Words]
 
@@ -99,10 +99,10 @@ def agree(tree: HtmlElement, source: str, trafilatura: Callable[..., Any]) -> Ag
     """
 
     def extract(**mode: bool) -> View:
-        document = trafilatura(tree, include_comments=False, deduplicate=False, **mode)
+        document = _opinion(lambda: trafilatura(tree, include_comments=False, deduplicate=False, **mode))
         return View(getattr(document, "text", None) or "")
 
-    first, second = extract(favor_precision=True), View(_resiliparse(source))
+    first, second = extract(favor_precision=True), View(_opinion(lambda: _resiliparse(source)) or "")
     agreement = similarity(first, second)
     if first.words and agreement >= AGREED:
         kept, dropped = _without_chrome(_lines(first))
@@ -116,8 +116,8 @@ def agree(tree: HtmlElement, source: str, trafilatura: Callable[..., Any]) -> Ag
         "resiliparse": second,
         "default": extract(),
         "own": View(readable(tree)),
-        "readability": View(_readability(tree)),
-        "justext": View(_justext(tree)),
+        "readability": View(_opinion(lambda: _readability(tree)) or ""),
+        "justext": View(_opinion(lambda: _justext(tree)) or ""),
     }
     return _central({name: view for name, view in views.items() if view.words})
 
@@ -244,25 +244,28 @@ def similarity(one: View, other: View) -> float:
     return 2 * (one.grams & other.grams).total() / total if total else 0.0
 
 
+def _opinion(extractor: Callable[[], _T]) -> _T | None:
+    """What an extractor finds; None where it fails, for none is made for every broken tree, and others look too."""
+    try:
+        return extractor()
+    except MemoryError:
+        raise  # the page's limit
+    except Exception:  # noqa: BLE001 - their own errors, lxml's, and failed asserts
+        return None
+
+
 def _resiliparse(source: str) -> str:
     return str(extract_plain_text(source, main_content=True, alt_texts=False, list_bullets=False, comments=False))
 
 
 def _readability(tree: HtmlElement) -> str:
-    """The text that readability keeps; empty where it fails, for it is not made for broken trees."""
-    try:
-        summary = Document(deepcopy(tree)).summary()
-        return lines_of(document_fromstring(summary))
-    except (ParserError, ValueError, TypeError, AttributeError, KeyError):
-        return ""
+    """The text that readability keeps."""
+    return lines_of(document_fromstring(Document(deepcopy(tree)).summary()))
 
 
 def _justext(tree: HtmlElement) -> str:
-    """jusText over the stop words of all its languages, as trafilatura asks it; empty where it fails."""
-    try:
-        paragraphs = ParagraphMaker.make_paragraphs(preprocessor(deepcopy(tree)))
-    except (ParserError, ValueError, TypeError, AttributeError):
-        return ""
+    """jusText over the stop words of all its languages, as trafilatura asks it."""
+    paragraphs = ParagraphMaker.make_paragraphs(preprocessor(deepcopy(tree)))
     classify_paragraphs(paragraphs, _stop_words(), 50, 150, 0.1, 0.2, 0.3, True)
     revise_paragraph_classification(paragraphs, 150)
     return "\n".join(paragraph.text for paragraph in paragraphs if not paragraph.is_boilerplate)

@@ -139,7 +139,8 @@ def guessed(
     the page nowhere shows is refused; so is the day of capture, for a date in running text that is today's is the
     page's clock. A day that the page shows in no line of its own (a comment's, a script's, a teaser's, one in prose,
     day and month swapped) gives way to the only day that it shows, and is refused where it shows several, and on a
-    front page. Where a day stands beside the headline, be it a change's, one that does not is another article's.
+    front page; so is one half of 03/04/2021. Where a day stands beside the headline, be it a change's, one that does
+    not is another article's.
     """
     find_date = _pinned_find_date()
     found = find_date(tree, url=url or None, original_date=True, max_date=latest.isoformat())
@@ -152,11 +153,19 @@ def guessed(
         return None if is_elsewhere else Published(found, "day", "htmldate")
     if not shown:
         is_front = bool(url) and urlsplit(url).path in ("", "/")
-        return None if is_front or found.endswith("-01") else Published(found, "day", "htmldate")
+        is_doubtful = is_front or found.endswith("-01") or found in _doubtful_days(tree, page)
+        return None if is_doubtful else Published(found, "day", "htmldate")
     only, is_label = next(iter(shown.items()))
     if len(shown) > 1 or not is_label:
         return None
     return Published(only, "day", "only-day-shown")
+
+
+def _doubtful_days(tree: HtmlElement, page: Sequence[Line]) -> set[str]:
+    """The days that an ambiguous date of the page may be, in a short line or a declaration."""
+    said = [line.text for line in page if len(line.text) < _LONGEST_SHOWN]
+    said += [str(e.get("content") or e.get("datetime") or "")[:200] for e in tree.iter("meta", "time")]
+    return {day for line in said if any(map(str.isdigit, line)) for day in dates.either(line)}
 
 
 @cache

@@ -7,7 +7,8 @@
 3 محرم 1443                     2021-08-11   lunar Hijri, told as a day uncertain (hijri.py)
 ۱۴۰۵/۰۹/۰۱                      2026-11-22   solar Hijri (Jalali): bare numbers only in Persian and its kin
 22 تشرين الثاني 2026            2026-11-22   the Levant's month names, and the Maghreb's
-22 พฤศจิกายน 2569 · 令和8年11月22日 2026-11-22   Buddhist years, Japanese eras, the Republic of China's years
+22 พฤศจิกายน 2569 · 22 พ.ย. 2569 2026-11-22   Buddhist years
+令和8年11月22日 · R8.11.22         2026-11-22   Japanese eras (letters only in Japanese), the Republic of China's years
 May 2021 · 2021                 2021-05 · 2021
 """
 
@@ -70,13 +71,22 @@ _CJK = re.compile(
     r"(?:(\d{4})|(中華民國|令和|平成|昭和|民國|民国)\s?(\d{1,3}|元))\s?[年년]\s?(\d{1,2})\s?[月월](?:\s?(\d{1,2})\s?[日號号일])?"
 )
 _TWO_WORDS = re.compile("(تشرین|کانون) (الثانی|الاول)")
+_ERA_LETTER = re.compile(r"(?<![a-z\d])([rhs])(\d{1,2})([./])(\d{1,2})\3(\d{1,2})(?![\d./])")
+_ERA_LETTERS = {"r": 2018, "h": 1988, "s": 1925}
+_THAI_MONTHS = {
+    "ม.ค.": "jan", "ก.พ.": "feb", "มี.ค.": "mar", "เม.ย.": "apr", "พ.ค.": "may", "มิ.ย.": "jun",
+    "ก.ค.": "jul", "ส.ค.": "aug", "ก.ย.": "sep", "ต.ค.": "oct", "พ.ย.": "nov", "ธ.ค.": "dec",
+}  # fmt: skip
+_THAI_SHORT = re.compile(rf"(?<![\u0e01-\u0e4e.])(?:{'|'.join(map(re.escape, _THAI_MONTHS))})")
+_THAI_DAY = re.compile(r"(?:วัน)?(?:จันทร์|อังคาร|พุธ|พฤหัสบดี|พฤหัส|ศุกร์|เสาร์|อาทิตย์)?ที่(?=\s*\d)")
+_EITHER = re.compile(r"(?<![\d./-])(0?[1-9]|1[0-2])([/-])(0?[1-9]|1[0-2])\2((?:\d\d)?\d\d)(?![\d/-])")
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_FILLERS = _words("""de del of the st nd rd th er le den من ماه سال ام لعام عام year г года року พ ศ""")
+_FILLERS = _words("""de del of the st nd rd th er le den من ماه سال ام لعام عام year г года року พ ศ ค""")
 _WEEKDAYS = _words(
     """monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
  montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag lundi mardi mercredi jeudi vendredi samedi
@@ -87,15 +97,15 @@ _WEEKDAYS = _words(
 )
 _PUBLISHED = _words(
     """published posted written publié publiée le veröffentlicht publicado publicada created issued first date erstellt
- انتشار منتشر نشر تاریخ التاریخ نوشته شده نوشتهشده در"""
+ انتشار منتشر نشر تاریخ التاریخ نوشته شده نوشتهشده در เผยแพร่ เผยแพร่เมื่อ"""
 )
 _UPDATED = _words(
     """updated update modified revised edited aktualisiert aktualisierung geändert jour modifié actualizado aggiornato
  aggiornamento atualizado bijgewerkt uppdaterad oppdatert opdateret zaktualizowano обновлено güncelleme güncellendi
- بروزرسانی تحدیث"""
+ بروزرسانی تحدیث อัปเดต อัพเดต อัพเดท ปรับปรุง แก้ไข ปรับปรุงล่าสุด"""
 )
-_WITH_UPDATED = _words("last letzte zuletzt mis mise à dernière última ultimo")
-_CLOCK = _words("""at on um am pm a p m h uhr est edt pst pdt cst cdt gmt utc cet cest bst ist et pt ساعت""")
+_WITH_UPDATED = _words("last letzte zuletzt mis mise à dernière última ultimo ล่าสุด")
+_CLOCK = _words("""at on um am pm a p m h uhr est edt pst pdt cst cdt gmt utc cet cest bst ist et pt ساعت เวลา น""")
 
 
 def fold(text: str) -> str:
@@ -131,6 +141,8 @@ def parse_all(value: str, origin: str, *, language: str | None = None, latest: d
 
 def is_date_line(line: str) -> bool:
     """Whether a line holds a date and nothing but words that go with dates ("Thursday, October 21, 2021")."""
+    if _ERA_LETTER.fullmatch(fold(line).strip()):
+        return True
     if next(hijri.read(fold(line)), None) is not None:
         line = f"{hijri.without(fold(line))} 1 jan 2000"  # which stands for it
     tokens = _tokens(fold(line))
@@ -140,6 +152,14 @@ def is_date_line(line: str) -> bool:
     if any(not t.isdigit() and not any(t in words for words in known) for t in tokens) and not _CJK.search(line):
         return False
     return bool(_NUMERIC.search(fold(line))) or next(_read(fold(line), "fa"), None) is not None
+
+
+def either(value: str) -> Iterator[str]:
+    """Both days that each ambiguous date in a value may be (03/04/2021: 2021-03-04 and 2021-04-03)."""
+    for m in _EITHER.finditer(fold(value)):
+        year = m[4] if len(m[4]) == 4 else f"20{m[4]}"
+        if int(m[1]) != int(m[3]):
+            yield from (f"{year}-{int(m[1]):02}-{int(m[3]):02}", f"{year}-{int(m[3]):02}-{int(m[1]):02}")
 
 
 def says_published(line: str) -> bool:
@@ -185,6 +205,8 @@ def _read(folded: str, language: str | None) -> Iterator[_Parts]:
     for m in _CJK.finditer(folded):
         year = int(m[1]) if m[1] else _ERAS[m[2]] + (1 if m[3] == "元" else int(m[3]))
         yield year, int(m[4]), int(m[5] or 0)
+    for m in _ERA_LETTER.finditer(folded) if language == "ja" else ():
+        yield _ERA_LETTERS[m[1]] + int(m[2]), int(m[4]), int(m[5])
     for m in _ISO.finditer(folded):
         yield from _civil(int(m[1]), int(m[3]), int(m[4] or 0), language)
     for m in _NUMERIC.finditer(folded):
@@ -216,7 +238,10 @@ def _day_month(first: int, second: int, year: int, mark: str, language: str | No
 
 
 def _tokens(folded: str) -> list[str]:
-    return _TOKEN.findall(_TWO_WORDS.sub(r"\1\2", folded))
+    folded = _TWO_WORDS.sub(r"\1\2", folded)
+    if "." in folded or "ที่" in folded:
+        folded = _THAI_DAY.sub(" ", _THAI_SHORT.sub(lambda m: f" {_THAI_MONTHS[m[0]]} ", folded))
+    return _TOKEN.findall(folded)
 
 
 def _named(tokens: list[str]) -> Iterator[_Parts]:
