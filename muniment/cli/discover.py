@@ -163,17 +163,19 @@ def _show(archive: Archive, plan: Plan, fetcher: Any, options: dict[str, Any]) -
     from muniment.discovering.preview import preview
     from muniment.ingest.clean.workers import Workers
 
-    allowed = pages = passed = refused = 0
+    allowed = pages = passed = refused = unknown = 0
     with Workers(options["processes"] or 1) as workers:
         for row in preview(archive, plan, fetcher, workers):
             may = row.robots == "allowed" or options["ignore_robots"]
             allowed += may
             pages += may and row.due and not row.listing
             passed += may and not row.due
-            refused += row.robots != "allowed"
+            refused += row.robots == "forbidden"
+            unknown += row.robots == "unknown"
             _print(row, as_json=options["as_json"])
     lately = f", {passed:,} looked at lately and passed over (see --recheck)" if passed else ""
-    note(f"{counted(pages, 'page')} would be asked for{lately}; robots.txt forbids {refused}", quiet=options["quiet"])
+    told = f"{counted(pages, 'page')} would be asked for{lately}; robots.txt forbids {refused}"
+    note(told + (f", and could not be asked for {unknown}" if unknown else ""), quiet=options["quiet"])
     return 0 if allowed else _NOTHING_ALLOWED
 
 

@@ -51,6 +51,13 @@ def test_a_dry_run_shows_each_address_with_its_verdict_and_stores_nothing(consol
     assert "/story/4" not in paper.paths() and status["articles"] == 0
 
 
+def test_a_dry_run_tells_a_host_that_gives_no_robots_from_one_that_forbids(console: Console, paper: Newspaper) -> None:
+    items = "".join(f"<item><link>http://127.0.0.1:9/{n}</link></item>" for n in range(2))
+    paper.pages["/far.xml"] = Page(f"<rss version='2.0'><channel>{items}</channel></rss>".encode(), "text/xml")
+    done = console("feed", f"{paper.url}/far.xml", "--dry-run", *QUICK)
+    assert done.err == "0 pages would be asked for; robots.txt forbids 0, and could not be asked for 2\n"
+
+
 def test_a_dry_run_passes_over_what_a_run_would_pass_over(console: Console, paper: Newspaper) -> None:
     feed = (f"{paper.url}/feed.xml", *QUICK)
     console("feed", *feed)
