@@ -6,7 +6,7 @@ to tell an article's twin, or an older version of it, from another page of the s
 
 from __future__ import annotations
 
-from heapq import nsmallest
+from struct import pack
 from zlib import crc32
 
 SIZE = 32  # hashes
@@ -28,7 +28,8 @@ def sketch(text: str) -> bytes:
             map(b" ".join, zip(words, words[1:], words[2:], strict=False)) if len(words) > _RUN else (b" ".join(words),)
         )
         hashes = set(map(crc32, filter(None, runs)))
-    return b"".join(value.to_bytes(4, "big") for value in nsmallest(SIZE, hashes))
+    least = sorted(hashes)[:SIZE]
+    return pack(f">{len(least)}I", *least)
 
 
 def are_alike(one: bytes, other: bytes) -> bool:

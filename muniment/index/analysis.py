@@ -270,7 +270,7 @@ def _split(folded: str) -> list[str]:
             found[place - 1 : place + 1] = [found[place - 1] + found[place]]
         if _MAY_BE_SPACELESS.search(folded) and _spaceless_runs().search(folded):
             found = [word for token in found for word, _, _ in _pairs(token, 0, 0)]
-    return [w[:MAX_WORD] for w in found] if any(len(w) > MAX_WORD for w in found) else found
+    return [w[:MAX_WORD] for w in found] if max(map(len, found), default=0) > MAX_WORD else found
 
 
 def _affixed(found: Sequence[str]) -> list[int]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from muniment.database import connect
 from muniment.index import minhash
 
-VERSION = 2
+VERSION = 3
 ALIKE = 0.4
 POSTINGS = 8
 MOST_MEMBERS = 2_000  # of a story that are listed
@@ -80,12 +80,12 @@ class Stories:
             return None
         self._begin()
         hashes = minhash.bands(signature)
-        listed = [self._listed(value) for value in hashes]
-        story = self._join(number, signature, {other for others in listed for other in others})
+        listed = self._listed(hashes)
+        story = self._join(number, signature, {other for others in listed.values() for other in others})
         self._db.execute("insert into text values (?, ?, ?)", (number, story, signature))
         self._db.executemany(
             "insert or ignore into band values (?, ?)",
-            [(value, number) for value, others in zip(hashes, listed, strict=True) if len(others) < POSTINGS],
+            [(value, number) for value in hashes if len(listed.get(value, ())) < POSTINGS],
         )
         return story
 
@@ -124,9 +124,13 @@ class Stories:
         if not self._db.in_transaction:
             self._db.execute("begin immediate")
 
-    def _listed(self, value: int) -> list[int]:
-        rows = self._db.execute("select number from band where hash = ? limit ?", (value, POSTINGS))
-        return [number for (number,) in rows]
+    def _listed(self, hashes: Sequence[int]) -> dict[int, list[int]]:
+        """The texts that each of the bands is listed for, where there are any: POSTINGS at most."""
+        marks = ",".join("?" * len(hashes))
+        listed: dict[int, list[int]] = {}
+        for value, number in self._db.execute(f"select hash, number from band where hash in ({marks})", hashes):
+            listed.setdefault(value, []).append(number)
+        return listed
 
     def _join(self, number: int, signature: bytes, candidates: Collection[int]) -> int | None:
         """The story of the candidate that is most alike, a new one with it where it has none; the first of equals."""
