@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -297,6 +297,7 @@ class Batch:
         self._archive, self._writer = archive, writer
         self._results: list[Added] = []
         self._derived: dict[int, Described] = {}
+        self._texts: dict[int, str] = {}
         self._size = 0
         self._begun = time.monotonic()
         self._indexer: Indexer | None = None
@@ -354,7 +355,7 @@ class Batch:
                 return Added(item.name, "unchanged", appended.original, url)
         self._derived[appended.original] = new
         article, source = new.article, new.source
-        self._writer.add_article(article, appended.original, outcome.uri, source=source, tags=new.tags)
+        self._add_article(article, appended.original, outcome.uri, source, new.tags)
         published = article.published.date if article.published else None
         return Added(item.name, "stored", appended.original, url, article.title, published, source, article.problem)
 
@@ -384,9 +385,13 @@ class Batch:
         if article is None:
             return Added(item.name, "kept", number, url)
         source, tags = item.target.declared.source or self._source(url), item.target.declared.tags
-        self._writer.add_article(article, number, imported.uri or "", source=source, tags=tags)
+        self._add_article(article, number, imported.uri or "", source, tags)
         published = article.published.date if article.published else None
         return Added(item.name, "stored", number, url, article.title, published, source, article.problem)
+
+    def _add_article(self, article: Article, of: int, uri: str, source: str | None, tags: Sequence[str]) -> None:
+        number = self._writer.add_article(article, of, uri, source=source, tags=tags)
+        self._texts[number] = article.text.encode("utf-8", "replace").decode()  # as it is read from the record
 
     def _facts(self, uri: str | None, target: Target, url: str | None) -> list[tuple[str, str]]:
         operator = self._archive.config.operator
@@ -451,7 +456,8 @@ class Batch:
         self._archive.refresh()
         with self._as_a_cache():
             self._indexer = self._indexer or Indexer(self._archive)
-            self._indexer.take_new()
+            self._indexer.take_new(texts=self._texts)
+        self._texts.clear()
 
     def close(self) -> None:
         with self._as_a_cache():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,13 +37,17 @@ class Indexer:
         self._reached = self._committed = state.log_size
         self._stories = _open_stories(archive, root)
         self._told = self._stories.progress()[0] if self._stories is not None else 0
+        self._at_hand: Mapping[int, str] = {}
         self._uncommitted, self._since = 0, time.monotonic()
 
-    def take_new(self, progress: Callable[[int], None] = lambda reached: None) -> None:
+    def take_new(
+        self, progress: Callable[[int], None] = lambda reached: None, texts: Mapping[int, str] | None = None
+    ) -> None:
         """Take in what the log gained; durable after `commit()`, and every some thousand articles or seconds.
 
-        Raises Locked, StorageError.
+        `texts` of derivations, by number, need not be read again. Raises Locked, StorageError.
         """
+        self._at_hand = texts or {}
         group: list[Document] = []
         size = 0
         start, end = self._reached, self._archive.progress.size
@@ -131,7 +135,7 @@ class Indexer:
     def _document(self, number: int) -> Document | None:
         """The document of a snapshot; None where its text is damaged: the others are to be found all the same."""
         try:
-            return _document(self._archive, number, self._removed)
+            return _document(self._archive, number, self._removed, self._at_hand)
         except IntegrityError as e:
             import logging  # 9 ms that a search has no use for
 
@@ -200,12 +204,16 @@ def problem_of(archive: Archive, state: State) -> str | None:
     return None
 
 
-def _document(archive: Archive, number: int, removed: Callable[[Snapshot, str], tuple[str, ...]]) -> Document:
+def _document(
+    archive: Archive, number: int, removed: Callable[[Snapshot, str], tuple[str, ...]], at_hand: Mapping[int, str]
+) -> Document:
     from muniment.index.engine import Document
 
     snapshot = archive.snapshot(number)
     newest, alone = archive.catalog.standing(number)
-    text = archive.text(snapshot)
+    text = at_hand.get(snapshot.derivation or -1)
+    if text is None:
+        text = archive.text(snapshot)
     return Document(
         number=number,
         article=snapshot.key,
