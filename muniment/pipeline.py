@@ -1,6 +1,6 @@
 """The product in a few functions. START HERE.
 
-    add         targets -> captures -> articles -> the archive -> the index     (adding.py)
+    add         targets -> captures -> articles -> the archive -> the index     (adding.py, storing.py)
     discover    feeds, sitemaps, sites -> what they name, added the same way     (discovering.py)
     index_new   brings the index up to the log                                  (indexing.py)
     find        query text -> typed tree -> the engine -> hits with their snapshots and snippets
@@ -83,7 +83,8 @@ def _store(
     from concurrent.futures import ThreadPoolExecutor
     from contextlib import nullcontext
 
-    from muniment.adding import FETCHES_AHEAD, Batch, clean_items, make_workers
+    from muniment.adding import FETCHES_AHEAD, clean_items, make_workers
+    from muniment.storing import Batch
 
     threads = ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch")
     pool = nullcontext(options.workers) if options.workers else make_workers(options)

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from muniment.adding import Added, AddOptions, Batch, clean_items, gather
+from muniment.adding import Added, AddOptions, clean_items, gather
 from muniment.archive.archive import Archive
 from muniment.archive.config import read_config
 from muniment.archive.verify import Verification
 from muniment.archive.verify.finding import Request
 from muniment.ingest.clean.workers import Workers
 from muniment.ingest.upload import Target
+from muniment.storing import Batch
 
 
 class Imported(NamedTuple):
