@@ -202,6 +202,7 @@ def problem_of(archive: Archive, state: State) -> str | None:
 
 def _document(archive: Archive, number: int, removed: Callable[[Snapshot, str], tuple[str, ...]]) -> Document:
     from muniment.index.engine import Document
+    from muniment.kinds import kinds_of
 
     snapshot = archive.snapshot(number)
     newest, alone = archive.catalog.standing(number)
@@ -223,6 +224,7 @@ def _document(archive: Archive, number: int, removed: Callable[[Snapshot, str], 
         published=snapshot.published,
         confidence=snapshot.confidence,
         flags=snapshot.flags,
+        kinds=kinds_of(snapshot),
         removed=() if alone or not newest else removed(snapshot, text),
     )
 

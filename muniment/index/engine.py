@@ -33,9 +33,9 @@ class Document(Value):
     `number` is the snapshot's number, `article` the key that all versions of one article share, `latest` whether this
     one stands for them. `hosts` are the host of its address and the parent domains, for `site:`. `published` is an
     ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1, `flags` as cleaning gives
-    them. `removed` are the folded words that an earlier version had and this one, the latest, has not. `alone` says
-    that the article has no other version; a caller who does not know says nothing, and searches that match many
-    articles take longer.
+    them, `kinds` as `kinds.kinds_of` does. `removed` are the folded words that an earlier version had and this one, the
+    latest, has not. `alone` says that the article has no other version; a caller who does not know says nothing, and
+    searches that match many articles take longer.
     """
 
     number: int
@@ -55,6 +55,7 @@ class Document(Value):
     alone: bool = False
     confidence: float | None = None
     flags: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class Hit(NamedTuple):
@@ -253,6 +254,7 @@ def field_values(document: Document) -> dict[str, list[str]]:
         "tag": [analysis.fold_value(tag) for tag in document.tags] or [""],
         "collection": [analysis.fold_value(name) for name in document.collections] or [""],
         "flag": [analysis.fold_value(flag) for flag in document.flags] or [""],
+        "kind": [analysis.fold_value(kind) for kind in document.kinds] or [""],
         "latest": ["yes" if document.latest else "no"],
         "alone": ["yes" if document.alone else "no"],
         "facet_source": [document.source or ""],

@@ -48,7 +48,7 @@ from muniment.index.engine import (
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-NAME = f"tantivy {__version__} schema 3"
+NAME = f"tantivy {__version__} schema 4"
 WRITER_BYTES = 64_000_000
 FEW, MANY = 2_000, 1_000_000
 MANY_TERMS = 500

@@ -47,7 +47,7 @@ from muniment.index.engine import (
     write_state,
 )
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 3"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 4"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
 _SEPARATOR = "\x1f"
