@@ -208,6 +208,7 @@ def _document(
     archive: Archive, number: int, removed: Callable[[Snapshot, str], tuple[str, ...]], at_hand: Mapping[int, str]
 ) -> Document:
     from muniment.index.engine import Document
+    from muniment.kinds import kinds_of
 
     snapshot = archive.snapshot(number)
     newest, alone = archive.catalog.standing(number)
@@ -231,6 +232,7 @@ def _document(
         published=snapshot.published,
         confidence=snapshot.confidence,
         flags=snapshot.flags,
+        kinds=kinds_of(snapshot),
         removed=() if alone or not newest else removed(snapshot, text),
     )
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from muniment.adding import Added, AddOptions, Fetches, Item
     from muniment.discovering.plan import Plan
-    from muniment.index.engine import Engine, Facet, Sort
+    from muniment.index.engine import Engine, Sort
+    from muniment.index.facets import Counts
     from muniment.index.query import Query
     from muniment.ingest.clean.workers import Workers
     from muniment.ingest.fetch import Fetcher
@@ -116,7 +117,8 @@ def index_new(archive: Archive) -> None:
 
 class Search(NamedTuple):
     """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
-    hit; `facets` are names of index.engine.FACETS. With `collapse` a story that several tell is one hit."""
+    hit; `facets` are names of index.facets.FACETS, `facet_limit` and `facet_limits` as of search.results.Page. With
+    `collapse` a story that several tell is one hit."""
 
     text: str
     filters: Filters | None = None
@@ -125,6 +127,7 @@ class Search(NamedTuple):
     offset: int = 0
     facets: Sequence[str] = ()
     facet_limit: int = 10
+    facet_limits: Mapping[str, int] = {}
     versions: bool = False
     collapse: bool = False
     snippets: bool = True
@@ -151,7 +154,7 @@ class Results(NamedTuple):
     tree: Query
     total: int
     hits: Sequence[Found]
-    facets: Mapping[str, Sequence[Facet]]
+    facets: Mapping[str, Counts]
     articles: int
     indexed: int
     log_size: int
@@ -170,7 +173,7 @@ def find(archive: Archive, search: Search) -> Results:
     tree = _tree(archive, search)
     with open_index(archive) as engine:
         limit = max(1, engine.count()) if search.limit is None else search.limit
-        page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit)
+        page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         indexed = engine.count()
     held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in hits.hits])}

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from muniment import pipeline
-from muniment.cli.common import (
-    common_options,
-    counted,
-    echo,
-    faint,
-    iso,
-    json_option,
-    note,
-    one_line,
-    open_archive,
-    print_json,
-    printable,
-    strong,
-)
+from muniment.cli.common import common_options, json_option, note, open_archive, printable
 from muniment.errors import IndexBehind, QueryError
-
-if TYPE_CHECKING:
-    from muniment.pipeline import Found, Results
-    from muniment.search.snippets import Snippet
 
 _MINUS = "\x00"  # stands for the minus of `-word` while click looks for options
 _EXCLUSION = re.compile(r"-[^-\s].*", re.S)
 _FLAGS = re.compile(r"-[qvh]+")
 _DEFAULT_FACETS = "source,year"
+_FILTERS = ("source", "language", "tag", "author", "not_source", "not_language", "not_tag", "not_author")
+_MOST_VALUES = 1_000_000  # of a facet
 _AROUND = 50  # characters of a wrong query that are shown on either side of the place
 
 
@@ -59,10 +43,11 @@ def _with_minus(value: Any) -> Any:
 
 def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
     """Facets that go on from what is typed of the last one."""
-    from muniment.index.engine import FACETS
+    from muniment.index.facets import FACETS
 
     done, comma, begun = typed.rpartition(",")
-    return [done + comma + name for name in FACETS if name.startswith(begun) and name not in done.split(",")]
+    named = [name.partition(":")[0] for name in done.split(",")]
+    return [done + comma + name for name in FACETS if name.startswith(begun) and name not in named]
 
 
 @click.command(cls=QueryCommand)
@@ -72,12 +57,25 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 @click.option("--until", metavar="DATE", help="Published then or earlier.")
 @click.option("--language", multiple=True, metavar="CODE", help="Only this language; may be repeated.")
 @click.option("--tag", multiple=True, help="Only with this tag; may be repeated.")
+@click.option("--author", multiple=True, metavar="NAME", help="Only by this author; may be repeated.")
+@click.option("--not-source", multiple=True, metavar="TEXT", help="Nothing of this source; may be repeated.")
+@click.option("--not-language", multiple=True, metavar="CODE", help="Nothing in this language; may be repeated.")
+@click.option("--not-tag", multiple=True, metavar="TEXT", help="Nothing with this tag; may be repeated.")
+@click.option("--not-author", multiple=True, metavar="NAME", help="Nothing by this author; may be repeated.")
 @click.option(
     "--facet",
     "facets",
     metavar="NAMES",
     shell_complete=_complete_facets,
-    help="Count by source, year, month, language, author or tag; several with commas.",
+    help="Count by source, year, month, language, author or tag; several with commas; source:20 gives the first 20.",
+)
+@click.option(
+    "--facet-limit",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Values of each facet; years and months are all shown.",
 )
 @click.option(
     "--sort",
@@ -128,10 +126,13 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
 
         for line in explained(results.tree):
             note(printable(line))
+    from muniment.cli.hits import coverage, print_results, print_summary
+
     if options["strict"] and results.indexed < results.articles:
-        raise IndexBehind(_coverage(results))
-    _print(results, options["form"], bool(options["facets"]))
-    _print_summary(results, options)
+        raise IndexBehind(coverage(results))
+    print_results(results, options["form"], facets_wanted=bool(options["facets"]))
+    quiet = options["quiet"] or options["form"] is not None
+    print_summary(results, quiet=quiet, noun="version" if options["versions"] else "article")
     if results.total == 0 and results.indexed < results.articles:
         ctx.exit(IndexBehind.exit_code)  # it may be among those that the index lacks
     ctx.exit(0 if results.total else 1)
@@ -150,25 +151,44 @@ def _check(ctx: click.Context, options: dict[str, Any]) -> None:
 
 
 def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
-    from muniment.index.engine import check_facets
     from muniment.search.results import Filters
 
     wanted = options["facets"]
     if wanted is None:
         wanted = _DEFAULT_FACETS if _shows_facets(options["form"]) else None
-    facets = tuple(name.strip() for name in wanted.split(",")) if wanted is not None else ()
-    check_facets(facets)
+    facets, limits = _facets(wanted) if wanted is not None else ((), {})
+    filters = Filters(**{name: options[name] for name in (*_FILTERS, "since", "until")})
     return pipeline.Search(
         text,
-        Filters(options["source"], options["language"], options["tag"], options["since"], options["until"]),
+        filters,
         options["sort"],
         None if options["everything"] else options["limit"],
         options["offset"],
         facets,
+        options["facet_limit"],
+        limits,
         versions=options["versions"],
         collapse=options["collapse"],
         snippets=options["form"] in (None, "json"),
     )
+
+
+def _facets(wanted: str) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Names, and limits of those that have one: `source:20,year`. Raises UsageError."""
+    from muniment.errors import UsageError
+    from muniment.index.facets import check_facets
+
+    limits: dict[str, int] = {}
+    names: list[str] = []
+    for entry in wanted.split(","):
+        name, colon, limit = (part.strip() for part in entry.partition(":"))
+        names.append(name)
+        if colon and not (limit.isascii() and limit.isdigit() and int(limit[:9]) > 0):
+            raise UsageError(f"--facet {entry.strip()}: after the colon comes how many to show, such as {name}:20")
+        if colon:
+            limits[name] = min(int(limit[:9]), _MOST_VALUES)
+    check_facets(names)
+    return tuple(dict.fromkeys(names)), limits
 
 
 def _shows_facets(form: str | None) -> bool:
@@ -185,138 +205,3 @@ def _show_query_error(error: QueryError, text: str) -> None:
     before, after = "… " if start else "", " …" if end < len(text) else ""
     note(f"  {before}{printable(text[start:end])}{after}")
     note("  " + " " * (len(before) + error.position - start) + "^")
-
-
-# ---- output
-
-
-def _print(results: Results, form: str | None, facets_wanted: bool) -> None:
-    if form == "json":
-        _print_json(results)
-    elif form == "csv":
-        _print_csv(results.hits)
-    elif form == "ids":
-        for hit in results.hits:
-            echo(str(hit.snapshot.number))
-    elif form == "urls":
-        for hit in results.hits:
-            echo(one_line(hit.snapshot.url or hit.snapshot.uri))
-    else:
-        for hit in results.hits:
-            _print_hit(hit, is_told="confidence:" in results.search.text)
-        if results.total and (facets_wanted or sys.stdout.isatty()):
-            _print_facets(results)
-
-
-def _print_hit(hit: Found, *, is_told: bool) -> None:
-    """`is_told`: how far the extractors agreed, to whoever asked by it."""
-    snapshot = hit.snapshot
-    title = one_line(snapshot.title or "") or f"({snapshot.problem or 'no title'})"
-    said = [f"{hit.versions} versions"] * (hit.versions > 1)
-    said += [f"also in {counted(len(hit.also_in), 'source')}"] * bool(hit.also_in)
-    if is_told and snapshot.confidence is not None:
-        said.append(f"confidence {snapshot.confidence:.2f}")
-    versions = faint(f"  ({'; '.join(said)})") if said else ""
-    head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
-    flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)
-    echo(f"{faint(head)}  {strong(title)}{flags}{versions}")
-    if hit.damage is not None:
-        echo("    " + click.style(one_line(hit.damage), fg="red"))
-    if hit.snippet is not None and hit.snippet.pieces:
-        echo("    " + faint(f"removed since #{hit.passage_of}: ") * (hit.passage_of is not None) + _marked(hit.snippet))
-    if address := snapshot.url or ("" if snapshot.uri.startswith("ni:") else snapshot.uri):
-        echo("    " + faint(one_line(address)))
-
-
-def _marked(snippet: Snippet) -> str:
-    if not sys.stdout.isatty():
-        return one_line(snippet.text)
-    return "".join(
-        click.style(text, fg="yellow", bold=True) if match else text
-        for text, match in ((printable(text), match) for text, match in snippet.pieces)
-    )
-
-
-def _print_facets(results: Results) -> None:
-    echo()
-    for name, facets in results.facets.items():
-        values = ", ".join(f"{one_line(facet.value or 'unknown')} {facet.count:,}" for facet in facets)
-        echo(f"{faint(f'{name:<9}')} {values}")
-
-
-def _print_json(results: Results) -> None:
-    import html
-
-    value = {
-        "query": results.search.text,
-        "total": results.total,
-        "articles": results.articles,
-        "indexed": results.indexed,
-        "log_size": results.log_size,
-        "took_ms": round(results.took * 1000, 1),
-        "hits": [
-            {
-                "snapshot": hit.snapshot.number,
-                "score": round(hit.score, 4),
-                "title": hit.snapshot.title,
-                "url": hit.snapshot.url,
-                "source": hit.snapshot.source,
-                "published": hit.snapshot.published,
-                "published_precision": hit.snapshot.precision,
-                "captured": iso(hit.snapshot),
-                "language": hit.snapshot.language,
-                "authors": list(hit.snapshot.authors),
-                "tags": list(hit.snapshot.tags),
-                "confidence": hit.snapshot.confidence,
-                "flags": list(hit.snapshot.flags),
-                "snippet": hit.snippet.marked("<mark>", "</mark>", html.escape) if hit.snippet else None,
-                "versions": hit.versions,
-                "also_in": list(hit.also_in),
-                **({"passage_of": hit.passage_of} if hit.passage_of is not None else {}),
-                **({"damage": hit.damage} if hit.damage else {}),
-            }
-            for hit in results.hits
-        ],
-        "facets": {
-            name: [{"value": facet.value, "count": facet.count} for facet in facets]
-            for name, facets in results.facets.items()
-        },
-    }
-    print_json(value)
-
-
-def _print_csv(hits: Sequence[Found]) -> None:
-    import csv
-
-    from muniment.formats.spreadsheet import safe_cell
-
-    rows = csv.writer(sys.stdout, lineterminator="\n")
-    rows.writerow(
-        ["snapshot", "title", "url", "source", "published", "captured", "language", "authors", "tags", "score"]
-    )
-    for hit in hits:
-        s = hit.snapshot
-        values = [s.title, s.url, s.source, s.published, iso(s), s.language, "; ".join(s.authors), "; ".join(s.tags)]
-        rows.writerow([s.number, *(safe_cell(value or "") for value in values), round(hit.score, 4)])
-
-
-def _print_summary(results: Results, options: dict[str, Any]) -> None:
-    quiet = options["quiet"] or options["form"] is not None
-    noun = "version" if options["versions"] else "article"
-    if results.total == 0:
-        note(f"nothing matched; {_coverage(results)}", quiet=quiet)
-    else:
-        shown, passed = len(results.hits), options["offset"]
-        which = f", {passed + 1:,} to {passed + shown:,} shown" if shown < results.total else ""
-        if shown == 0:
-            which = ", none shown"
-        note(
-            f"{counted(results.total, noun)} matched{which}; {_coverage(results)}; {results.took * 1000:.1f} ms",
-            quiet=quiet,
-        )
-    if results.indexed < results.articles and quiet:
-        note(f"muniment: warning: {_coverage(results)}")
-
-
-def _coverage(results: Results) -> str:
-    return f"the index holds {results.indexed:,} of {counted(results.articles, 'article version')}"

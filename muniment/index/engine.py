@@ -20,11 +20,10 @@ from typing import Literal, NamedTuple, Protocol
 from muniment import durable
 from muniment.errors import UsageError
 from muniment.index import analysis, query
+from muniment.index.facets import Counts
 from muniment.index.value import Value
 
 Sort = Literal["relevance", "newest", "oldest", "captured"]
-FACETS = ("source", "year", "month", "language", "author", "tag")
-FACET_DATES = ("year", "month")
 
 
 class Document(Value):
@@ -33,9 +32,9 @@ class Document(Value):
     `number` is the snapshot's number, `article` the key that all versions of one article share, `latest` whether this
     one stands for them. `hosts` are the host of its address and the parent domains, for `site:`. `published` is an
     ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1, `flags` as cleaning gives
-    them. `removed` are the folded words that an earlier version had and this one, the latest, has not. `alone` says
-    that the article has no other version; a caller who does not know says nothing, and searches that match many
-    articles take longer.
+    them, `kinds` as `kinds.kinds_of` does. `removed` are the folded words that an earlier version had and this one, the
+    latest, has not. `alone` says that the article has no other version; a caller who does not know says nothing, and
+    searches that match many articles take longer.
     """
 
     number: int
@@ -55,6 +54,7 @@ class Document(Value):
     alone: bool = False
     confidence: float | None = None
     flags: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class Hit(NamedTuple):
@@ -64,25 +64,12 @@ class Hit(NamedTuple):
     score: float
 
 
-class Facet(NamedTuple):
-    """How many of the documents that match have this value; None where they have none."""
-
-    value: str | None
-    count: int  # type: ignore[assignment]  # in place of tuple.count
-
-
-_make_facet = Facet._make  # half of the time that the class takes when it is called
-
-
 class Hits(NamedTuple):
-    """How many documents match, some of them in order, and facets over all that match.
-
-    A facet holds its most frequent values, equals by value; which of equals come last into a cut list is not told.
-    """
+    """How many documents match, some of them in order, and facets over all that match (index/facets.py)."""
 
     total: int
     hits: tuple[Hit, ...]
-    facets: Mapping[str, tuple[Facet, ...]]
+    facets: Mapping[str, Counts]
 
 
 class State(Value):
@@ -139,6 +126,10 @@ class Engine(Protocol):
         no words. Equals are in order of number (for `relevance` in the engine's own order). A page past
         the last hit is empty, however far."""
 
+    def facets(self, tree: query.Query, names: Sequence[str], limit: int = 10) -> dict[str, Counts]:
+        """The facets of `search` alone. `limit` is for values, and not for dates: of those all are told that are not
+        empty."""
+
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
         """(number, article_id) of every document that matches, in order of number; of one commit, as `stream`."""
 
@@ -188,19 +179,6 @@ def write_state(path: Path, name: str, log_size: int, log: str = "") -> None:
     durable.replace(path / "state", f"{log_size}\n{name}\n{analysis.VERSION}\n{log}\n".encode())
 
 
-def check_facets(names: Sequence[str]) -> None:
-    """Raises UsageError unless every name is a facet's."""
-    for name in names:
-        if name not in FACETS:
-            raise UsageError(f"there is no facet {name!r}: choose from {', '.join(FACETS)}")
-
-
-def as_facets(counts: list[tuple[int, str]]) -> tuple[Facet, ...]:
-    """The facets of (minus the count, value), in order; the value "" is None, "none known"."""
-    counts.sort()
-    return tuple([_make_facet((value or None, -negative)) for negative, value in counts])
-
-
 def article_id(key: str) -> int:
     """The number that stands for an article's key in the index: 63 bits of its BLAKE2b digest."""
     from hashlib import blake2b  # 3 ms that a search has no use for
@@ -234,15 +212,9 @@ def word_values(document: Document) -> dict[str, list[str]]:
 
 
 def facet_dates(document: Document) -> dict[str, int]:
-    """The facets `year` and `month` as integers, 2021 and 202105; 0 stands for none known."""
+    """The facets `year` and `month` as integers, 2021 and 202105; 202100 has no month, and 0 stands for none known."""
     date = document.published or ""
-    return {"facet_year": int(date[:4] or 0), "facet_month": int(date[:4] + date[5:7]) if len(date) >= 7 else 0}
-
-
-def facet_date(value: int) -> str:
-    """How the integer of a year or a month is written: "2021", "2021-05", "" for none known."""
-    text = str(value) if value else ""
-    return text if len(text) < 5 else f"{text[:4]}-{text[4:]}"
+    return {"facet_year": int(date[:4] or 0), "facet_month": int(f"{date[:4]}{date[5:7] or '00'}") if date else 0}
 
 
 def field_values(document: Document) -> dict[str, list[str]]:
@@ -259,6 +231,7 @@ def field_values(document: Document) -> dict[str, list[str]]:
         "tag": [analysis.fold_value(tag) for tag in document.tags] or [""],
         "collection": [analysis.fold_value(name) for name in document.collections] or [""],
         "flag": [analysis.fold_value(flag) for flag in document.flags] or [""],
+        "kind": [analysis.fold_value(kind) for kind in document.kinds] or [""],
         "latest": ["yes" if document.latest else "no"],
         "alone": ["yes" if document.alone else "no"],
         "facet_source": [document.source or ""],

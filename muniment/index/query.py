@@ -11,7 +11,7 @@ Fields and what a `Term` in them means:
     removed                 words that an earlier version had and the newest has not, on the newest; in no order, so
                             that a Phrase of several is nothing
     words                   the title or the text: where a bare word is looked for
-    source, host, language, tag, collection, flag
+    source, host, language, tag, collection, flag, kind
                             whole values, folded by `analysis.fold_value`; "" is "none known"
     latest, alone           "yes" or "no": whether it is the article's newest version, and its only one
     first_day, last_day     the interval in which the article was published, as integers YYYYMMDD: "2021" is 20210101
@@ -32,7 +32,7 @@ from muniment.index.value import Value
 WORD_FIELDS = ("title", "text", "author", "removed")
 STEMMED_FIELDS = ("title", "text", "removed")
 UNORDERED_FIELDS = ("removed",)
-VALUE_FIELDS = ("source", "host", "language", "tag", "collection", "flag", "latest", "alone")
+VALUE_FIELDS = ("source", "host", "language", "tag", "collection", "flag", "kind", "latest", "alone")
 NUMBER_FIELDS = ("first_day", "last_day", "captured", "number", "article", "confidence")
 ANY_WORDS = "words"
 TITLE_BOOST = 2.0

@@ -9,6 +9,7 @@
     removed:word               a word that an earlier version had and the newest has not
     source: language: tag: collection:   whole values, in quotes where they hold a space; `source:*` any that is
                                known, `author:*`
+    kind:pdf                   page, pdf, document, mail, text; upload beside it
     flag:paywall               what keeps a page from being the article; `flag:*` any
     site:example.org           that host and the hosts below it
     published: captured:       2021, 2021-05, 2021-05-30, today, yesterday, "last week"; `published:*` dated at all
@@ -36,7 +37,7 @@ from muniment.search import dates, words
 from muniment.search.words import Refusal, Typed
 
 VALUES = {"source": "source", "language": "language", "lang": "language", "tag": "tag", "collection": "collection",
-          "flag": "flag", "site": "host"}  # fmt: skip
+          "flag": "flag", "kind": "kind", "site": "host"}  # fmt: skip
 DATES = ("published", "date", "captured", "before", "after")
 SHARES = ("confidence",)
 FIELDS = (*query.WORD_FIELDS, *VALUES, *DATES, *SHARES)

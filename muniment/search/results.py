@@ -6,40 +6,53 @@ that one matches; else the newest of the older versions that match, so that word
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from muniment.errors import QueryError
 from muniment.index import query
 from muniment.index.engine import Engine, Hits, Sort
+from muniment.index.facets import FACET_DATES, Counts, with_empty
 from muniment.index.value import Value
 from muniment.search import dates, language, words
+from muniment.search.selecting import without_own
 
 FEW = 20
 _OLDER, _OF_SEVERAL = query.Term("latest", "no"), query.Term("alone", "no")
 
 
 class Filters(Value):
-    """Conditions beside the query: any one of the values of each kind, and all kinds together.
+    """Conditions beside the query: any one of the values of each kind, and all kinds together; none of those that begin
+    with `not_`.
 
-    `since` and `until` are dates as the query language has them, both included.
+    An author is given by words of the name. `since` and `until` are dates as the query has them, both included.
     """
 
     source: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
+    author: tuple[str, ...] = ()
+    not_source: tuple[str, ...] = ()
+    not_language: tuple[str, ...] = ()
+    not_tag: tuple[str, ...] = ()
+    not_author: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
 
 
 class Page(Value):
-    """Which part of the result, in which order, with which facets."""
+    """Which part of the result, in which order, with which facets.
+
+    Of a facet the `facet_limit` most frequent values are told, of years and months all; `facet_limits` says for a
+    facet, dates too, what else holds.
+    """
 
     limit: int = 10
     offset: int = 0
     sort: Sort = "relevance"
     facets: tuple[str, ...] = ()
     facet_limit: int = 10
+    facet_limits: Mapping[str, int] = {}
 
 
 Stories = Callable[[Collection[int]], Mapping[int, int]]
@@ -50,19 +63,38 @@ def search(
 ) -> Hits:
     """The articles that match, or with `versions` each version that does; totals and facets count the same.
 
-    With `stories`, which tells the story of each number that has one, a story is shown once.
+    With `stories`, which tells the story of each number that has one, a story is shown once. A facet is counted without
+    its own conditions (search/selecting.py), and years and months are told with the empty ones between them.
     """
-    narrowed = tree if versions else collapsed(engine, tree)
-    if stories is not None:
-        narrowed = one_a_story(engine, narrowed, stories)
-    return engine.search(
-        narrowed,
+
+    def narrowed(asked: query.Query) -> query.Query:
+        shown = asked if versions else collapsed(engine, asked)
+        return shown if stories is None else one_a_story(engine, shown, stories)
+
+    counted: dict[query.Query, list[str]] = {tree: []}
+    for name in page.facets:
+        counted.setdefault(without_own(tree, name), []).append(name)
+    most = max((page.facet_limit, *page.facet_limits.values()))
+    hits = engine.search(
+        narrowed(tree),
         limit=page.limit,
         offset=page.offset,
         sort=page.sort,
-        facets=page.facets,
-        facet_limit=page.facet_limit,
+        facets=counted.pop(tree),
+        facet_limit=most,
     )
+    facets = dict(hits.facets)
+    for wider, names in counted.items():
+        facets |= engine.facets(narrowed(wider), names, most)
+    return hits._replace(facets={name: _listed(name, facets[name], page) for name in page.facets})
+
+
+def _listed(name: str, counts: Counts, page: Page) -> Counts:
+    limit = page.facet_limits.get(name)
+    if name in FACET_DATES:
+        whole = with_empty(name, counts)
+        return whole if limit is None else whole.newest(limit)
+    return counts.cut(page.facet_limit if limit is None else limit)
 
 
 def collapsed(engine: Engine, tree: query.Query) -> query.Query:
@@ -118,9 +150,10 @@ def filtered(tree: query.Query, filters: Filters, *, today: date | None = None) 
         return query.conjunction(
             (
                 tree,
-                *_any_value("source", filters.source),
-                *_any_value("language", filters.language),
-                *_any_value("tag", filters.tag),
+                *_any_value("source", filters.source, filters.not_source),
+                *_any_value("language", filters.language, filters.not_language),
+                *_any_value("tag", filters.tag, filters.not_tag),
+                *_any_author(filters.author, filters.not_author),
                 *_published(filters.since, filters.until, now),
             )
         )
@@ -130,8 +163,25 @@ def filtered(tree: query.Query, filters: Filters, *, today: date | None = None) 
         raise QueryError(str(e)) from None
 
 
-def _any_value(field: str, values: Sequence[str]) -> Sequence[query.Query]:
-    return [query.AnyOf(field, tuple(words.stored_value(field, value) for value in values))] if values else []
+def _any_value(field: str, wanted: Sequence[str], unwanted: Sequence[str]) -> Iterator[query.Query]:
+    if wanted:
+        yield query.AnyOf(field, tuple(words.stored_value(field, value) for value in wanted))
+    if unwanted:
+        yield query.Not(query.AnyOf(field, tuple(words.stored_value(field, value) for value in unwanted)))
+
+
+def _any_author(wanted: Sequence[str], unwanted: Sequence[str]) -> Iterator[query.Query]:
+    if wanted:
+        yield query.Not(query.Not(query.disjunction(map(_author, wanted))))  # a condition, without a score
+    if unwanted:
+        yield query.Not(query.disjunction(map(_author, unwanted)))
+
+
+def _author(name: str) -> query.Query:
+    found = words.phrase(words.Typed("author", name, 0), 1)
+    if found is None:
+        raise words.Refusal("an author is given by a word of the name at least", 0)
+    return found
 
 
 def _published(since: str | None, until: str | None, today: date) -> Sequence[query.Query]:

@@ -28,7 +28,7 @@ from demo.site import Site
 from muniment import errors
 from muniment.cli import cli
 from muniment.formats.leaf import Leaf, LeafType
-from muniment.index.engine import FACETS
+from muniment.index.facets import FACETS
 from muniment.search.language import FIELDS
 from tests.authority import Authority
 

@@ -33,6 +33,7 @@ TAGS = ("War", "peace", "élection", "a b")
 AUTHORS = ("Jane Roe", "José Doe", "Li Wei")
 DATES = (None, "2018", "2019", "2019-05", "2019-05-30", "2019-12-31", "2020-01-01", "2020-02", "2021-07-09")
 WORDS = sorted({w for text in SAMPLES.values() for w in analysis.words(text)} | {"absent", "rivr", "govern"})
+KINDS = ((), ("page",), ("pdf", "upload"), ("mail", "upload"))
 FLAGS = ("paywall", "cookie-wall", "soft-404")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -59,6 +60,7 @@ def document(number: int, rng: random.Random) -> Document:
         language=language,
         tags=tuple(rng.sample(TAGS, rng.randrange(3))),
         published=rng.choice(DATES),
+        kinds=rng.choice(KINDS),
         flags=tuple(rng.sample(FLAGS, rng.choice((0, 0, 1, 2)))),
         confidence=rng.choice((None, 0.0, 0.5, 0.699, 0.7, 0.95, 1.0)),
         removed=tuple(sorted(set(analysis.words(" ".join(rng.choices(vocabulary, k=rng.choice((0, 0, 6)))))))),
@@ -104,6 +106,7 @@ def leaf(rng: random.Random) -> Query:
         Term("host", rng.choice(("example.org", "org", "com", "www.example.org"))),
         Term("language", rng.choice(("en", "fa", "", "ja"))),
         Term("flag", rng.choice((*FLAGS, ""))),
+        Term("kind", rng.choice(("page", "upload", ""))),
         Prefix("flag", rng.choice(("", "pay"))),
         Term("tag", rng.choice(("war", "a b", "election", ""))),
         Term(rng.choice(("latest", "alone")), rng.choice(("yes", "no"))),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -106,3 +107,26 @@ def edits(a: str, b: str) -> int:
     if not a or not b:
         return len(a) + len(b)
     return min(edits(a[1:], b) + 1, edits(a, b[1:]) + 1, edits(a[1:], b[1:]) + (a[0] != b[0]))
+
+
+def facet(name: str, documents: Iterable[Document]) -> Counter[str | None]:
+    """How many documents have each value; None: how many have none. Months are "2021-05", or "2021" without one."""
+    counts = Counter[str | None]()
+    for d in documents:
+        match name:
+            case "source":
+                values: Sequence[str | None] = [d.source]
+            case "language":
+                values = [d.language.split("-")[0] if d.language else None]
+            case "year":
+                values = [d.published[:4] if d.published else None]
+            case "month":
+                values = [d.published[:7] if d.published else None]
+            case "author":
+                values = sorted(set(d.authors)) or [None]
+            case "tag":
+                values = sorted(set(d.tags)) or [None]
+            case _:
+                raise AssertionError(name)
+        counts.update(values)
+    return counts

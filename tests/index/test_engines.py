@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,38 +72,6 @@ def test_random_trees_give_the_same_documents_as_brute_force(name: str, tmp_path
             assert all(key == engine.article_id(f"article-{number // 6}") for number, key in found)
             matched += 0 < len(expected) < len(documents)
     assert matched > 250, "most trees should match some documents and not all, or they show nothing"
-
-
-def test_facets_count_the_whole_result_and_name_what_is_unknown(index: Engine) -> None:
-    documents = examples.documents(80, seed=2)
-    index.add(documents)
-    index.commit(1)
-    tree = Not(Term("language", "ja"))
-    matched = [d for d in documents if d.language != "ja"]
-    facets = index.search(tree, limit=2, facets=engine.FACETS, facet_limit=50).facets
-
-    def counts(name: str) -> Counter[str | None]:
-        return Counter({facet.value: facet.count for facet in facets[name]})
-
-    assert counts("source") == Counter(d.source for d in matched)
-    assert counts("year") == Counter(d.published and d.published[:4] for d in matched)
-    months = (d.published[:7] if d.published and len(d.published) > 4 else None for d in matched)
-    assert counts("month") == Counter(months)
-    assert counts("language") == Counter(d.language and d.language[:2] for d in matched)
-    assert counts("author") == Counter(name for d in matched for name in d.authors or (None,))
-    assert counts("tag") == Counter(name for d in matched for name in d.tags or (None,))
-    ordered = [(-facet.count, facet.value or "") for facet in facets["source"]]
-    assert ordered == sorted(ordered)
-
-
-def test_a_cut_facet_keeps_the_most_frequent_values_with_exact_counts(index: Engine) -> None:
-    for start in range(0, 90, 30):
-        index.add(plain(n, source=f"s{n % 9}" if n % 9 < n % 10 else f"s{n % 3}") for n in range(start, start + 30))
-        index.commit(start)
-    whole = index.search(Everything(), facets=["source"], facet_limit=99).facets["source"]
-    assert sum(facet.count for facet in whole) == 90
-    cut = index.search(Everything(), facets=["source"], facet_limit=3).facets["source"]
-    assert [facet.count for facet in cut] == [facet.count for facet in whole[:3]]
 
 
 def test_sorts_put_undated_articles_last_and_break_ties_by_number(index: Engine) -> None:

@@ -24,18 +24,12 @@ from tantivy.tantivy import __version__
 from muniment.errors import IndexBehind, Locked, QueryError, StorageError
 from muniment.index import analysis, query
 from muniment.index.engine import (
-    FACET_DATES,
-    FACETS,
     Document,
     Engine,
-    Facet,
     Hit,
     Hits,
     Sort,
     State,
-    as_facets,
-    check_facets,
-    facet_date,
     facet_dates,
     field_values,
     numeric_values,
@@ -44,11 +38,12 @@ from muniment.index.engine import (
     word_values,
     write_state,
 )
+from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-NAME = f"tantivy {__version__} schema 3"
+NAME = f"tantivy {__version__} schema 4"
 WRITER_BYTES = 64_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500
@@ -194,21 +189,24 @@ class TantivyEngine:
         listed = tuple(map(Hit._make, zip(numbers, scores, strict=True)))
         return Hits(_total(found), listed, self._facets(compiled, facets, facet_limit))
 
-    def _facets(self, compiled: tantivy.Query, names: Sequence[str], limit: int) -> dict[str, tuple[Facet, ...]]:
+    def facets(self, tree: query.Query, names: Sequence[str], limit: int = 10) -> dict[str, Counts]:
+        check_facets(names)
+        return self._facets(self._compile(tree), names, limit)
+
+    def _facets(self, compiled: tantivy.Query, names: Sequence[str], limit: int) -> dict[str, Counts]:
         if not names:
             return {}
-        # `segment_size` makes the counts exact: every segment hands over all of its values.
-        terms = {"size": limit, "segment_size": MANY}
+        # Every segment hands over all of its values: so counts are exact, and how many values there are.
+        terms = {"size": MANY, "segment_size": MANY}
         request = {name: {"terms": {"field": f"facet_{name}", **terms}} for name in names}
         answer = self._searcher.aggregate(compiled, request)
-        found: dict[str, tuple[Facet, ...]] = {}
+        found: dict[str, Counts] = {}
         for name in names:
             buckets = answer[name]["buckets"]
             if name in FACET_DATES:
-                counts = [(-bucket["doc_count"], facet_date(int(bucket["key"]))) for bucket in buckets]
+                found[name] = counts_of_dates([(int(bucket["key"]), bucket["doc_count"]) for bucket in buckets])
             else:
-                counts = [(-bucket["doc_count"], bucket["key"]) for bucket in buckets]
-            found[name] = as_facets(counts)
+                found[name] = counts_of_values([(bucket["key"], bucket["doc_count"]) for bucket in buckets], limit)
         return found
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:

@@ -28,17 +28,12 @@ from whoosh.writing import LockError
 from muniment.errors import IndexBehind, Locked, StorageError
 from muniment.index import analysis, query
 from muniment.index.engine import (
-    FACETS,
     Document,
     Engine,
-    Facet,
     Hit,
     Hits,
     Sort,
     State,
-    as_facets,
-    check_facets,
-    facet_date,
     facet_dates,
     field_values,
     numeric_values,
@@ -47,8 +42,9 @@ from muniment.index.engine import (
     word_values,
     write_state,
 )
+from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 3"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 4"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
 _SEPARATOR = "\x1f"
@@ -178,7 +174,7 @@ class WhooshEngine:
         return Hits(
             total=len(found),
             hits=tuple(Hit(number(place), score) for place, score in ordered[offset:]),
-            facets={name: self._facet(name, [place for place, _ in found], facet_limit) for name in facets},
+            facets=self._facets([place for place, _ in found], facets, facet_limit),
         )
 
     def _matches(self, tree: query.Query, *, scored: bool) -> Iterator[tuple[int, float]]:
@@ -191,10 +187,20 @@ class WhooshEngine:
                 yield matcher.id() + start, matcher.score() if scored else 0.0
                 matcher.next()
 
-    def _facet(self, name: str, places: Sequence[int], limit: int) -> tuple[Facet, ...]:
-        value = self._column(f"facet_{name}")
-        counts = Counter(entry for place in places for entry in value(place).decode().split(_SEPARATOR))
-        return as_facets([(-count, entry) for entry, count in counts.items()])[:limit]
+    def facets(self, tree: query.Query, names: Sequence[str], limit: int = 10) -> dict[str, Counts]:
+        check_facets(names)
+        return self._facets([place for place, _ in self._matches(tree, scored=False)], names, limit)
+
+    def _facets(self, places: Sequence[int], names: Sequence[str], limit: int) -> dict[str, Counts]:
+        found: dict[str, Counts] = {}
+        for name in names:
+            value = self._column(f"facet_{name}")
+            counts = Counter(entry for place in places for entry in value(place).decode().split(_SEPARATOR))
+            if name in FACET_DATES:
+                found[name] = counts_of_dates([(int(entry), count) for entry, count in counts.items()])
+            else:
+                found[name] = counts_of_values(list(counts.items()), limit)
+        return found
 
     def _column(self, field: str) -> Callable[[int], Any]:
         reader = self._searcher.reader()
@@ -321,7 +327,7 @@ def _as_whoosh(document: Document) -> dict[str, object]:
     record: dict[str, object] = {
         **values,
         **facets,
-        **{field: facet_date(value).encode() for field, value in facet_dates(document).items()},
+        **{field: str(value).encode() for field, value in facet_dates(document).items()},
         **numeric_values(document),
         **sort_keys(document),
         **word_values(document),

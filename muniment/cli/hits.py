@@ -1,0 +1,212 @@
+"""What a search found: for people on a terminal or in a pipe, as JSON, as CSV, as numbers or addresses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment.cli.common import counted, echo, faint, iso, note, one_line, print_json, printable, strong
+
+if TYPE_CHECKING:
+    from muniment.pipeline import Found, Results
+    from muniment.search.snippets import Snippet
+
+
+def print_results(results: Results, form: str | None, *, facets_wanted: bool) -> None:
+    """In one of the forms `json`, `csv`, `ids`, `urls`, or for people."""
+    if form == "json":
+        print_json(_as_json(results))
+    elif form == "csv":
+        _print_csv(results.hits)
+    elif form == "ids":
+        for hit in results.hits:
+            echo(str(hit.snapshot.number))
+    elif form == "urls":
+        for hit in results.hits:
+            echo(one_line(hit.snapshot.url or hit.snapshot.uri))
+    else:
+        _print_for_people(results)
+        if results.total and (facets_wanted or sys.stdout.isatty()):
+            from muniment.cli.counts import print_counts
+
+            print_counts(results.facets)
+
+
+def print_summary(results: Results, *, quiet: bool, noun: str) -> None:
+    """How much matched, in how much of the archive, on stderr; what the index lacks is told to the quiet too."""
+    if results.total == 0:
+        note(f"nothing matched; {coverage(results)}", quiet=quiet)
+    else:
+        shown, passed = len(results.hits), results.search.offset
+        which = f", {passed + 1:,} to {passed + shown:,} shown" if shown < results.total else ""
+        if shown == 0:
+            which = ", none shown"
+        note(
+            f"{counted(results.total, noun)} matched{which}; {coverage(results)}; {results.took * 1000:.1f} ms",
+            quiet=quiet,
+        )
+    if results.indexed < results.articles and quiet:
+        note(f"muniment: warning: {coverage(results)}")
+
+
+def coverage(results: Results) -> str:
+    """How much of the archive the index holds."""
+    return f"the index holds {results.indexed:,} of {counted(results.articles, 'article version')}"
+
+
+# ---- for people
+
+
+def _print_for_people(results: Results) -> None:
+    is_told = "confidence:" in results.search.text  # how far the extractors agreed, to whoever asked by it
+    if not sys.stdout.isatty():
+        for hit in results.hits:
+            _print_plain(hit, is_told=is_told)
+        return
+    from muniment.cli.terminal import columns
+
+    room = columns()
+    margin = max((len(f"#{hit.snapshot.number}") + 2 for hit in results.hits), default=0)
+    for number, hit in enumerate(results.hits):
+        if number:
+            echo()
+        _print_wrapped(hit, margin if room >= 40 else 2, room, is_told=is_told)
+
+
+def _title(hit: Found) -> str:
+    return one_line(hit.snapshot.title or "") or f"({hit.snapshot.problem or 'no title'})"
+
+
+def _address(hit: Found) -> str:
+    return one_line(hit.snapshot.url or ("" if hit.snapshot.uri.startswith("ni:") else hit.snapshot.uri))
+
+
+def _said(hit: Found, *, is_told: bool) -> list[str]:
+    said = [f"{hit.versions} versions"] * (hit.versions > 1)
+    said += [f"also in {counted(len(hit.also_in), 'source')}"] * bool(hit.also_in)
+    if is_told and hit.snapshot.confidence is not None:
+        said.append(f"confidence {hit.snapshot.confidence:.2f}")
+    return said
+
+
+def _print_plain(hit: Found, *, is_told: bool) -> None:
+    """A line with what there is to know, the passage, the address."""
+    snapshot, said = hit.snapshot, _said(hit, is_told=is_told)
+    versions = f"  ({'; '.join(said)})" if said else ""
+    head = f"#{snapshot.number}  {snapshot.published or 'undated'}  {one_line(snapshot.source or 'source unknown')}"
+    echo(f"{head}  {_title(hit)}{''.join(f'  [{one_line(flag)}]' for flag in snapshot.flags)}{versions}")
+    if hit.damage is not None:
+        echo(f"    {one_line(hit.damage)}")
+    if hit.snippet is not None and hit.snippet.pieces:
+        echo(f"    {_removed(hit)}{one_line(hit.snippet.text)}")
+    if address := _address(hit):
+        echo(f"    {address}")
+
+
+def _removed(hit: Found) -> str:
+    return f"removed since #{hit.passage_of}: " if hit.passage_of is not None else ""
+
+
+def _print_wrapped(hit: Found, margin: int, room: int, *, is_told: bool) -> None:
+    """The title; source, date and the rest; the passage; the address, which is not broken, so that it can be copied."""
+    from muniment.cli.terminal import isolated
+
+    snapshot = hit.snapshot
+    indent = " " * margin
+    title = _lines([(_title(hit), True)], room - margin, strong)
+    number = faint(f"{f'#{snapshot.number}':<{margin}}")
+    if margin <= len(f"#{snapshot.number}"):  # a narrow terminal
+        echo(faint(f"#{snapshot.number}"))
+        number = indent
+    for at, line in enumerate(title):
+        echo((number if at == 0 else indent) + line)
+    about = [snapshot.published or "undated", isolated(one_line(snapshot.source or "source unknown"))]
+    flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)
+    echo(indent + faint(" · ".join([*about, *_said(hit, is_told=is_told)])) + flags)
+    if hit.damage is not None:
+        echo(indent + click.style(one_line(hit.damage), fg="red"))
+    if hit.snippet is not None and hit.snippet.pieces:
+        if removed := _removed(hit):
+            echo(indent + faint(removed.rstrip()))
+        for line in _passage(hit.snippet, room - margin):
+            echo(indent + line)
+    if address := _address(hit):
+        echo(indent + faint(isolated(address)))
+
+
+def _passage(snippet: Snippet, room: int) -> list[str]:
+    pieces = [(printable(text), match) for text, match in snippet.pieces]
+    return _lines(pieces, room, lambda text: click.style(text, fg="yellow", bold=True))
+
+
+def _lines(runs: Sequence[tuple[str, bool]], room: int, style: Any) -> list[str]:
+    """Lines of at most `room` columns, marked runs in style, each line kept in the direction of the whole."""
+    from muniment.cli.terminal import isolates, wrapped
+
+    before, after = isolates("".join(text for text, _ in runs))
+    return [
+        before + "".join(style(text) if mark else text for text, mark in line) + after for line in wrapped(runs, room)
+    ]
+
+
+# ---- for programs
+
+
+def _as_json(results: Results) -> dict[str, Any]:
+    from muniment.cli.counts import as_json
+
+    return {
+        "query": results.search.text,
+        "total": results.total,
+        "articles": results.articles,
+        "indexed": results.indexed,
+        "log_size": results.log_size,
+        "took_ms": round(results.took * 1000, 1),
+        "hits": [hit_as_json(hit) for hit in results.hits],
+        "facets": {name: as_json(name, counts) for name, counts in results.facets.items()},
+    }
+
+
+def hit_as_json(hit: Found) -> dict[str, Any]:
+    """The passage is HTML: escaped, and what matches between <mark> and </mark>."""
+    import html
+
+    snapshot = hit.snapshot
+    return {
+        "snapshot": snapshot.number,
+        "score": round(hit.score, 4),
+        "title": snapshot.title,
+        "url": snapshot.url,
+        "source": snapshot.source,
+        "published": snapshot.published,
+        "published_precision": snapshot.precision,
+        "captured": iso(snapshot),
+        "language": snapshot.language,
+        "authors": list(snapshot.authors),
+        "tags": list(snapshot.tags),
+        "confidence": snapshot.confidence,
+        "flags": list(snapshot.flags),
+        "snippet": hit.snippet.marked("<mark>", "</mark>", html.escape) if hit.snippet else None,
+        "versions": hit.versions,
+        "also_in": list(hit.also_in),
+        **({"passage_of": hit.passage_of} if hit.passage_of is not None else {}),
+        **({"damage": hit.damage} if hit.damage else {}),
+    }
+
+
+def _print_csv(hits: Sequence[Found]) -> None:
+    import csv
+
+    from muniment.formats.spreadsheet import safe_cell
+
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(
+        ["snapshot", "title", "url", "source", "published", "captured", "language", "authors", "tags", "score"]
+    )
+    for hit in hits:
+        s = hit.snapshot
+        values = [s.title, s.url, s.source, s.published, iso(s), s.language, "; ".join(s.authors), "; ".join(s.tags)]
+        rows.writerow([s.number, *(safe_cell(value or "") for value in values), round(hit.score, 4)])
