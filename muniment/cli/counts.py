@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from muniment.index.facets import Counts, Facet
 
 DATES = {"year": ("year", "years"), "month": ("month", "months")}
-_MARGIN, _BAR = 10, 24
+_MARGIN, _BAR, _NARROW = 10, 24, 50
 _EIGHTHS, _LEVELS, _EMPTY = " ▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█", "·"
 _PLAIN_LEVELS = "123456789"
 
@@ -22,13 +22,20 @@ def print_counts(facets: Mapping[str, Counts]) -> None:
     if not facets:
         return
     echo()
-    for name, counts in facets.items():
-        if not sys.stdout.isatty():
+    if not sys.stdout.isatty():
+        for name, counts in facets.items():
             echo(f"{name:<{_MARGIN - 1}} {', '.join(_told(name, counts))}")
-            continue
-        lines = _sparkline(name, counts) if name in DATES else _bars(counts)
+        return
+    from muniment.cli.terminal import columns
+
+    room = columns()
+    margin = _MARGIN if room >= _NARROW else 2
+    for name, counts in facets.items():
+        lines = list(_sparkline(name, counts, room - margin) if name in DATES else _bars(counts, room - margin))
+        if room < _NARROW:
+            echo(faint(name))
         for number, line in enumerate(lines):
-            echo(faint(f"{name if number == 0 else '':<{_MARGIN}}") + line)
+            echo(faint(f"{name if number == 0 and room >= _NARROW else '':<{margin}}") + line)
 
 
 def as_json(name: str, counts: Counts) -> dict[str, Any]:
@@ -60,11 +67,10 @@ def _told(name: str, counts: Counts) -> Iterator[str]:
 # ---- on a terminal
 
 
-def _bars(counts: Counts) -> Iterator[str]:
+def _bars(counts: Counts, room: int) -> Iterator[str]:
     """Names, counts in a column, bars."""
-    from muniment.cli.terminal import can_show, columns, cut, isolated, width
+    from muniment.cli.terminal import can_show, cut, isolated, width
 
-    room = columns() - _MARGIN
     rows = [(one_line(facet.value), facet.count) for facet in counts.values]
     others = [(f"and {counts.more:,} more", counts.rest)] if counts.more else []
     if counts.unknown or not rows:
@@ -91,11 +97,10 @@ def _bar(length: float, *, smooth: bool) -> str:
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _sparkline(name: str, counts: Counts) -> Iterator[str]:
+def _sparkline(name: str, counts: Counts, room: int) -> Iterator[str]:
     """The histogram in one line between its two ends, and what it does not show after or below it."""
-    from muniment.cli.terminal import can_show, columns
+    from muniment.cli.terminal import can_show
 
-    room = columns() - _MARGIN
     notes: list[str] = []
     drawn = ""
     if len(counts.values) == 1:

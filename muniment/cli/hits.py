@@ -112,7 +112,7 @@ def _removed(hit: Found) -> str:
 
 def _print_wrapped(hit: Found, margin: int, room: int, *, is_told: bool) -> None:
     """The title; source, date and the rest; the passage; the address, which is not broken, so that it can be copied."""
-    from muniment.cli.terminal import isolated
+    from muniment.cli.terminal import isolated, width
 
     snapshot = hit.snapshot
     indent = " " * margin
@@ -123,9 +123,14 @@ def _print_wrapped(hit: Found, margin: int, room: int, *, is_told: bool) -> None
         number = indent
     for at, line in enumerate(title):
         echo((number if at == 0 else indent) + line)
-    about = [snapshot.published or "undated", isolated(one_line(snapshot.source or "source unknown"))]
-    flags = "".join("  " + click.style(f"[{one_line(flag)}]", fg="yellow") for flag in snapshot.flags)
-    echo(indent + faint(" · ".join([*about, *_said(hit, is_told=is_told)])) + flags)
+    source = isolated(one_line(snapshot.source or "source unknown"))
+    about = " · ".join([snapshot.published or "undated", source, *_said(hit, is_told=is_told)])
+    flags = "".join(f"  [{one_line(flag)}]" for flag in snapshot.flags)
+    if width(about + flags) <= room - margin:
+        echo(indent + faint(about) + click.style(flags, fg="yellow"))
+    else:
+        for line in _lines([(printable(about + flags), True)], room - margin, faint):
+            echo(indent + line)
     if hit.damage is not None:
         echo(indent + click.style(one_line(hit.damage), fg="red"))
     if hit.snippet is not None and hit.snippet.pieces:

@@ -16,7 +16,7 @@ _MINUS = "\x00"  # stands for the minus of `-word` while click looks for options
 _EXCLUSION = re.compile(r"-[^-\s].*", re.S)
 _FLAGS = re.compile(r"-[qvh]+")
 _DEFAULT_FACETS = "source,year"
-_FILTERS = ("source", "language", "tag", "author", "not_source", "not_language", "not_tag", "not_author")
+_FILTERS = ("source", "language", "tag", "kind", "author")
 _MOST_VALUES = 1_000_000  # of a facet
 _AROUND = 50  # characters of a wrong query that are shown on either side of the place
 
@@ -57,17 +57,19 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 @click.option("--until", metavar="DATE", help="Published then or earlier.")
 @click.option("--language", multiple=True, metavar="CODE", help="Only this language; may be repeated.")
 @click.option("--tag", multiple=True, help="Only with this tag; may be repeated.")
+@click.option("--kind", multiple=True, metavar="KIND", help="Only page, pdf, document, mail, text or upload.")
 @click.option("--author", multiple=True, metavar="NAME", help="Only by this author; may be repeated.")
 @click.option("--not-source", multiple=True, metavar="TEXT", help="Nothing of this source; may be repeated.")
 @click.option("--not-language", multiple=True, metavar="CODE", help="Nothing in this language; may be repeated.")
 @click.option("--not-tag", multiple=True, metavar="TEXT", help="Nothing with this tag; may be repeated.")
+@click.option("--not-kind", multiple=True, metavar="KIND", help="Nothing of this kind; may be repeated.")
 @click.option("--not-author", multiple=True, metavar="NAME", help="Nothing by this author; may be repeated.")
 @click.option(
     "--facet",
     "facets",
     metavar="NAMES",
     shell_complete=_complete_facets,
-    help="Count by source, year, month, language, author or tag; several with commas; source:20 gives the first 20.",
+    help="Count by source, year, month, language, author, tag or kind; several with commas; source:20 gives 20.",
 )
 @click.option(
     "--facet-limit",
@@ -157,7 +159,11 @@ def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
     if wanted is None:
         wanted = _DEFAULT_FACETS if _shows_facets(options["form"]) else None
     facets, limits = _facets(wanted) if wanted is not None else ((), {})
-    filters = Filters(**{name: options[name] for name in (*_FILTERS, "since", "until")})
+    filters = Filters(
+        **{name: options[name] for kind in _FILTERS for name in (kind, f"not_{kind}")},
+        since=options["since"],
+        until=options["until"],
+    )
     return pipeline.Search(
         text,
         filters,

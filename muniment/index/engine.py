@@ -238,6 +238,7 @@ def field_values(document: Document) -> dict[str, list[str]]:
         "facet_language": [language],
         "facet_author": list(document.authors) or [""],
         "facet_tag": list(document.tags) or [""],
+        "facet_kind": list(document.kinds) or [""],
     }
     return {field: list(dict.fromkeys(entries)) for field, entries in values.items()}
 

@@ -1,8 +1,8 @@
 """Facets: which values the documents that match have, and how many have each. Engines count, this puts in order.
 
-Values of `source`, `language`, `author` and `tag` stand the most frequent first. Those of `year` and `month` stand in
-order of time; a document that is dated by its year only counts among the `coarse` of the months, and what has no
-value at all among the `unknown`. A document with two tags counts for each of them.
+Values stand the most frequent first, but for those of `year` and `month`, which stand in order of time; a document that
+is dated by its year only counts among the `coarse` of the months, and what has no value at all among the `unknown`. A
+document with two tags counts for each of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from muniment.errors import UsageError
 
-FACETS = ("source", "year", "month", "language", "author", "tag")
+FACETS = ("source", "year", "month", "language", "author", "tag", "kind")
 FACET_DATES = ("year", "month")
 LONGEST_GAP = {"year": 100, "month": 1200}  # empty years and months in a row that are listed
 

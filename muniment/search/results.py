@@ -31,10 +31,12 @@ class Filters(Value):
     source: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
     author: tuple[str, ...] = ()
     not_source: tuple[str, ...] = ()
     not_language: tuple[str, ...] = ()
     not_tag: tuple[str, ...] = ()
+    not_kind: tuple[str, ...] = ()
     not_author: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
@@ -153,6 +155,7 @@ def filtered(tree: query.Query, filters: Filters, *, today: date | None = None) 
                 *_any_value("source", filters.source, filters.not_source),
                 *_any_value("language", filters.language, filters.not_language),
                 *_any_value("tag", filters.tag, filters.not_tag),
+                *_any_value("kind", filters.kind, filters.not_kind),
                 *_any_author(filters.author, filters.not_author),
                 *_published(filters.since, filters.until, now),
             )

@@ -126,6 +126,8 @@ def facet(name: str, documents: Iterable[Document]) -> Counter[str | None]:
                 values = sorted(set(d.authors)) or [None]
             case "tag":
                 values = sorted(set(d.tags)) or [None]
+            case "kind":
+                values = d.kinds or [None]
             case _:
                 raise AssertionError(name)
         counts.update(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import index_examples as examples
@@ -26,6 +27,7 @@ OWN: dict[str, list[query.Query]] = {
                query.Or((query.Term("source", "le cafe"), query.Prefix("source", "n")))],
     "language": [query.Term("language", "en"), query.Not(query.AnyOf("language", ("fa", "ja")))],
     "tag": [query.Term("tag", "war"), query.Not(query.Term("tag", "peace"))],
+    "kind": [query.Term("kind", "upload"), query.Not(query.AnyOf("kind", ("page", "mail")))],
     "author": [query.Phrase("author", ("jane", "roe")), query.Not(query.Not(query.Term("author", "doe")))],
     "year": [query.Range("last_day", 20190501, None), query.Range("first_day", None, 20191231),
              query.Not(query.And((query.Range("last_day", 20200101), query.Range("first_day", None, 20201231))))],
@@ -111,7 +113,7 @@ def test_a_facet_is_counted_without_its_own_conditions(index: Engine, every_vers
             base = examples.leaf(rng)
         own = {name: rng.sample(OWN[name], rng.choice((0, 1, 1, 2))) for name in rng.sample(list(OWN), 3)}
         whole = query.conjunction((base, *(part for parts in own.values() for part in parts)))
-        page = Page(facets=("source", "year", "language", "tag", "author"), facet_limit=1000)
+        page = Page(facets=("source", "year", "language", "tag", "author", "kind"), facet_limit=1000)
         made = results.search(index, whole, page, versions=every_version)
         assert made.total == len(shown(whole, every_version=every_version)), whole
         for name, counts in made.facets.items():
@@ -210,3 +212,20 @@ def test_a_wrong_name_is_answered_with_a_proposal(index: Engine) -> None:
             check_facets([wrong])
     with pytest.raises(UsageError, match="no facet 'colour': choose from source, year"):
         index.facets(query.Everything(), ["colour"])
+
+
+@pytest.mark.parametrize("name", ["tantivy", "whoosh"])
+def test_values_of_any_letters_are_counted_as_they_are_written(name: str, tmp_path: Path) -> None:
+    values = ("a\x1fb", "a", "A", "\x00", "ÿ", "\U0001f5de", "خبر\u200cگزاری", " a ", "x" * 5_000)
+    with open_engine(name, tmp_path, create=True) as opened:
+        opened.add(
+            Document(n, f"{n}", True, "", "", examples.START, source=value, tags=values[:n], authors=(value,))
+            for n, value in enumerate(values)
+        )
+        opened.commit(1)
+        counts = opened.facets(query.Everything(), ["source", "tag", "author"], 100)
+    assert {facet.value: facet.count for facet in counts["tag"].values} == {
+        value: len(values) - n for n, value in enumerate(values[:-1], 1)
+    }
+    for facet in ("source", "author"):
+        assert {value.value: value.count for value in counts[facet].values} == dict.fromkeys(values, 1)

@@ -43,7 +43,7 @@ from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, cou
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-NAME = f"tantivy {__version__} schema 4"
+NAME = f"tantivy {__version__} schema 5"
 WRITER_BYTES = 64_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500

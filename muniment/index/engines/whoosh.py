@@ -44,10 +44,10 @@ from muniment.index.engine import (
 )
 from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 4"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 5"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
-_SEPARATOR = "\x1f"
+_SEPARATOR = b"\xff"  # which UTF-8 has not
 _SORT_FIELDS = {"newest": ("newest", -1), "oldest": ("oldest", 1), "captured": ("captured_order", -1)}
 
 
@@ -195,11 +195,11 @@ class WhooshEngine:
         found: dict[str, Counts] = {}
         for name in names:
             value = self._column(f"facet_{name}")
-            counts = Counter(entry for place in places for entry in value(place).decode().split(_SEPARATOR))
+            counts = Counter(entry for place in places for entry in value(place).split(_SEPARATOR))
             if name in FACET_DATES:
                 found[name] = counts_of_dates([(int(entry), count) for entry, count in counts.items()])
             else:
-                found[name] = counts_of_values(list(counts.items()), limit)
+                found[name] = counts_of_values([(entry.decode(), count) for entry, count in counts.items()], limit)
         return found
 
     def _column(self, field: str) -> Callable[[int], Any]:
@@ -323,7 +323,7 @@ def _any(parts: Sequence[wq.Query]) -> wq.Query:
 
 def _as_whoosh(document: Document) -> dict[str, object]:
     values = field_values(document)
-    facets = {f: _SEPARATOR.join(v).encode() for f, v in values.items() if f.startswith("facet_")}
+    facets = {f: _SEPARATOR.join(map(str.encode, v)) for f, v in values.items() if f.startswith("facet_")}
     record: dict[str, object] = {
         **values,
         **facets,
