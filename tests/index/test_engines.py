@@ -166,6 +166,34 @@ def test_adding_a_number_again_replaces_its_document(index: Engine) -> None:
     assert index.count() == 2
 
 
+def test_an_older_description_never_replaces_a_newer_one(index: Engine) -> None:
+    index.add([plain(1, "third", version=3), plain(1, "second", version=2), plain(2, "any")])
+    index.commit(1)
+    index.add([plain(1, "first", version=1), plain(2, "any")])
+    index.commit(2)
+    assert numbers(index, Phrase("text", ("third",))) == [1]
+    assert index.count() == 2
+    index.add([plain(1, "fourth", version=4), plain(1, "first", version=1)])
+    index.commit(3)
+    index.add([plain(1, "anew", version=4)])
+    index.commit(4)
+    assert numbers(index, Phrase("text", ("anew",))) == [1]
+    assert index.count() == 2
+    index.remove([1])
+    index.add([plain(1, "back", version=1)])
+    index.commit(5)
+    assert numbers(index, Phrase("text", ("back",))) == [1]
+
+
+def test_the_same_documents_in_any_order_give_the_same_index(index: Engine) -> None:
+    rng = random.Random(11)
+    described = [plain(n, f"word{version}", version=version) for n in range(30) for version in range(5)]
+    for size in (40, 150, 7, 150):
+        index.add(rng.sample(described, size))
+        index.commit(size)
+    assert numbers(index, Term("text", "word4")) == numbers(index, Everything()) == list(range(30))
+
+
 @pytest.mark.parametrize("far", [3, 2**31, 2**63 - 1, 2**64, 10**30])
 def test_a_page_of_any_size_past_any_end_costs_nothing(index: Engine, far: int) -> None:
     index.add([plain(1), plain(2)])

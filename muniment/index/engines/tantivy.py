@@ -43,11 +43,12 @@ from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, cou
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-NAME = f"tantivy {__version__} schema 4"
-WRITER_BYTES = 64_000_000
+NAME = f"tantivy {__version__} schema 5"
+WRITER_BYTES = 128_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500
 FEW_ALTERNATIVES = 8
+IDENTITIES = ("number", "article")
 SORT_FIELDS = {
     "newest": ("newest", tantivy.Order.Desc),
     "oldest": ("oldest", tantivy.Order.Asc),
@@ -70,9 +71,10 @@ def _build_schema() -> tantivy.Schema:
         else:
             builder.add_text_field(f"facet_{field}", tokenizer_name="raw", index_option="basic", fast=True)
     for field in query.NUMBER_FIELDS:
-        builder.add_integer_field(field, indexed=True, fast=True)
+        builder.add_integer_field(field, indexed=field in IDENTITIES, fast=True)  # ranges are looked up in columns
     for field, _ in SORT_FIELDS.values():
         builder.add_integer_field(field, fast=True)
+    builder.add_integer_field("version", fast=True)
     return builder.build()
 
 
@@ -86,6 +88,8 @@ class TantivyEngine:
         self._path = path
         self._writer: tantivy.IndexWriter | None = None
         self._highest = -1
+        self._base: tantivy.Searcher | None = None
+        self._uncommitted: dict[int, int] = {}
         only_read = path.is_dir() and not os.access(path, os.W_OK)
         self._shelter = _shelter(path) if only_read else None
         self._index = _open_index(Path(self._shelter.name) if self._shelter else path)
@@ -107,14 +111,26 @@ class TantivyEngine:
         for document in documents:
             if document.number > self._highest:
                 self._highest = document.number
+            elif self._version(document.number) > document.version:
+                continue
             else:
                 writer.delete_documents_by_term("number", document.number)
+            self._uncommitted[document.number] = document.version
             writer.add_document(_as_tantivy(document))
+
+    def _version(self, number: int) -> int:
+        """Of the document with this number, as it will be after the commit; -1 where there is none."""
+        if number in self._uncommitted or self._base is None:
+            return self._uncommitted.get(number, -1)
+        held = self._base.search(_term("number", number), 1).hits
+        versions = self._base.fast_field_values("version", [address for _, address in held])
+        return int(versions[0] or 0) if versions else -1
 
     def remove(self, numbers: Iterable[int]) -> None:
         writer = self._open_writer()
         for number in numbers:
             writer.delete_documents_by_term("number", number)
+            self._uncommitted[number] = -1
 
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
@@ -124,7 +140,7 @@ class TantivyEngine:
         except (ValueError, RuntimeError, OSError) as e:
             raise StorageError(f"the index at {self._path} could not be written: {e}") from e
         finally:
-            self._writer = None
+            self._forget_writer()
         write_state(self._path, NAME, log_size, log)
         self.refresh()
 
@@ -137,9 +153,14 @@ class TantivyEngine:
                 if "LockBusy" not in str(e):
                     raise StorageError(f"the index at {self._path} cannot be written: {e}") from e
                 raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
-            found = index.searcher().search(tantivy.Query.all_query(), 1, order_by_field="number").hits
+            self._base = index.searcher()
+            found = self._base.search(tantivy.Query.all_query(), 1, order_by_field="number").hits
             self._highest = found[0][0] if found else -1
         return self._writer
+
+    def _forget_writer(self) -> None:
+        self._writer, self._base = None, None
+        self._uncommitted.clear()
 
     # Reading
 
@@ -271,7 +292,7 @@ class TantivyEngine:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.rollback()
-            self._writer = None
+            self._forget_writer()
         if self._shelter is not None:
             self._shelter.cleanup()
 
@@ -434,6 +455,8 @@ def _is_filter(part: query.Query) -> bool:
 
 def _one_of(field: str, values: Sequence[int] | Sequence[str]) -> tantivy.Query:
     """Any of the values; a set of terms, which is looked up in the whole dictionary, is faster for many only."""
+    if field in query.NUMBER_FIELDS and field not in IDENTITIES:
+        return _any([_number_range(query.Range(field, value, value)) for value in values])
     if len(values) <= MANY_TERMS:
         return _any([_term(field, value) for value in values])
     return tantivy.Query.term_set_query(SCHEMA, field, values)

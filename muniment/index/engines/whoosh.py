@@ -21,7 +21,7 @@ import whoosh
 from whoosh import fields, index
 from whoosh import query as wq
 from whoosh.analysis import IDTokenizer
-from whoosh.columns import VarBytesColumn
+from whoosh.columns import NumericColumn, VarBytesColumn
 from whoosh.formats import Existence, Frequency
 from whoosh.writing import LockError
 
@@ -44,7 +44,7 @@ from muniment.index.engine import (
 )
 from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 4"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 5"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
 _SEPARATOR = "\x1f"
@@ -61,7 +61,8 @@ def _build_schema() -> fields.Schema:
     facets = {f"facet_{field}": fields.COLUMN(VarBytesColumn()) for field in FACETS}
     numbers = {field: fields.NUMERIC(int, 64, sortable=True) for field in query.NUMBER_FIELDS}
     orders = {field: fields.NUMERIC(int, 64, sortable=True) for field, _ in _SORT_FIELDS.values()}
-    schema = fields.Schema(**words, **stems, **values, **facets, **numbers, **orders)
+    version = fields.COLUMN(NumericColumn("q"))
+    schema = fields.Schema(**words, **stems, **values, **facets, **numbers, **orders, version=version)
     for field in stems:
         schema[field].format = Frequency()
     for field in values:
@@ -76,6 +77,7 @@ class WhooshEngine:
         self._path = path
         self._pending: dict[int, Document | None] = {}
         self._writer: Any = None
+        self._base: Any = None  # what the writer began with
         if not _is_ours(path):
             raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
         try:
@@ -98,7 +100,20 @@ class WhooshEngine:
 
     def add(self, documents: Iterable[Document]) -> None:
         self._open_writer()
-        self._pending.update((document.number, document) for document in documents)
+        for document in documents:
+            if self._version(document.number) <= document.version:
+                self._pending[document.number] = document
+
+    def _version(self, number: int) -> int:
+        """Of the document with this number, as it will be after the commit; -1 where there is none."""
+        if number in self._pending:
+            pending = self._pending[number]
+            return -1 if pending is None else pending.version
+        if self._base is None:
+            self._base = self._writer.searcher()
+        place = self._base.document_number(number=number)
+        reader = self._base.reader()
+        return -1 if place is None else int(reader.column_reader("version")[place])
 
     def remove(self, numbers: Iterable[int]) -> None:
         self._open_writer()
@@ -106,6 +121,7 @@ class WhooshEngine:
 
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
+        self._close_base()
         for number, document in self._pending.items():
             writer.delete_by_term("number", number)
             if document is not None:
@@ -228,7 +244,13 @@ class WhooshEngine:
         for at in sorted(range(len(numbers)), key=keys.__getitem__):  # equals stay in order of place
             yield Hit(numbers[at], -keys[at] if sort == "relevance" else 0.0)
 
+    def _close_base(self) -> None:
+        if self._base is not None:
+            self._base.close()
+            self._base = None
+
     def close(self) -> None:
+        self._close_base()
         if self._writer is not None:
             self._writer.cancel()
             self._writer = None
