@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import index_examples as examples
-import index_oracle as oracle
 import pytest
 
 from muniment.errors import IndexBehind, Locked, QueryError, UsageError
@@ -50,28 +49,6 @@ def numbers(index: Engine, tree: engine.query.Query) -> list[int]:
 def plain(number: int, text: str = "word", **fields: object) -> Document:
     given = {"article": f"key-{number}", "latest": True, "title": "", "captured": examples.START, **fields}
     return Document(number=number, text=text, **given)
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_random_trees_give_the_same_documents_as_brute_force(name: str, tmp_path: Path) -> None:
-    documents = examples.documents(120, seed=1)
-    analysed = [oracle.analysed(document) for document in documents]
-    matched = 0
-    with open_engine(name, tmp_path, create=True) as index:
-        index.add(documents[:70])
-        index.commit(1)
-        index.add(documents[60:])
-        index.commit(2)
-        rng = random.Random(7)
-        for _ in range(600):
-            tree = examples.tree(rng)
-            expected = oracle.matching(tree, analysed, ["", "en", "fa", "fr", "ja"])
-            found = list(index.numbers(tree))
-            assert [number for number, _ in found] == sorted(expected), tree
-            assert index.search(tree, limit=1).total == len(expected), tree
-            assert all(key == engine.article_id(f"article-{number // 6}") for number, key in found)
-            matched += 0 < len(expected) < len(documents)
-    assert matched > 250, "most trees should match some documents and not all, or they show nothing"
 
 
 def test_sorts_put_undated_articles_last_and_break_ties_by_number(index: Engine) -> None:
