@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ import tantivy
 from tantivy.tantivy import __version__
 
 from muniment.errors import IndexBehind, Locked, QueryError, StorageError
-from muniment.index import analysis, query
+from muniment.index import analysis, query, sound
 from muniment.index.engine import (
     Document,
     Engine,
@@ -90,10 +91,12 @@ class TantivyEngine:
         self._highest = -1
         self._base: tantivy.Searcher | None = None
         self._uncommitted: dict[int, int] = {}
+        sound.check(path)  # before the library maps a file into memory
         only_read = path.is_dir() and not os.access(path, os.W_OK)
         self._shelter = _shelter(path) if only_read else None
         self._index = _open_index(Path(self._shelter.name) if self._shelter else path)
-        self._read()
+        with self._telling_damage():
+            self._read()
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> TantivyEngine:
@@ -141,11 +144,13 @@ class TantivyEngine:
             raise StorageError(f"the index at {self._path} could not be written: {e}") from e
         finally:
             self._forget_writer()
+        sound.record(self._path)
         write_state(self._path, NAME, log_size, log)
         self.refresh()
 
     def _open_writer(self) -> tantivy.IndexWriter:
         if self._writer is None:
+            sound.check(self._path)
             index = _open_index(self._path)
             try:
                 self._writer = index.writer(WRITER_BYTES, num_threads=1)
@@ -165,7 +170,12 @@ class TantivyEngine:
     # Reading
 
     def refresh(self) -> None:
-        self._read()
+        sound.check(self._path)
+        with self._telling_damage():
+            self._read()
+
+    def _telling_damage(self) -> AbstractContextManager[None]:
+        return sound.telling_damage(self._path, ValueError, OSError)
 
     def _read(self) -> None:
         # Before the index, so that the state is never ahead of it.
@@ -194,6 +204,12 @@ class TantivyEngine:
         facet_limit: int = 10,
     ) -> Hits:
         check_facets(facets)
+        with self._telling_damage():
+            return self._search(tree, limit, offset, sort, facets, facet_limit)
+
+    def _search(
+        self, tree: query.Query, limit: int, offset: int, sort: Sort, facets: Sequence[str], facet_limit: int
+    ) -> Hits:
         # tantivy makes room for as many hits as are asked for.
         limit, offset = min(limit, self.count()), min(offset, self.count())
         compiled = self._compile(tree)
@@ -231,26 +247,28 @@ class TantivyEngine:
         return found
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
-        if self._is_hopeless(tree):
-            return
-        searcher = self._searcher
-        for page in self._in_order(searcher, self._compile(tree), "number", tantivy.Order.Asc):
-            articles = searcher.fast_field_values("article", [address for _, address in page])
-            for (number, _), article in zip(page, articles, strict=True):
-                yield number, int(article or 0)
+        with self._telling_damage():
+            if self._is_hopeless(tree):
+                return
+            searcher = self._searcher
+            for page in self._in_order(searcher, self._compile(tree), "number", tantivy.Order.Asc):
+                articles = searcher.fast_field_values("article", [address for _, address in page])
+                for (number, _), article in zip(page, articles, strict=True):
+                    yield number, int(article or 0)
 
     def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
-        searcher, compiled = self._searcher, self._compile(tree)
-        if sort == "relevance" and not query.is_scored(tree):
-            sort = "newest"
-        if sort == "relevance":
-            pages = self._by_relevance(searcher, compiled)
-        else:
-            pages = self._in_order(searcher, compiled, *SORT_FIELDS[sort])
-        for page in pages:
-            numbers = searcher.fast_field_values("number", [address for _, address in page])
-            for number, (score, _) in zip(numbers, page, strict=True):
-                yield Hit(int(number or 0), score if sort == "relevance" else 0.0)
+        with self._telling_damage():
+            searcher, compiled = self._searcher, self._compile(tree)
+            if sort == "relevance" and not query.is_scored(tree):
+                sort = "newest"
+            if sort == "relevance":
+                pages = self._by_relevance(searcher, compiled)
+            else:
+                pages = self._in_order(searcher, compiled, *SORT_FIELDS[sort])
+            for page in pages:
+                numbers = searcher.fast_field_values("number", [address for _, address in page])
+                for number, (score, _) in zip(numbers, page, strict=True):
+                    yield Hit(int(number or 0), score if sort == "relevance" else 0.0)
 
     def _in_order(
         self, searcher: tantivy.Searcher, compiled: tantivy.Query, field: str, order: tantivy.Order
@@ -407,10 +425,10 @@ def _shelter(path: Path) -> TemporaryDirectory[str]:
 def _open_index(path: Path) -> tantivy.Index:
     try:
         index = tantivy.Index.open(str(path))
-    except ValueError as e:
+        index.config_reader("manual")
+        index.reload()
+    except (ValueError, OSError) as e:
         raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
-    index.config_reader("manual")
-    index.reload()
     return index
 
 

@@ -14,6 +14,7 @@ import heapq
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from whoosh.formats import Existence, Frequency
 from whoosh.writing import LockError
 
 from muniment.errors import IndexBehind, Locked, StorageError
-from muniment.index import analysis, query
+from muniment.index import analysis, query, sound
 from muniment.index.engine import (
     Document,
     Engine,
@@ -80,11 +81,14 @@ class WhooshEngine:
         self._base: Any = None  # what the writer began with
         if not _is_ours(path):
             raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
+        sound.check(path)
         try:
-            self._index = index.open_dir(str(path))
-        except (index.IndexError, OSError) as e:
+            with self._telling_damage():
+                self._index = index.open_dir(str(path))
+        except IndexBehind as e:
             raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
-        self._read()
+        with self._telling_damage():
+            self._read()
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> WhooshEngine:
@@ -133,6 +137,7 @@ class WhooshEngine:
         finally:
             self._writer = None
             self._pending.clear()
+        sound.record(self._path)
         write_state(self._path, NAME, log_size, log)
         self.refresh()
 
@@ -150,7 +155,12 @@ class WhooshEngine:
 
     def refresh(self) -> None:
         self._searcher.close()
-        self._read()
+        sound.check(self._path)
+        with self._telling_damage():
+            self._read()
+
+    def _telling_damage(self) -> AbstractContextManager[None]:
+        return sound.telling_damage(self._path, Exception)
 
     def _read(self) -> None:
         # Before the index, so that the state is never ahead of it.
@@ -176,6 +186,12 @@ class WhooshEngine:
         facet_limit: int = 10,
     ) -> Hits:
         check_facets(facets)
+        with self._telling_damage():
+            return self._search(tree, limit, offset, sort, facets, facet_limit)
+
+    def _search(
+        self, tree: query.Query, limit: int, offset: int, sort: Sort, facets: Sequence[str], facet_limit: int
+    ) -> Hits:
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
         limit, offset = min(limit, self.count()), min(offset, self.count())
@@ -226,21 +242,23 @@ class WhooshEngine:
         return get
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
-        number, article = self._column("number"), self._column("article")
-        yield from sorted((number(place), article(place)) for place, _ in self._matches(tree, scored=False))
+        with self._telling_damage():
+            number, article = self._column("number"), self._column("article")
+            found = sorted((number(place), article(place)) for place, _ in self._matches(tree, scored=False))
+        yield from found
 
     def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
         # All of it before the first hit: a commit takes the files away from under the columns.
-        number = self._column("number")
         field, sign = _SORT_FIELDS.get(sort, ("number", 1))
-        value = self._column(field)
         numbers = array("q")
         keys: Any = array("d" if sort == "relevance" else "q")
-        for place, score in self._matches(tree, scored=sort == "relevance"):
-            numbers.append(number(place))
-            keys.append(-score if sort == "relevance" else sign * value(place))
+        with self._telling_damage():
+            number, value = self._column("number"), self._column(field)
+            for place, score in self._matches(tree, scored=sort == "relevance"):
+                numbers.append(number(place))
+                keys.append(-score if sort == "relevance" else sign * value(place))
         for at in sorted(range(len(numbers)), key=keys.__getitem__):  # equals stay in order of place
             yield Hit(numbers[at], -keys[at] if sort == "relevance" else 0.0)
 
