@@ -233,6 +233,7 @@ def _document(
         confidence=snapshot.confidence,
         flags=snapshot.flags,
         kinds=kinds_of(snapshot),
+        version=archive.progress.size,
         removed=() if alone or not newest else removed(snapshot, text),
     )
 

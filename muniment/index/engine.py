@@ -34,7 +34,8 @@ class Document(Value):
     ISO date cut to its precision, `captured` an aware datetime, `confidence` from 0 to 1, `flags` as cleaning gives
     them, `kinds` as `kinds.kinds_of` does. `removed` are the folded words that an earlier version had and this one, the
     latest, has not. `alone` says that the article has no other version; a caller who does not know says nothing, and
-    searches that match many articles take longer.
+    searches that match many articles take longer. `version` says how new this
+    description of the snapshot is: the size of the log that it was made from.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Document(Value):
     confidence: float | None = None
     flags: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    version: int = 0
 
 
 class Hit(NamedTuple):
@@ -91,7 +93,8 @@ class Engine(Protocol):
     """An index in a folder. Get one from `open_engine`; close it, or use it in a `with` statement."""
 
     def add(self, documents: Iterable[Document]) -> None:
-        """Adds documents; one with the number of an earlier one replaces it. Raises Locked."""
+        """Adds documents. One with the number of an earlier one replaces it, unless that one has a higher version: to
+        add the same documents again, in any order, changes nothing. Raises Locked."""
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Takes the documents of these numbers out; those that it does not hold are passed over. Raises Locked."""
@@ -187,8 +190,9 @@ def article_id(key: str) -> int:
 
 
 def numeric_values(document: Document) -> dict[str, int]:
-    """The document's value for every field of NUMBER_FIELDS that it has one for."""
+    """The document's value for every field of NUMBER_FIELDS that it has one for, and its version."""
     values = {
+        "version": document.version,
         "number": document.number,
         "article": article_id(document.article),
         "captured": int(document.captured.timestamp()),

@@ -112,6 +112,8 @@ def leaf(rng: random.Random) -> Query:
         Term(rng.choice(("latest", "alone")), rng.choice(("yes", "no"))),
         AnyOf("number", tuple(rng.sample(range(1, 400), rng.randrange(5)))),
         AnyOf("article", tuple(article_id(f"article-{n}") for n in rng.sample(range(60), rng.randrange(1, 20)))),
+        AnyOf("first_day", tuple(rng.sample((20180101, 20190530, 20191231, 20210709), rng.randrange(3)))),
+        AnyOf("confidence", tuple(rng.sample((0, 500, 700, 1000), rng.randrange(3)))),
         Everything(),
         Nothing(),
     ]

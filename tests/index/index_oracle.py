@@ -40,24 +40,24 @@ def analysed(document: Document) -> Analysed:
 
 
 def matching(tree: query.Query, documents: Sequence[Analysed], languages: Sequence[str]) -> set[int]:
-    return {d.document.number for d in documents if matches(tree, d, languages)}
-
-
-def matches(tree: query.Query, d: Analysed, languages: Sequence[str]) -> bool:
+    """The numbers of the documents that match."""
     match tree:
         case query.And(parts):
-            return all(matches(part, d, languages) for part in parts)
+            every = {d.document.number for d in documents}
+            return every.intersection(*(matching(part, documents, languages) for part in parts))
         case query.Or(parts):
-            return any(matches(part, d, languages) for part in parts)
+            return set[int]().union(*(matching(part, documents, languages) for part in parts))
         case query.Not(part):
-            return not matches(part, d, languages)
+            return {d.document.number for d in documents} - matching(part, documents, languages)
         case query.Everything():
-            return True
+            return {d.document.number for d in documents}
         case query.Nothing():
-            return False
+            return set()
         case _:
             fields = ("title", "text") if tree.field == "words" else (tree.field,)
-            return any(leaf_matches(tree, field, d, languages) for field in fields)
+            return {
+                d.document.number for d in documents if any(leaf_matches(tree, field, d, languages) for field in fields)
+            }
 
 
 def leaf_matches(leaf: query.Leaf, field: str, d: Analysed, languages: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ import tantivy
 from tantivy.tantivy import __version__
 
 from muniment.errors import IndexBehind, Locked, QueryError, StorageError
-from muniment.index import analysis, query
+from muniment.index import analysis, query, sound
 from muniment.index.engine import (
     Document,
     Engine,
@@ -43,11 +44,12 @@ from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, cou
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-NAME = f"tantivy {__version__} schema 5"
-WRITER_BYTES = 64_000_000
+NAME = f"tantivy {__version__} schema 6"
+WRITER_BYTES = 128_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500
 FEW_ALTERNATIVES = 8
+IDENTITIES = ("number", "article")
 SORT_FIELDS = {
     "newest": ("newest", tantivy.Order.Desc),
     "oldest": ("oldest", tantivy.Order.Asc),
@@ -70,9 +72,10 @@ def _build_schema() -> tantivy.Schema:
         else:
             builder.add_text_field(f"facet_{field}", tokenizer_name="raw", index_option="basic", fast=True)
     for field in query.NUMBER_FIELDS:
-        builder.add_integer_field(field, indexed=True, fast=True)
+        builder.add_integer_field(field, indexed=field in IDENTITIES, fast=True)  # ranges are looked up in columns
     for field, _ in SORT_FIELDS.values():
         builder.add_integer_field(field, fast=True)
+    builder.add_integer_field("version", fast=True)
     return builder.build()
 
 
@@ -86,10 +89,14 @@ class TantivyEngine:
         self._path = path
         self._writer: tantivy.IndexWriter | None = None
         self._highest = -1
+        self._base: tantivy.Searcher | None = None
+        self._uncommitted: dict[int, int] = {}
+        sound.check(path)  # before the library maps a file into memory
         only_read = path.is_dir() and not os.access(path, os.W_OK)
         self._shelter = _shelter(path) if only_read else None
         self._index = _open_index(Path(self._shelter.name) if self._shelter else path)
-        self._read()
+        with self._telling_damage():
+            self._read()
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> TantivyEngine:
@@ -107,14 +114,26 @@ class TantivyEngine:
         for document in documents:
             if document.number > self._highest:
                 self._highest = document.number
+            elif self._version(document.number) > document.version:
+                continue
             else:
                 writer.delete_documents_by_term("number", document.number)
+            self._uncommitted[document.number] = document.version
             writer.add_document(_as_tantivy(document))
+
+    def _version(self, number: int) -> int:
+        """Of the document with this number, as it will be after the commit; -1 where there is none."""
+        if number in self._uncommitted or self._base is None:
+            return self._uncommitted.get(number, -1)
+        held = self._base.search(_term("number", number), 1).hits
+        versions = self._base.fast_field_values("version", [address for _, address in held])
+        return int(versions[0] or 0) if versions else -1
 
     def remove(self, numbers: Iterable[int]) -> None:
         writer = self._open_writer()
         for number in numbers:
             writer.delete_documents_by_term("number", number)
+            self._uncommitted[number] = -1
 
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
@@ -124,12 +143,14 @@ class TantivyEngine:
         except (ValueError, RuntimeError, OSError) as e:
             raise StorageError(f"the index at {self._path} could not be written: {e}") from e
         finally:
-            self._writer = None
+            self._forget_writer()
+        sound.record(self._path)
         write_state(self._path, NAME, log_size, log)
         self.refresh()
 
     def _open_writer(self) -> tantivy.IndexWriter:
         if self._writer is None:
+            sound.check(self._path)
             index = _open_index(self._path)
             try:
                 self._writer = index.writer(WRITER_BYTES, num_threads=1)
@@ -137,14 +158,24 @@ class TantivyEngine:
                 if "LockBusy" not in str(e):
                     raise StorageError(f"the index at {self._path} cannot be written: {e}") from e
                 raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
-            found = index.searcher().search(tantivy.Query.all_query(), 1, order_by_field="number").hits
+            self._base = index.searcher()
+            found = self._base.search(tantivy.Query.all_query(), 1, order_by_field="number").hits
             self._highest = found[0][0] if found else -1
         return self._writer
+
+    def _forget_writer(self) -> None:
+        self._writer, self._base = None, None
+        self._uncommitted.clear()
 
     # Reading
 
     def refresh(self) -> None:
-        self._read()
+        sound.check(self._path)
+        with self._telling_damage():
+            self._read()
+
+    def _telling_damage(self) -> AbstractContextManager[None]:
+        return sound.telling_damage(self._path, ValueError, OSError)
 
     def _read(self) -> None:
         # Before the index, so that the state is never ahead of it.
@@ -173,6 +204,12 @@ class TantivyEngine:
         facet_limit: int = 10,
     ) -> Hits:
         check_facets(facets)
+        with self._telling_damage():
+            return self._search(tree, limit, offset, sort, facets, facet_limit)
+
+    def _search(
+        self, tree: query.Query, limit: int, offset: int, sort: Sort, facets: Sequence[str], facet_limit: int
+    ) -> Hits:
         # tantivy makes room for as many hits as are asked for.
         limit, offset = min(limit, self.count()), min(offset, self.count())
         compiled = self._compile(tree)
@@ -210,26 +247,28 @@ class TantivyEngine:
         return found
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
-        if self._is_hopeless(tree):
-            return
-        searcher = self._searcher
-        for page in self._in_order(searcher, self._compile(tree), "number", tantivy.Order.Asc):
-            articles = searcher.fast_field_values("article", [address for _, address in page])
-            for (number, _), article in zip(page, articles, strict=True):
-                yield number, int(article or 0)
+        with self._telling_damage():
+            if self._is_hopeless(tree):
+                return
+            searcher = self._searcher
+            for page in self._in_order(searcher, self._compile(tree), "number", tantivy.Order.Asc):
+                articles = searcher.fast_field_values("article", [address for _, address in page])
+                for (number, _), article in zip(page, articles, strict=True):
+                    yield number, int(article or 0)
 
     def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
-        searcher, compiled = self._searcher, self._compile(tree)
-        if sort == "relevance" and not query.is_scored(tree):
-            sort = "newest"
-        if sort == "relevance":
-            pages = self._by_relevance(searcher, compiled)
-        else:
-            pages = self._in_order(searcher, compiled, *SORT_FIELDS[sort])
-        for page in pages:
-            numbers = searcher.fast_field_values("number", [address for _, address in page])
-            for number, (score, _) in zip(numbers, page, strict=True):
-                yield Hit(int(number or 0), score if sort == "relevance" else 0.0)
+        with self._telling_damage():
+            searcher, compiled = self._searcher, self._compile(tree)
+            if sort == "relevance" and not query.is_scored(tree):
+                sort = "newest"
+            if sort == "relevance":
+                pages = self._by_relevance(searcher, compiled)
+            else:
+                pages = self._in_order(searcher, compiled, *SORT_FIELDS[sort])
+            for page in pages:
+                numbers = searcher.fast_field_values("number", [address for _, address in page])
+                for number, (score, _) in zip(numbers, page, strict=True):
+                    yield Hit(int(number or 0), score if sort == "relevance" else 0.0)
 
     def _in_order(
         self, searcher: tantivy.Searcher, compiled: tantivy.Query, field: str, order: tantivy.Order
@@ -271,7 +310,7 @@ class TantivyEngine:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.rollback()
-            self._writer = None
+            self._forget_writer()
         if self._shelter is not None:
             self._shelter.cleanup()
 
@@ -386,10 +425,10 @@ def _shelter(path: Path) -> TemporaryDirectory[str]:
 def _open_index(path: Path) -> tantivy.Index:
     try:
         index = tantivy.Index.open(str(path))
-    except ValueError as e:
+        index.config_reader("manual")
+        index.reload()
+    except (ValueError, OSError) as e:
         raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
-    index.config_reader("manual")
-    index.reload()
     return index
 
 
@@ -434,6 +473,8 @@ def _is_filter(part: query.Query) -> bool:
 
 def _one_of(field: str, values: Sequence[int] | Sequence[str]) -> tantivy.Query:
     """Any of the values; a set of terms, which is looked up in the whole dictionary, is faster for many only."""
+    if field in query.NUMBER_FIELDS and field not in IDENTITIES:
+        return _any([_number_range(query.Range(field, value, value)) for value in values])
     if len(values) <= MANY_TERMS:
         return _any([_term(field, value) for value in values])
     return tantivy.Query.term_set_query(SCHEMA, field, values)

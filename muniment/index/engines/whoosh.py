@@ -14,6 +14,7 @@ import heapq
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ import whoosh
 from whoosh import fields, index
 from whoosh import query as wq
 from whoosh.analysis import IDTokenizer
-from whoosh.columns import VarBytesColumn
+from whoosh.columns import NumericColumn, VarBytesColumn
 from whoosh.formats import Existence, Frequency
 from whoosh.writing import LockError
 
 from muniment.errors import IndexBehind, Locked, StorageError
-from muniment.index import analysis, query
+from muniment.index import analysis, query, sound
 from muniment.index.engine import (
     Document,
     Engine,
@@ -44,7 +45,7 @@ from muniment.index.engine import (
 )
 from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 5"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 6"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
 _SEPARATOR = b"\xff"  # which UTF-8 has not
@@ -61,7 +62,8 @@ def _build_schema() -> fields.Schema:
     facets = {f"facet_{field}": fields.COLUMN(VarBytesColumn()) for field in FACETS}
     numbers = {field: fields.NUMERIC(int, 64, sortable=True) for field in query.NUMBER_FIELDS}
     orders = {field: fields.NUMERIC(int, 64, sortable=True) for field, _ in _SORT_FIELDS.values()}
-    schema = fields.Schema(**words, **stems, **values, **facets, **numbers, **orders)
+    version = fields.COLUMN(NumericColumn("q"))
+    schema = fields.Schema(**words, **stems, **values, **facets, **numbers, **orders, version=version)
     for field in stems:
         schema[field].format = Frequency()
     for field in values:
@@ -76,13 +78,17 @@ class WhooshEngine:
         self._path = path
         self._pending: dict[int, Document | None] = {}
         self._writer: Any = None
+        self._base: Any = None  # what the writer began with
         if not _is_ours(path):
             raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
+        sound.check(path)
         try:
-            self._index = index.open_dir(str(path))
-        except (index.IndexError, OSError) as e:
+            with self._telling_damage():
+                self._index = index.open_dir(str(path))
+        except IndexBehind as e:
             raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
-        self._read()
+        with self._telling_damage():
+            self._read()
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> WhooshEngine:
@@ -98,7 +104,20 @@ class WhooshEngine:
 
     def add(self, documents: Iterable[Document]) -> None:
         self._open_writer()
-        self._pending.update((document.number, document) for document in documents)
+        for document in documents:
+            if self._version(document.number) <= document.version:
+                self._pending[document.number] = document
+
+    def _version(self, number: int) -> int:
+        """Of the document with this number, as it will be after the commit; -1 where there is none."""
+        if number in self._pending:
+            pending = self._pending[number]
+            return -1 if pending is None else pending.version
+        if self._base is None:
+            self._base = self._writer.searcher()
+        place = self._base.document_number(number=number)
+        reader = self._base.reader()
+        return -1 if place is None else int(reader.column_reader("version")[place])
 
     def remove(self, numbers: Iterable[int]) -> None:
         self._open_writer()
@@ -106,6 +125,7 @@ class WhooshEngine:
 
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
+        self._close_base()
         for number, document in self._pending.items():
             writer.delete_by_term("number", number)
             if document is not None:
@@ -117,6 +137,7 @@ class WhooshEngine:
         finally:
             self._writer = None
             self._pending.clear()
+        sound.record(self._path)
         write_state(self._path, NAME, log_size, log)
         self.refresh()
 
@@ -134,7 +155,12 @@ class WhooshEngine:
 
     def refresh(self) -> None:
         self._searcher.close()
-        self._read()
+        sound.check(self._path)
+        with self._telling_damage():
+            self._read()
+
+    def _telling_damage(self) -> AbstractContextManager[None]:
+        return sound.telling_damage(self._path, Exception)
 
     def _read(self) -> None:
         # Before the index, so that the state is never ahead of it.
@@ -160,6 +186,12 @@ class WhooshEngine:
         facet_limit: int = 10,
     ) -> Hits:
         check_facets(facets)
+        with self._telling_damage():
+            return self._search(tree, limit, offset, sort, facets, facet_limit)
+
+    def _search(
+        self, tree: query.Query, limit: int, offset: int, sort: Sort, facets: Sequence[str], facet_limit: int
+    ) -> Hits:
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
         limit, offset = min(limit, self.count()), min(offset, self.count())
@@ -210,25 +242,33 @@ class WhooshEngine:
         return get
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
-        number, article = self._column("number"), self._column("article")
-        yield from sorted((number(place), article(place)) for place, _ in self._matches(tree, scored=False))
+        with self._telling_damage():
+            number, article = self._column("number"), self._column("article")
+            found = sorted((number(place), article(place)) for place, _ in self._matches(tree, scored=False))
+        yield from found
 
     def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
         # All of it before the first hit: a commit takes the files away from under the columns.
-        number = self._column("number")
         field, sign = _SORT_FIELDS.get(sort, ("number", 1))
-        value = self._column(field)
         numbers = array("q")
         keys: Any = array("d" if sort == "relevance" else "q")
-        for place, score in self._matches(tree, scored=sort == "relevance"):
-            numbers.append(number(place))
-            keys.append(-score if sort == "relevance" else sign * value(place))
+        with self._telling_damage():
+            number, value = self._column("number"), self._column(field)
+            for place, score in self._matches(tree, scored=sort == "relevance"):
+                numbers.append(number(place))
+                keys.append(-score if sort == "relevance" else sign * value(place))
         for at in sorted(range(len(numbers)), key=keys.__getitem__):  # equals stay in order of place
             yield Hit(numbers[at], -keys[at] if sort == "relevance" else 0.0)
 
+    def _close_base(self) -> None:
+        if self._base is not None:
+            self._base.close()
+            self._base = None
+
     def close(self) -> None:
+        self._close_base()
         if self._writer is not None:
             self._writer.cancel()
             self._writer = None

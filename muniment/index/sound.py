@@ -1,0 +1,110 @@
+"""Whether the files of an index are those that were written: `sound`, beside them.
+
+An engine believes its files, and a damaged one makes it answer wrongly, or end the whole process. Its files are written
+once and never changed, so that the commit lists each with size, time of change and CRC-32:
+
+    6f0c….term 52311 1763894051123456789 2788161234
+
+Whoever opens the index compares sizes and times. Where a file's differ (it was changed, or copied), its bytes are read.
+A file that is listed and gone may have been merged into another meanwhile: an engine misses it itself if it has to.
+What a disk changes by itself, and leaves the time as it is, is not seen.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from muniment import durable
+from muniment.errors import IndexBehind, MunimentError, StorageError
+
+_CHUNK = 1 << 20
+_MUTABLE = ("state", "sound", "meta.json", "LOCK", "lock")
+
+
+class _Entry(NamedTuple):
+    size: int
+    changed: int  # nanoseconds
+    crc: int
+
+
+def record(path: Path) -> None:
+    """Lists the files of the index in the folder `path`, after a commit. Raises StorageError."""
+    known = _listed(path)
+    entries: dict[str, _Entry] = {}
+    for file in path.iterdir():
+        if file.name.startswith(".") or file.name.endswith(_MUTABLE) or not file.is_file():
+            continue
+        found = file.stat()
+        entry = known.get(file.name)
+        if entry is None or entry[:2] != (found.st_size, found.st_mtime_ns):
+            entry = _Entry(found.st_size, found.st_mtime_ns, _crc(file))
+        entries[file.name] = entry
+    _write(path, entries)
+
+
+def check(path: Path) -> None:
+    """Raises IndexBehind where a file of the index in the folder `path` is not the one that was written."""
+    entries = _listed(path)
+    copied = False
+    for name, entry in entries.items():
+        try:
+            found = (path / name).stat()
+            if (found.st_size, found.st_mtime_ns) == entry[:2]:
+                continue
+            if found.st_size != entry.size or _crc(path / name) != entry.crc:
+                raise _damaged(path, name)
+            entries[name] = _Entry(found.st_size, found.st_mtime_ns, entry.crc)
+            copied = True
+        except FileNotFoundError:
+            continue
+    if copied:
+        try:
+            _write(path, entries)
+        except (OSError, StorageError):
+            return  # a disk that is only read: each search reads the files
+
+
+@contextmanager
+def telling_damage(path: Path, *of: type[Exception]) -> Iterator[None]:
+    """What an engine makes of damaged files is IndexBehind: errors `of` these kinds, and the panics of Rust, which are
+    no Exception and nowhere to import."""
+    try:
+        yield
+    except BaseException as e:
+        if type(e).__name__ == "PanicException" or (isinstance(e, of) and not isinstance(e, MunimentError)):
+            raise _damaged(path, type(e).__name__) from e
+        raise
+
+
+def _damaged(path: Path, what: str) -> IndexBehind:
+    return IndexBehind(f"the index at {path} is damaged ({what}): run `muniment reindex`")
+
+
+def _listed(path: Path) -> dict[str, _Entry]:
+    try:
+        lines = (path / "sound").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}
+    found: dict[str, _Entry] = {}
+    for line in lines:
+        name, *numbers = line.split(" ")
+        if len(numbers) == 3 and all(number.isdecimal() for number in numbers) and "/" not in name:
+            found[name] = _Entry._make(map(int, numbers))
+    return found
+
+
+def _write(path: Path, entries: dict[str, _Entry]) -> None:
+    lines = [" ".join((name, *map(str, entry))) + "\n" for name, entry in sorted(entries.items())]
+    durable.replace(path / "sound", "".join(lines).encode(), sync=False)
+
+
+def _crc(file: Path) -> int:
+    found = 0
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            found = crc32(chunk, found)
+    return found

@@ -1,0 +1,137 @@
+"""A damaged index says so, and how it is mended; it never answers wrongly, and never ends the process."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import index_examples as examples
+import pytest
+
+from muniment.errors import IndexBehind
+from muniment.index import sound
+from muniment.index.engine import FACETS, Engine, open_engine
+from muniment.index.query import Everything
+
+ENGINES = ("tantivy", "whoosh")
+TREES = [examples.tree(random.Random(seed)) for seed in range(6)]
+OWN = ("state", "sound", "meta.json")  # changed with each commit, and not listed
+
+
+@pytest.fixture(params=ENGINES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def made(name: str, tmp_path: Path) -> Path:
+    path = tmp_path / "index"
+    with open_engine(name, path, create=True) as index:
+        for start in (0, 40):
+            index.add(examples.documents(80, 1)[start : start + 40])
+            index.commit(start + 1)
+    return path
+
+
+def answers(index: Engine) -> list[object]:
+    found: list[object] = [index.count(), list(index.numbers(Everything()))]
+    for tree in TREES:
+        found += [index.search(tree, facets=FACETS), list(index.stream(tree))]
+    return found
+
+
+def written_once(path: Path) -> list[Path]:
+    listed = [line.split(" ")[0] for line in (path / "sound").read_text().splitlines()]
+    return [path / file for file in listed]
+
+
+def flipped(content: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(content))
+    return content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :]
+
+
+def cut(content: bytes, rng: random.Random) -> bytes:
+    return content[: rng.randrange(len(content))]
+
+
+def zeroed(content: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(content))
+    return content[:at] + bytes(byte ^ 0xFF for byte in content[at : at + 64]) + content[at + 64 :]
+
+
+@pytest.mark.parametrize("damage", [flipped, cut, zeroed])
+def test_every_change_of_a_file_is_seen(name: str, made: Path, damage: Callable[[bytes, random.Random], bytes]) -> None:
+    rng = random.Random(4)
+    with open_engine(name, made) as index:
+        expected = answers(index)
+    files = written_once(made)
+    assert len(files) >= 3
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(damage(content, rng))
+        with pytest.raises(IndexBehind, match="muniment reindex"):
+            open_engine(name, made)
+        file.write_bytes(content)
+    with open_engine(name, made) as index:
+        assert answers(index) == expected
+
+
+def test_a_file_that_is_gone_or_empty_is_missed(name: str, made: Path) -> None:
+    for file in [*written_once(made), *(made / other for other in OWN if (made / other).exists())]:
+        content = file.read_bytes()
+        for remove in (lambda: file.unlink(), lambda: file.write_bytes(b"")):  # noqa: B023 - called at once
+            remove()
+            try:
+                with open_engine(name, made) as index:
+                    answers(index)
+                    assert file.name in OWN and (file.name == "sound" or not index.state().current), file.name
+            except IndexBehind as e:
+                assert "muniment reindex" in str(e)
+            file.write_bytes(content)
+
+
+def test_an_empty_folder_is_no_index(name: str, tmp_path: Path) -> None:
+    with pytest.raises(IndexBehind, match="reindex"):
+        open_engine(name, tmp_path)
+
+
+def test_what_is_damaged_behind_the_back_of_the_list_is_told_all_the_same(name: str, made: Path) -> None:
+    """Times of change can be set; then the engine itself has to stumble, and says the same."""
+    stumbled = 0
+    for file in written_once(made):
+        content, times = file.read_bytes(), file.stat()
+        file.write_bytes(bytes(len(content)))
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        try:
+            with open_engine(name, made) as index:
+                answers(index)
+        except IndexBehind as e:
+            assert "muniment reindex" in str(e) and "\n" not in str(e)
+            stumbled += 1
+        file.write_bytes(content)
+    assert stumbled == len(written_once(made))
+
+
+def test_a_copied_index_is_read_once_and_then_known(made: Path) -> None:
+    if not (made / "meta.json").exists():
+        pytest.skip("an index of Whoosh is not opened where it was not made")
+    copy = made.with_name("copy")
+    copy.mkdir()
+    for file in made.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+        os.utime(copy / file.name, (1, 1))
+    with open_engine("tantivy", made) as one, open_engine("tantivy", copy) as other:
+        assert answers(one) == answers(other)
+    known = {line.split(" ")[0]: line.split(" ")[2] for line in (copy / "sound").read_text().splitlines()}
+    assert known and set(known.values()) == {"1000000000"}
+    assert (made / "sound").read_text() != (copy / "sound").read_text()
+
+
+def test_the_list_is_short_and_of_the_files_that_are_there(made: Path) -> None:
+    for file in written_once(made):
+        assert file.is_file()
+    sound.check(made)
+    (made / "sound").write_bytes(b"nonsense\n../x 1 2 3\n\xff")
+    sound.check(made)
