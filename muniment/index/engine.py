@@ -131,7 +131,13 @@ class Engine(Protocol):
         empty."""
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
-        """(number, article_id) of every document that matches, in order of number."""
+        """(number, article_id) of every document that matches, in order of number; of one commit, as `stream`."""
+
+    def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
+        """Every document that matches, however many, in the order of `search`, a page at a time.
+
+        All are of the commit that is seen when the first is asked for: no commit and no `refresh` meanwhile adds, drops
+        or repeats one. What is held in memory is a page; by `relevance` also a few bytes for each hit so far."""
 
     def close(self) -> None:
         """Gives up what is not committed, and every lock."""

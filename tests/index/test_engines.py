@@ -13,7 +13,20 @@ import pytest
 from muniment.errors import IndexBehind, Locked, QueryError, UsageError
 from muniment.index import analysis, engine
 from muniment.index.engine import Document, Engine, open_engine
-from muniment.index.query import And, AnyOf, Everything, Not, Or, Phrase, Prefix, Range, Term, Wildcard, word_matcher
+from muniment.index.query import (
+    And,
+    AnyOf,
+    Everything,
+    Not,
+    Nothing,
+    Or,
+    Phrase,
+    Prefix,
+    Range,
+    Term,
+    Wildcard,
+    word_matcher,
+)
 from muniment.search.language import parse
 
 ENGINES = ("tantivy", "whoosh")
@@ -97,6 +110,41 @@ def test_pages_join_without_gap_or_overlap(index: Engine) -> None:
     pages = [index.search(Everything(), limit=7, offset=start, sort="captured").hits for start in range(0, 50, 7)]
     assert [hit for page in pages for hit in page] == list(whole.hits)
     assert len({hit.number for hit in whole.hits}) == whole.total == 50
+
+
+@pytest.mark.parametrize("sort", ["relevance", "newest", "oldest", "captured"])
+def test_a_stream_gives_every_hit_in_the_order_of_the_pages(
+    index: Engine, sort: engine.Sort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "tantivy" in type(index).__module__:
+        monkeypatch.setattr("muniment.index.engines.tantivy.FEW", 7)
+        monkeypatch.setattr("muniment.index.engines.tantivy.PAGE", 11)
+    documents = examples.documents(150, seed=4)
+    for start in range(0, 150, 40):  # several segments
+        index.add(documents[start : start + 40])
+        index.commit(start)
+    for tree in (Term("words", "café"), Or((Term("words", "run"), Everything())), Term("source", "le cafe"), Nothing()):
+        whole = index.search(tree, limit=150, sort=sort)
+        assert list(index.stream(tree, sort=sort)) == list(whole.hits)
+        assert numbers(index, tree) == sorted(hit.number for hit in whole.hits)
+    assert len(list(index.stream(Everything(), sort=sort))) == 150
+
+
+def test_a_stream_is_of_one_commit(index: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "tantivy" in type(index).__module__:
+        monkeypatch.setattr("muniment.index.engines.tantivy.FEW", 3)
+        monkeypatch.setattr("muniment.index.engines.tantivy.PAGE", 3)
+    index.add(plain(n) for n in range(20))
+    index.commit(1)
+    streams = [index.stream(Term("text", "word"), sort=sort) for sort in ("relevance", "newest")]
+    seen = [[next(stream).number] for stream in streams]
+    index.remove(range(0, 20, 2))
+    index.add(plain(n) for n in range(20, 30))
+    index.commit(2)
+    index.refresh()
+    for so_far, stream in zip(seen, streams, strict=True):
+        so_far += [hit.number for hit in stream]
+        assert sorted(so_far) == list(range(20))
 
 
 def test_a_limit_of_nothing_still_counts(index: Engine) -> None:

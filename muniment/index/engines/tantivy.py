@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 NAME = f"tantivy {__version__} schema 4"
 WRITER_BYTES = 64_000_000
-FEW, MANY = 2_000, 1_000_000
+FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500
 FEW_ALTERNATIVES = 8
 SORT_FIELDS = {
@@ -212,15 +212,51 @@ class TantivyEngine:
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
         if self._is_hopeless(tree):
             return
-        compiled, searcher = self._compile(tree), self._searcher
-        order = tantivy.Order.Asc
-        # Room is made for as many hits as are asked for, so that asking for all the articles at once is slow.
-        found = searcher.search(compiled, FEW, order_by_field="number", order=order)
-        if _total(found) > FEW:
-            found = searcher.search(compiled, _total(found), order_by_field="number", order=order)
-        articles = searcher.fast_field_values("article", [address for _, address in found.hits])
-        for (number, _), article in zip(found.hits, articles, strict=True):
-            yield number, int(article or 0)
+        searcher = self._searcher
+        for page in self._in_order(searcher, self._compile(tree), "number", tantivy.Order.Asc):
+            articles = searcher.fast_field_values("article", [address for _, address in page])
+            for (number, _), article in zip(page, articles, strict=True):
+                yield number, int(article or 0)
+
+    def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
+        searcher, compiled = self._searcher, self._compile(tree)
+        if sort == "relevance" and not query.is_scored(tree):
+            sort = "newest"
+        if sort == "relevance":
+            pages = self._by_relevance(searcher, compiled)
+        else:
+            pages = self._in_order(searcher, compiled, *SORT_FIELDS[sort])
+        for page in pages:
+            numbers = searcher.fast_field_values("number", [address for _, address in page])
+            for number, (score, _) in zip(numbers, page, strict=True):
+                yield Hit(int(number or 0), score if sort == "relevance" else 0.0)
+
+    def _in_order(
+        self, searcher: tantivy.Searcher, compiled: tantivy.Query, field: str, order: tantivy.Order
+    ) -> Iterator[list[Any]]:
+        """Pages of (value, address) by a field that no two documents share a value of: each begins behind the last.
+
+        tantivy makes room for as many hits as are asked for, which is slow where all are, and they are few mostly.
+        """
+        size, rest = FEW, compiled
+        while page := searcher.search(rest, size, order_by_field=field, order=order).hits:
+            yield page
+            if len(page) < size:
+                return
+            last, size = page[-1][0], PAGE
+            low, high = (last, None) if order == tantivy.Order.Asc else (None, last)
+            beyond = _number_range(query.Range(field, low, high, False, False))
+            clauses = [(tantivy.Occur.Must, compiled), (tantivy.Occur.Must, _unscored(beyond))]
+            rest = tantivy.Query.boolean_query(clauses)
+
+    def _by_relevance(self, searcher: tantivy.Searcher, compiled: tantivy.Query) -> Iterator[list[Any]]:
+        """Pages of (score, address): scores are no place to go on from, so that each page passes over those before."""
+        size, passed = FEW, 0
+        while page := searcher.search(compiled, size, offset=passed).hits:
+            yield page
+            if len(page) < size:
+                return
+            passed, size = passed + size, PAGE
 
     def _is_hopeless(self, tree: query.Query) -> bool:
         """Whether a condition that all matches must meet is met by none: spares a search what it costs otherwise."""

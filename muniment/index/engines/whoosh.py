@@ -11,6 +11,7 @@ folder where this engine made it: a marker holds the folder's device and inode, 
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -211,6 +212,21 @@ class WhooshEngine:
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
         number, article = self._column("number"), self._column("article")
         yield from sorted((number(place), article(place)) for place, _ in self._matches(tree, scored=False))
+
+    def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
+        if sort == "relevance" and not query.is_scored(tree):
+            sort = "newest"
+        # All of it before the first hit: a commit takes the files away from under the columns.
+        number = self._column("number")
+        field, sign = _SORT_FIELDS.get(sort, ("number", 1))
+        value = self._column(field)
+        numbers = array("q")
+        keys: Any = array("d" if sort == "relevance" else "q")
+        for place, score in self._matches(tree, scored=sort == "relevance"):
+            numbers.append(number(place))
+            keys.append(-score if sort == "relevance" else sign * value(place))
+        for at in sorted(range(len(numbers)), key=keys.__getitem__):  # equals stay in order of place
+            yield Hit(numbers[at], -keys[at] if sort == "relevance" else 0.0)
 
     def close(self) -> None:
         if self._writer is not None:
