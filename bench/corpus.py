@@ -1,15 +1,18 @@
 """Articles made up for measuring: any number, the same for the same seed, no real text.
 
-Words are syllables of our own with Zipf's frequencies and a few inflections, in four languages and two scripts; a long
-tail of names is met once or twice. Dates, sources and languages are as unevenly
-spread as in a real archive.
+Words are syllables of our own with Zipf's frequencies and a few inflections, in four languages and two scripts; one
+word in sixty is of a long tail of names, which are met once or twice. Dates, sources and languages are as unevenly
+spread as in a real archive. `python -m bench.corpus COUNT` prints them as lines of JSON.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import sys
 from collections.abc import Iterator
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 SYLLABLES = {
@@ -27,7 +30,9 @@ ENDINGS = {
 LANGUAGES = {"en": 0.6, "fr": 0.15, "fa": 0.15, "ar": 0.1}
 VOCABULARY = 20_000
 SOURCES = 200
+NAMES, ONE_NAME_IN = 2_000_000, 60
 FIRST_YEAR, LAST_YEAR = 2000, 2026
+SHORT = (150, 450)  # words of an article where a million are made
 
 
 def vocabulary(language: str) -> list[str]:
@@ -42,7 +47,12 @@ def vocabulary(language: str) -> list[str]:
 
 
 WORDS = {language: vocabulary(language) for language in LANGUAGES}
-_WEIGHTS = list(accumulate(1 / (rank + 3) for rank in range(VOCABULARY)))
+# Every form of every word, so that one draw gives an inflected word.
+_FORMS = {language: [word + end for word in words for end in ENDINGS[language]] for language, words in WORDS.items()}
+_WEIGHTS = {
+    language: list(accumulate(1 / (rank + 3) for rank in range(VOCABULARY) for _ in ENDINGS[language]))
+    for language in LANGUAGES
+}
 _SOURCE_WEIGHTS = list(accumulate(1 / (rank + 1) for rank in range(SOURCES)))
 
 
@@ -85,18 +95,44 @@ def article(number: int, rng: random.Random, size: tuple[int, int]) -> dict[str,
 
 
 def _words(rng: random.Random, language: str, count: int) -> list[str]:
-    endings = ENDINGS[language]
-    words = [word + rng.choice(endings) for word in rng.choices(WORDS[language], cum_weights=_WEIGHTS, k=count)]
-    for _ in range(count // 60):
-        words[rng.randrange(count)] = f"Name{rng.randrange(5_000_000)}"
+    words = rng.choices(_FORMS[language], cum_weights=_WEIGHTS[language], k=count)
+    for _ in range(int(count / ONE_NAME_IN + rng.random())):
+        words[rng.randrange(count)] = _name(rng.randrange(NAMES), language)
     return words
 
 
+def _name(number: int, language: str) -> str:
+    syllables = _SYLLABLES[language]
+    name = ""
+    for _ in range(5):
+        number, digit = divmod(number, len(syllables))
+        name += syllables[digit]
+    return name.capitalize()
+
+
+_SYLLABLES = {language: listed.split() for language, listed in SYLLABLES.items()}
+
+
 def _text(rng: random.Random, language: str, count: int) -> str:
+    words = _words(rng, language, count)
     sentences: list[str] = []
-    while count > 0:
-        size = min(count, rng.randint(6, 25))
-        sentences.append(" ".join(_words(rng, language, size)).capitalize() + ".")
-        count -= size
+    at = 0
+    while at < count:
+        size = rng.randint(6, 25)
+        sentence = words[at : at + size]
+        sentences.append(f"{sentence[0].capitalize()} {' '.join(sentence[1:])}.")
+        at += size
     paragraphs = (" ".join(sentences[i : i + 4]) for i in range(0, len(sentences), 4))
     return "\n".join(paragraphs)
+
+
+def read(path: Path, count: int) -> Iterator[dict[str, Any]]:
+    """The first `count` articles of such lines: a smaller corpus is the beginning of a larger one."""
+    with path.open(encoding="utf-8") as file:
+        for _, line in zip(range(count), file, strict=False):
+            yield json.loads(line)
+
+
+if __name__ == "__main__":
+    for _made in articles(int(sys.argv[1]), words=SHORT):
+        sys.stdout.write(json.dumps(_made, ensure_ascii=False) + "\n")
