@@ -22,6 +22,7 @@ from muniment.errors import IndexBehind, IntegrityError, Locked, QueryError, Sto
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+    from datetime import date
 
     from muniment.adding import Added, AddOptions, Fetches, Item
     from muniment.discovering.plan import Plan
@@ -117,7 +118,8 @@ def index_new(archive: Archive) -> None:
 class Search(NamedTuple):
     """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
     hit; `facets` are names of index.facets.FACETS, `facet_limit` and `facet_limits` as of search.results.Page. With
-    `collapse` a story that several tell is one hit."""
+    `collapse` a story that several tell is one hit. With `sentence` the text is no query but a
+    sentence, any of whose words will do; with `recent` newer articles are raised."""
 
     text: str
     filters: Filters | None = None
@@ -130,6 +132,8 @@ class Search(NamedTuple):
     versions: bool = False
     collapse: bool = False
     snippets: bool = True
+    sentence: bool = False
+    recent: bool = False
 
 
 class Found(NamedTuple):
@@ -172,7 +176,10 @@ def find(archive: Archive, search: Search) -> Results:
     tree = _tree(archive, search)
     with open_index(archive) as engine:
         limit = max(1, engine.count()) if search.limit is None else search.limit
-        page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits)
+        page = Page(
+            limit, search.offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits,
+            _today() if search.recent else None,
+        )  # fmt: skip
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         indexed = engine.count()
     held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in hits.hits])}
@@ -210,18 +217,31 @@ def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple
 def _tree(archive: Archive, search: Search) -> Query:
     """What is asked for. Without words, everything that passes the filters. An address alone stands for the article
     that is there, and for those that mention it."""
+    from muniment.index.analysis import language_tag
     from muniment.index.query import Everything
     from muniment.search import language
     from muniment.search.results import Filters, filtered
 
     filters = search.filters or Filters()
     if search.text.strip():
-        if search.text.strip().startswith(("http://", "https://")) and len(search.text.split()) == 1:
+        if (
+            not search.sentence
+            and search.text.strip().startswith(("http://", "https://"))
+            and len(search.text.split()) == 1
+        ):
             return filtered(_article_at(archive, search.text.strip()), filters)
+        if search.sentence:
+            return filtered(language.any_of(search.text, tuple(map(language_tag, filters.language))), filters)
         return filtered(language.parse(search.text), filters)
     if filters == Filters():
         raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
     return filtered(Everything(), filters)
+
+
+def _today() -> date:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date()
 
 
 def _article_at(archive: Archive, address: str) -> Query:

@@ -52,6 +52,9 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 
 @click.command(cls=QueryCommand)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
+@click.option(
+    "--any", "sentence", is_flag=True, help="QUERY is a sentence, not the language: any of its words will do."
+)
 @click.option("--source", multiple=True, help="Only this source; may be repeated.")
 @click.option("--since", metavar="DATE", help="Published then or later: 2021, 2021-05 or 2021-05-30.")
 @click.option("--until", metavar="DATE", help="Published then or earlier.")
@@ -84,6 +87,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
     show_default=True,
     help="Order by score, by publication, or by the newest capture.",
 )
+@click.option("--recent", is_flag=True, help="Raise what was published lately: up to twice the score.")
 @click.option(
     "--limit",
     type=click.IntRange(0),
@@ -146,6 +150,8 @@ def _check(ctx: click.Context, options: dict[str, Any]) -> None:
     if len(forms) > 1:
         raise click.UsageError("choose one of --csv, --ids, --urls and --json", ctx)
     options["form"] = forms[0].removeprefix("as_") if forms else None
+    if options["recent"] and options["sort"] != "relevance":
+        raise click.UsageError(f"--recent and --sort {options['sort']} contradict: give one of them", ctx)
     if options["everything"] and ctx.get_parameter_source("limit") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--all and --limit contradict: give one of them", ctx)
 
@@ -170,6 +176,8 @@ def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
         versions=options["versions"],
         collapse=options["collapse"],
         snippets=options["form"] in (None, "json"),
+        sentence=options["sentence"],
+        recent=options["recent"],
     )
 
 

@@ -44,7 +44,7 @@ class Page(Value):
     """Which part of the result, in which order, with which facets.
 
     Of a facet the `facet_limit` most frequent values are told, of years and months all; `facet_limits` says for a
-    facet, dates too, what else holds.
+    facet, dates too, what else holds. `today` is given where newer articles are to be raised (search/recency.py).
     """
 
     limit: int = 10
@@ -53,6 +53,7 @@ class Page(Value):
     facets: tuple[str, ...] = ()
     facet_limit: int = 10
     facet_limits: Mapping[str, int] = {}
+    today: date | None = None
 
 
 Stories = Callable[[Collection[int]], Mapping[int, int]]
@@ -68,15 +69,15 @@ def search(
     """
 
     def narrowed(asked: query.Query) -> query.Query:
-        shown = asked if versions else collapsed(engine, asked)
-        return shown if stories is None else one_a_story(engine, shown, stories)
+        one_each = asked if versions else collapsed(engine, asked)
+        return one_each if stories is None else one_a_story(engine, one_each, stories)
 
     counted: dict[query.Query, list[str]] = {tree: []}
     for name in page.facets:
         counted.setdefault(without_own(tree, name), []).append(name)
     most = max((page.facet_limit, *page.facet_limits.values()))
     hits = engine.search(
-        narrowed(tree),
+        _ranked(narrowed(tree), page.today),
         limit=page.limit,
         offset=page.offset,
         sort=page.sort,
@@ -87,6 +88,14 @@ def search(
     for wider, names in counted.items():
         facets |= engine.facets(narrowed(wider), names, most)
     return hits._replace(facets={name: _listed(name, facets[name], page) for name in page.facets})
+
+
+def _ranked(tree: query.Query, today: date | None) -> query.Query:
+    if today is None:
+        return tree
+    from muniment.search.recency import raised
+
+    return raised(tree, today)
 
 
 def _listed(name: str, counts: Counts, page: Page) -> Counts:

@@ -51,6 +51,8 @@ def matches(tree: query.Query, d: Analysed, languages: Sequence[str]) -> bool:
             return any(matches(part, d, languages) for part in parts)
         case query.Not(part):
             return not matches(part, d, languages)
+        case query.Boosted(part):
+            return matches(part, d, languages)
         case query.Everything():
             return True
         case query.Nothing():
