@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 
 from muniment.errors import QueryError
 from muniment.index import query
-from muniment.index.engine import Engine, Hits, Sort
+from muniment.index.engine import Engine, Hit, Hits, Sort
 from muniment.index.facets import FACET_DATES, Counts, with_empty
 from muniment.index.value import Value
 from muniment.search import dates, language, words
@@ -67,17 +67,40 @@ def search(
     With `stories`, which tells the story of each number that has one, a story is shown once. A facet is counted without
     its own conditions (search/selecting.py), and years and months are told with the empty ones between them.
     """
+    return _answer(engine, _Narrowing(engine, versions, stories), tree, page)
 
-    def narrowed(asked: query.Query) -> query.Query:
-        one_each = asked if versions else collapsed(engine, asked)
-        return one_each if stories is None else one_a_story(engine, one_each, stories)
 
+def search_all(
+    engine: Engine, tree: query.Query, page: Page, *, versions: bool = False, stories: Stories | None = None
+) -> tuple[Hits, Iterator[Hit]]:
+    """As `search`, and all the hits, of which only a page is held at a time; `page` has no limit and no offset."""
+    narrowing = _Narrowing(engine, versions, stories)
+    counted = _answer(engine, narrowing, tree, page)
+    return counted, engine.stream(_ranked(narrowing.of(tree), page.today), sort=page.sort)
+
+
+class _Narrowing:
+    """One version of each article, one article of each story: worked out once for each tree."""
+
+    def __init__(self, engine: Engine, versions: bool, stories: Stories | None):
+        self._engine, self._versions, self._stories = engine, versions, stories
+        self._known: dict[query.Query, query.Query] = {}
+
+    def of(self, asked: query.Query) -> query.Query:
+        if asked not in self._known:
+            one_each = asked if self._versions else collapsed(self._engine, asked)
+            shown = one_each if self._stories is None else one_a_story(self._engine, one_each, self._stories)
+            self._known[asked] = shown
+        return self._known[asked]
+
+
+def _answer(engine: Engine, narrowing: _Narrowing, tree: query.Query, page: Page) -> Hits:
     counted: dict[query.Query, list[str]] = {tree: []}
     for name in page.facets:
         counted.setdefault(without_own(tree, name), []).append(name)
     most = max((page.facet_limit, *page.facet_limits.values()))
     hits = engine.search(
-        _ranked(narrowed(tree), page.today),
+        _ranked(narrowing.of(tree), page.today),
         limit=page.limit,
         offset=page.offset,
         sort=page.sort,
@@ -86,7 +109,7 @@ def search(
     )
     facets = dict(hits.facets)
     for wider, names in counted.items():
-        facets |= engine.facets(narrowed(wider), names, most)
+        facets |= engine.facets(narrowing.of(wider), names, most)
     return hits._replace(facets={name: _listed(name, facets[name], page) for name in page.facets})
 
 
