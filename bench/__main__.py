@@ -12,6 +12,7 @@
 | documents | what becomes of documents of every kind ($MUNIMENT_DATA), words found, time, memory | the raw libraries |
 | discovering | every feed, sitemap and robots.txt of $MUNIMENT_DATA, and hostile ones | feedparser, limits |
 | extraction | quality of cleaning on gold corpora ($MUNIMENT_DATA), with floors | seven extractors, htmldate |
+| relevance | how well searches rank on four judged collections ($MUNIMENT_DATA) | Whoosh, FTS5, bm25s, tantivy-py |
 | neardup | the check for near-duplicates among 1,000,000 articles; what it finds | brute force on a sample |
 
 The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
@@ -28,7 +29,7 @@ from bench import adding, longlog, memory, process, verifying
 
 NAMES = (
     "add", "memory", "verify", "log", "search", "query",
-    "importing", "documents", "extraction", "discovering", "neardup",
+    "importing", "documents", "extraction", "discovering", "relevance", "neardup",
 )  # fmt: skip
 
 
@@ -62,6 +63,9 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "bench.discovering"], check=True)
     if "extraction" in wanted:
         subprocess.run([sys.executable, "-m", "bench.extraction"], check=True)
+    if "relevance" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.relevance"], check=True)
+        subprocess.run([sys.executable, "-m", "bench.keyboards"], check=True)
     if "neardup" in wanted:
         subprocess.run([sys.executable, "-m", "bench.neardup"], check=True)
 

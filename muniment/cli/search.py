@@ -52,6 +52,9 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 
 @click.command(cls=QueryCommand)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
+@click.option(
+    "--any", "sentence", is_flag=True, help="QUERY is a sentence, not the language: any of its words will do."
+)
 @click.option("--source", multiple=True, help="Only this source; may be repeated.")
 @click.option("--since", metavar="DATE", help="Published then or later: 2021, 2021-05 or 2021-05-30.")
 @click.option("--until", metavar="DATE", help="Published then or earlier.")
@@ -86,6 +89,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
     show_default=True,
     help="Order by score, by publication, or by the newest capture.",
 )
+@click.option("--recent", is_flag=True, help="Raise what was published lately: up to twice the score.")
 @click.option(
     "--limit",
     type=click.IntRange(0),
@@ -95,7 +99,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
     help="Show at most N hits; 0 only counts.",
 )
 @click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Pass over the first N hits.")
-@click.option("--all", "everything", is_flag=True, help="Show every hit.")
+@click.option("--all", "everything", is_flag=True, help="Show every hit, however many, as they are found.")
 @click.option("--collapse", is_flag=True, help="One hit a story: near-duplicates once, the first captured.")
 @click.option("--versions", is_flag=True, help="Every version that matches, not one an article.")
 @click.option("--strict", is_flag=True, help="Fail (4) where the index lacks articles and cannot catch up.")
@@ -103,6 +107,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 @click.option("--csv", is_flag=True, help="Print CSV.")
 @click.option("--ids", is_flag=True, help="Print the snapshots' numbers.")
 @click.option("--urls", is_flag=True, help="Print the articles' addresses.")
+@click.option("--jsonl", is_flag=True, help="Print a JSON object a hit, a line each.")
 @json_option
 @common_options
 @click.pass_context
@@ -118,8 +123,13 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     _check(ctx, options)
     text = " ".join(words)
     archive = open_archive(ctx)
+    asked = _search(text, options)
+    hits = None
     try:
-        results = pipeline.find(archive, _search(text, options))
+        if asked.limit is None:
+            results, hits = ctx.with_resource(pipeline.find_all(archive, asked))
+        else:
+            results = pipeline.find(archive, asked)
     except QueryError as e:
         _show_query_error(e, text)
         ctx.exit(e.exit_code)
@@ -132,9 +142,15 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
 
     if options["strict"] and results.indexed < results.articles:
         raise IndexBehind(coverage(results))
-    print_results(results, options["form"], facets_wanted=bool(options["facets"]))
+    if hits is None:
+        print_results(results, options["form"], facets_wanted=bool(options["facets"]))
+        shown = len(results.hits)
+    else:
+        from muniment.cli.streams import print_all
+
+        shown = print_all(results, hits, options["form"], facets_wanted=bool(options["facets"]))
     quiet = options["quiet"] or options["form"] is not None
-    print_summary(results, quiet=quiet, noun="version" if options["versions"] else "article")
+    print_summary(results, shown, quiet=quiet, noun="version" if options["versions"] else "article")
     if results.total == 0 and results.indexed < results.articles:
         ctx.exit(IndexBehind.exit_code)  # it may be among those that the index lacks
     ctx.exit(0 if results.total else 1)
@@ -142,12 +158,14 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
 
 def _check(ctx: click.Context, options: dict[str, Any]) -> None:
     """Sets `form` to the one way of printing that is wanted. Raises UsageError for options that contradict."""
-    forms = [form for form in ("csv", "ids", "urls", "as_json") if options[form]]
+    forms = [form for form in ("csv", "ids", "urls", "jsonl", "as_json") if options[form]]
     if options["versions"] and options["collapse"]:
         raise click.UsageError("--versions and --collapse contradict: give one of them", ctx)
     if len(forms) > 1:
-        raise click.UsageError("choose one of --csv, --ids, --urls and --json", ctx)
+        raise click.UsageError("choose one of --csv, --ids, --urls, --jsonl and --json", ctx)
     options["form"] = forms[0].removeprefix("as_") if forms else None
+    if options["recent"] and options["sort"] != "relevance":
+        raise click.UsageError(f"--recent and --sort {options['sort']} contradict: give one of them", ctx)
     if options["everything"] and ctx.get_parameter_source("limit") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--all and --limit contradict: give one of them", ctx)
 
@@ -175,7 +193,9 @@ def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
         limits,
         versions=options["versions"],
         collapse=options["collapse"],
-        snippets=options["form"] in (None, "json"),
+        snippets=options["form"] in (None, "json", "jsonl"),
+        sentence=options["sentence"],
+        recent=options["recent"],
     )
 
 

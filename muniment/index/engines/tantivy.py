@@ -334,6 +334,8 @@ class TantivyEngine:
                 return _unscored(tantivy.Query.all_query())
             case query.Nothing():
                 return tantivy.Query.empty_query()
+            case query.Boosted(part, factor):
+                return tantivy.Query.boost_query(self._compile(part), factor)
             case query.Range(field) if field in query.NUMBER_FIELDS:
                 return _unscored(_number_range(tree))
             case query.AnyOf(field, values):
