@@ -172,6 +172,7 @@ def find(archive: Archive, search: Search) -> Results:
     begun = time.perf_counter()
     tree = _tree(archive, search)
     with open_index(archive) as engine:
+        engine.texts = _texts(archive)
         limit = max(1, engine.count()) if search.limit is None else search.limit
         page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
@@ -194,6 +195,20 @@ def find(archive: Archive, search: Search) -> Results:
         )
     took = time.perf_counter() - begun
     return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
+
+
+def _texts(archive: Archive) -> Callable[[int], Mapping[str, str]]:
+    """Gives the words of a snapshot to an engine that has to look at them. Of a damaged one, nothing is found."""
+
+    def texts(number: int) -> dict[str, str]:
+        snapshot = archive.snapshot(number)
+        try:
+            text = archive.text(snapshot)
+        except IntegrityError:
+            text = ""
+        return {"title": snapshot.title or "", "text": text, "author": " ".join(snapshot.authors)}
+
+    return texts
 
 
 def _stories(archive: Archive) -> Callable[[Collection[int]], Mapping[int, int]]:
@@ -219,7 +234,7 @@ def _tree(archive: Archive, search: Search) -> Query:
     if search.text.strip():
         if search.text.strip().startswith(("http://", "https://")) and len(search.text.split()) == 1:
             return filtered(_article_at(archive, search.text.strip()), filters)
-        return filtered(language.parse(search.text), filters)
+        return filtered(language.parse(search.text, lookup=archive.catalog.in_state), filters)
     if filters == Filters():
         raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
     return filtered(Everything(), filters)
