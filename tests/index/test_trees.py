@@ -46,7 +46,7 @@ def test_random_trees_give_the_same_documents_as_brute_force(name: str, tmp_path
     assert matched > 0.4 * TREES, "most trees should match some documents and not all, or they show nothing"
     assert leaves == {
         "And", "Or", "Not", "Everything", "Nothing", "Term", "Phrase", "Prefix", "Wildcard", "Fuzzy", "Range", "AnyOf",
-        "Boosted",
+        "Near", "Boosted",
     }  # fmt: skip
 
 
