@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from muniment.snapshot import Snapshot
 
 GROUP, GROUP_SIZE = 200, 8_000_000  # articles, and characters of their text
-COMMIT_EVERY, COMMIT_SIZE = 10_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
+COMMIT_EVERY, COMMIT_SIZE = 100_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
 COMMIT_SECONDS = 60.0  # searches see what a long `add` stores; more often, and the engine merges all the time
 
 
