@@ -15,6 +15,9 @@
 | relevance | how well searches rank on four judged collections ($MUNIMENT_DATA) | Whoosh, FTS5, bm25s, tantivy-py |
 | neardup | the check for near-duplicates among 1,000,000 articles; what it finds | brute force on a sample |
 
+At sizes up to a million, with a corpus and indexes that are kept, `python -m bench.sizes` measures queries, indexing
+and growth beside FTS5, Xapian, Whoosh and tantivy-py, and `python -m bench.whole` whole processes beside ripgrep.
+
 The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
 """
 
