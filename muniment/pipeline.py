@@ -124,7 +124,7 @@ class Search(NamedTuple):
     """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
     hit; `facets` are names of index.facets.FACETS, `facet_limit` and `facet_limits` as of search.results.Page. With
     `collapse` a story that several tell is one hit. With `sentence` the text is no query but a
-    sentence, any of whose words will do; with `recent` newer articles are raised."""
+    sentence, any of whose words will do; with `recent` newer articles are raised. `within` is a further condition."""
 
     text: str
     filters: Filters | None = None
@@ -139,6 +139,7 @@ class Search(NamedTuple):
     snippets: bool = True
     sentence: bool = False
     recent: bool = False
+    within: Query | None = None
 
 
 class Found(NamedTuple):
@@ -177,7 +178,7 @@ def find(archive: Archive, search: Search) -> Results:
     from muniment.search.results import search as run
 
     begun = time.perf_counter()
-    tree = _tree(archive, search)
+    tree = tree_of(archive, search)
     with open_index(archive) as engine:
         engine.texts = _texts(archive)
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
@@ -197,7 +198,7 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
     from muniment.search.results import search_all
 
     begun = time.perf_counter()
-    tree = _tree(archive, search)
+    tree = tree_of(archive, search)
     with open_index(archive) as engine:
         engine.texts = _texts(archive)
         stories = _stories(archive) if search.collapse else None
@@ -261,14 +262,16 @@ def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple
     return also_in(archive, snapshots)
 
 
-def _tree(archive: Archive, search: Search) -> Query:
+def tree_of(archive: Archive, search: Search) -> Query:
     """What is asked for. Without words, everything that passes the filters. An address alone stands for the article
     that is there, and for those that mention it."""
     from muniment.index.analysis import language_tag
-    from muniment.index.query import Everything
+    from muniment.index.query import Everything, conjunction
     from muniment.search import language
     from muniment.search.results import Filters, filtered
 
+    if search.within is not None:
+        return conjunction((tree_of(archive, search._replace(within=None)), search.within))
     filters = search.filters or Filters()
     if search.text.strip():
         if (
