@@ -184,7 +184,7 @@ def find(archive: Archive, search: Search) -> Results:
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         indexed = engine.count()
-    found = list(_found(archive, search, tree, iter(hits.hits)))
+    found = list(described(archive, search, tree, iter(hits.hits)))
     took = time.perf_counter() - begun
     return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
 
@@ -207,7 +207,7 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
         results = Results(
             search, tree, counted.total, (), counted.facets, archive.articles, engine.count(), archive.size, took
         )
-        yield results, _found(archive, search, tree, islice(hits, search.offset, None))
+        yield results, described(archive, search, tree, islice(hits, search.offset, None))
 
 
 def _page(search: Search, limit: int, offset: int) -> Page:
@@ -217,7 +217,7 @@ def _page(search: Search, limit: int, offset: int) -> Page:
     return Page(limit, offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits, today)
 
 
-def _found(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]) -> Iterator[Found]:
+def described(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]) -> Iterator[Found]:
     """The hits with what the catalog says of them, and their passages."""
     while group := list(islice(hits, GROUP)):
         held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in group])}

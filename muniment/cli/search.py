@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from muniment import pipeline
-from muniment.cli.common import common_options, json_option, note, open_archive, printable
+from muniment.cli.common import PATH, common_options, json_option, note, open_archive, printable
 from muniment.cli.narrowing import QueryCommand, filter_options, filters_of
 from muniment.errors import IndexBehind, QueryError
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
 
 _DEFAULT_FACETS = "source,year"
 _MOST_VALUES = 1_000_000  # of a facet
@@ -62,6 +65,9 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 )
 @click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Pass over the first N hits.")
 @click.option("--all", "everything", is_flag=True, help="Show every hit, however many, as they are found.")
+@click.option(
+    "--file", "names", type=PATH, metavar="LIST", help="Look for each name of a list, a line each; gives CSV."
+)
 @click.option("--collapse", is_flag=True, help="One hit a story: near-duplicates once, the first captured.")
 @click.option("--versions", is_flag=True, help="Every version that matches, not one an article.")
 @click.option("--strict", is_flag=True, help="Fail (4) where the index lacks articles and cannot catch up.")
@@ -86,6 +92,8 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     text = " ".join(words)
     archive = open_archive(ctx)
     asked = _search(text, options)
+    if options["names"] is not None:
+        ctx.exit(_search_names(ctx, archive, asked, options))
     hits = None
     try:
         if asked.limit is None:
@@ -116,6 +124,19 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     if results.total == 0 and results.indexed < results.articles:
         ctx.exit(IndexBehind.exit_code)  # it may be among those that the index lacks
     ctx.exit(0 if results.total else 1)
+
+
+def _search_names(ctx: click.Context, archive: Archive, asked: pipeline.Search, options: dict[str, Any]) -> int:
+    from muniment.cli.names import search_names
+
+    for name in ("ids", "urls", "collapse", "explain", "recent", "offset", "facets"):
+        if options[name]:
+            option = name if name != "facets" else "facet"
+            raise click.UsageError(f"--file and --{option} do not go together: leave one of them away", ctx)
+    as_json = options["form"] in ("json", "jsonl")
+    search = asked._replace(snippets=True, facets=())
+    return search_names(archive, options["names"], search, as_json=as_json, strict=options["strict"],
+                        quiet=options["quiet"])  # fmt: skip
 
 
 def _check(ctx: click.Context, options: dict[str, Any]) -> None:
