@@ -179,6 +179,7 @@ def find(archive: Archive, search: Search) -> Results:
     begun = time.perf_counter()
     tree = _tree(archive, search)
     with open_index(archive) as engine:
+        engine.texts = _texts(archive)
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         indexed = engine.count()
@@ -198,6 +199,7 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
     begun = time.perf_counter()
     tree = _tree(archive, search)
     with open_index(archive) as engine:
+        engine.texts = _texts(archive)
         stories = _stories(archive) if search.collapse else None
         counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
         took = time.perf_counter() - begun
@@ -233,6 +235,20 @@ def _found(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]) -
             yield Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage, of, also_in)
 
 
+def _texts(archive: Archive) -> Callable[[int], Mapping[str, str]]:
+    """Gives the words of a snapshot to an engine that has to look at them. Of a damaged one, nothing is found."""
+
+    def texts(number: int) -> dict[str, str]:
+        snapshot = archive.snapshot(number)
+        try:
+            text = archive.text(snapshot)
+        except IntegrityError:
+            text = ""
+        return {"title": snapshot.title or "", "text": text, "author": " ".join(snapshot.authors)}
+
+    return texts
+
+
 def _stories(archive: Archive) -> Callable[[Collection[int]], Mapping[int, int]]:
     from muniment.alike import stories_of
 
@@ -263,7 +279,7 @@ def _tree(archive: Archive, search: Search) -> Query:
             return filtered(_article_at(archive, search.text.strip()), filters)
         if search.sentence:
             return filtered(language.any_of(search.text, tuple(map(language_tag, filters.language))), filters)
-        return filtered(language.parse(search.text), filters)
+        return filtered(language.parse(search.text, lookup=archive.catalog.in_state), filters)
     if filters == Filters():
         raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
     return filtered(Everything(), filters)

@@ -12,7 +12,7 @@ called `refresh`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -89,8 +89,19 @@ class State(Value):
     log: str = ""
 
 
+Texts = Callable[[int], Mapping[str, str]]
+MAX_LOOKED_THROUGH = 3_000  # texts, for words at a distance
+
+
 class Engine(Protocol):
-    """An index in a folder. Get one from `open_engine`; close it, or use it in a `with` statement."""
+    """An index in a folder. Get one from `open_engine`; close it, or use it in a `with` statement.
+
+    `texts` gives the title, text and author of a document by its number, for what an engine may be unable to tell:
+    three words or more at a distance. Without it such a search may be refused, by a QueryError, and with it where it
+    would take too long.
+    """
+
+    texts: Texts | None
 
     def add(self, documents: Iterable[Document]) -> None:
         """Adds documents. One with the number of an earlier one replaces it, unless that one has a higher version: to

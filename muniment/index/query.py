@@ -6,10 +6,10 @@ already folded by `analysis.query_words`; the tree holds no syntax.
 Fields and what a `Term` in them means:
 
     title, text             words: a Term asks for its folded form or its stem in the document's language;
-                            a Phrase, of one word too, asks for the folded words exactly as written
+                            a Phrase, of one word too, or Near asks for the folded words exactly as written
     author                  words, without stems
     removed                 words that an earlier version had and the newest has not, on the newest; in no order, so
-                            that a Phrase of several is nothing
+                            that a Phrase of several, or Near, is nothing
     words                   the title or the text: where a bare word is looked for
     source, host, language, tag, collection, flag, kind
                             whole values, folded by `analysis.fold_value`; "" is "none known"
@@ -51,6 +51,14 @@ class Phrase(Value):
     field: str
     words: tuple[str, ...]
     slop: int = 0
+
+
+class Near(Value):
+    """The words in any order, as written, all within `distance` places: 1 is side by side. Each as often as named."""
+
+    field: str
+    words: tuple[str, ...]
+    distance: int = 10
 
 
 class Prefix(Value):
@@ -125,7 +133,7 @@ class Boosted(Value):
     factor: float
 
 
-Leaf = Term | Phrase | Prefix | Wildcard | Fuzzy | Range | AnyOf
+Leaf = Term | Phrase | Near | Prefix | Wildcard | Fuzzy | Range | AnyOf
 Query = Leaf | And | Or | Not | Everything | Nothing | Boosted
 
 
@@ -162,6 +170,27 @@ def positive_leaves(query: Query) -> Iterator[Leaf]:
             return
         case _:
             yield query
+
+
+def leaves(query: Query) -> Iterator[Leaf]:
+    """All leaves of the tree."""
+    match query:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part) | Boosted(part):
+            yield from leaves(part)
+        case Everything() | Nothing():
+            return
+        case _:
+            yield query
+
+
+def is_wide(leaf: Query) -> bool:
+    """Whether the leaf holds of three words or more that may stand apart: what two lists of places cannot tell."""
+    if isinstance(leaf, Phrase):
+        return len(leaf.words) > 2 and leaf.slop > 0
+    return isinstance(leaf, Near) and len(leaf.words) > 2
 
 
 def is_scored(query: Query) -> bool:

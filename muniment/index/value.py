@@ -8,7 +8,7 @@ checkers treat them as dataclasses.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NoReturn, dataclass_transform
+from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
 
 
 @dataclass_transform(frozen_default=True)
@@ -43,6 +43,10 @@ class Value(metaclass=_ValueType):
 
     def _values(self) -> tuple[Any, ...]:
         return tuple([getattr(self, name) for name in self._names])
+
+    def _replace(self, **named: Any) -> Self:
+        """A copy with other values in these fields."""
+        return type(self)(**(dict(zip(self._names, self._values(), strict=True)) | named))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Value) and type(other) is type(self) and self._values() == other._values()

@@ -66,6 +66,8 @@ def _leaf(leaf: query.Leaf) -> str:
         case query.Phrase(_, words, slop):
             apart = f", up to {slop + 1} places from one to the next" if slop else ""
             return f'phrase "{" ".join(words)}" in {name}{apart}'
+        case query.Near(_, words, distance):
+            return f"{' '.join(words)} within {distance} places, in any order, in {name}"
         case query.Prefix(_, ""):
             return f"anything in {name}"
         case query.Prefix(_, start):

@@ -14,7 +14,7 @@ from muniment.index import query
 from muniment.index.engine import Engine, Hit, Hits, Sort
 from muniment.index.facets import FACET_DATES, Counts, with_empty
 from muniment.index.value import Value
-from muniment.search import dates, language, words
+from muniment.search import dates, words
 from muniment.search.selecting import without_own
 
 FEW = 20
@@ -222,4 +222,4 @@ def _author(name: str) -> query.Query:
 def _published(since: str | None, until: str | None, today: date) -> Sequence[query.Query]:
     first = dates.number(dates.interval(since, today)[0]) if since is not None else None
     last = dates.number(dates.interval(until, today)[1]) if until is not None else None
-    return [language.published(first, last)] if first or last else []
+    return [dates.published(first, last)] if first or last else []

@@ -18,6 +18,7 @@ from muniment.index.value import Value
 WIDTH = 200
 MAX_PLACES = 300  # of one leaf
 MAX_TRIES = 5
+MAX_SLOP = 5  # words further apart are looked for by the first of them alone
 MAX_LEAVES = 50  # of a query: more words are not marked
 _MARGIN = 60
 # What the analyzer takes out of a word, or may find between an affix and its word.
@@ -95,7 +96,7 @@ def _places(text: str, leaves: Sequence[query.Leaf], language: str | None) -> It
     found: list[tuple[int, int]] = []
     plain = _plain(text)
     for n, leaf in enumerate(leaves):
-        if plain is not None and isinstance(leaf, query.Phrase):
+        if plain is not None and isinstance(leaf, query.Phrase) and leaf.slop < MAX_SLOP:
             pattern = _as_written(leaf.words, leaf.slop)
             found += [(match.start(), n) for match in islice(pattern.finditer(plain), MAX_PLACES)]
             continue
@@ -132,6 +133,8 @@ def _cores(leaf: query.Leaf, language: str | None) -> list[tuple[str, bool]]:
             return [_core(word, language)]
         case query.Phrase(_, found):
             return [(found[0], True)]
+        case query.Near(_, found):
+            return [(word, True) for word in dict.fromkeys(found)]
         case query.Prefix(_, start):
             return [(start, True)]
         case query.Wildcard(_, pattern):
@@ -272,6 +275,11 @@ def _matching(leaf: query.Leaf, words: Sequence[str], stems: Sequence[str], lang
             for n, word in enumerate(words):
                 if word == phrase[0]:
                     yield from _phrase_at(phrase, slop, words, n) or ()
+        case query.Near(_, near, distance):
+            from muniment.index import positions
+
+            places = [[n for n, word in enumerate(words) if word == wanted] for wanted in near]
+            yield from dict.fromkeys(n for window in positions.windows(near, places, distance) for n in window)
         case query.AnyOf():
             return
         case _:

@@ -19,6 +19,7 @@ from muniment.search.parser import QueryParser, plugins, syntax
 from muniment.search.words import Refusal
 
 MAX_DEPTH = 50
+MAX_SHOWN = 60  # characters of a query that is proposed
 Open, Close = plugins.GroupPlugin.OpenBracket, plugins.GroupPlugin.CloseBracket
 Fuzziness, FuzzyWord = plugins.FuzzyTermPlugin.FuzzinessNode, plugins.FuzzyTermPlugin.FuzzyTermNode
 Wild, Start = plugins.WildcardPlugin.WildcardNode, plugins.PrefixPlugin.PrefixNode
@@ -82,7 +83,7 @@ def _parser(fields: tuple[str, ...]) -> tuple[list[Any], list[Any], Any]:
                 AndMaybe=None,
                 Require=None,
             ),
-            plugins.FuzzyTermPlugin(r"(?<=\S)~(?P<maxdist>[0-9])?(/(?P<prefix>[1-9][0-9]*))?"),
+            plugins.FuzzyTermPlugin(r"(?<=\S)~(?P<maxdist>[0-9]+)?(/(?P<prefix>[1-9][0-9]*))?"),
             plugins.WildcardPlugin("(?P<text>[*?]+)"),
             plugins.RangePlugin(),
             plugins.RangePlugin(rcompile(_SHORT_RANGE)),
@@ -130,7 +131,8 @@ def _check(text: str, tags: Sequence[Any], fields: Sequence[str]) -> None:
             wanting = tag
         elif isinstance(tag, Close):
             if not brackets:
-                _refuse("this ) closes nothing: remove it, or open a ( before", tag.startchar)
+                without = text[: tag.startchar] + text[tag.startchar + 1 :]
+                _refuse(f"this ) closes nothing: remove it, or open a ( before{_whole(without)}", tag.startchar)
             if wanting is not None:
                 _refuse_wanting(text, wanting)
             brackets.pop()
@@ -141,13 +143,13 @@ def _check(text: str, tags: Sequence[Any], fields: Sequence[str]) -> None:
             _check_field(text, tag, wanting, fields)
             wanting = tag
         else:
-            _check_operand(tag, before, wanting)
+            _check_operand(text, tag, before, wanting)
             wanting = None
         before = tag
     if wanting is not None:
         _refuse_wanting(text, wanting)
     if brackets:
-        _refuse("this ( is not closed: add a )", brackets[-1])
+        _refuse(f"this ( is not closed: add a ){_whole(text.rstrip() + ')' * len(brackets))}", brackets[-1])
 
 
 def _check_operator(text: str, tag: Any, *, before_any: bool, wanting: Any) -> None:
@@ -165,18 +167,21 @@ def _check_field(text: str, tag: Any, wanting: Any, fields: Sequence[str]) -> No
         _refuse_wanting(text, wanting)
     tag.fieldname = tag.fieldname.lower()
     if tag.fieldname not in fields:
+        from muniment.search.proposals import field_meant
+
         known = ", ".join(f"{name}:" for name in fields)
-        _refuse(f"there is no field {tag.fieldname}: (there are {known}); to search for it, use quotes", tag.startchar)
+        said = f"there is no field {tag.fieldname}:{field_meant(tag.fieldname, fields)}"
+        _refuse(f"{said} (there are {known}); to search for it, use quotes", tag.startchar)
 
 
-def _check_operand(tag: Any, before: Any, wanting: Any) -> None:
+def _check_operand(text: str, tag: Any, before: Any, wanting: Any) -> None:
     if isinstance(tag, Fuzziness):
         if not isinstance(before, Word):
             _refuse('~ must follow a word or a phrase at once: word~ or "two words"~3', tag.startchar)
         if tag.prefixlength or not 1 <= tag.maxdist <= 2:
             _refuse("write word~1 or word~2: one or two letters may differ", tag.startchar)
     elif isinstance(tag, Word):
-        _check_word(tag, wanting)
+        _check_word(text, tag, wanting)
     elif isinstance(tag, Phrase) and (star := _STAR_IN_WORD.search(tag.text)):
         _refuse("* does not work inside quotes: write the words apart", tag.startchar + 1 + star.start())
     # Whoosh would glue these into one; a quoted text is no part of a word.
@@ -185,10 +190,11 @@ def _check_operand(tag: Any, before: Any, wanting: Any) -> None:
         _refuse("put a space here, or take the quotes or brackets away", tag.startchar)
 
 
-def _check_word(tag: Any, wanting: Any) -> None:
+def _check_word(text: str, tag: Any, wanting: Any) -> None:
     quote = tag.text.find('"')
     if quote >= 0:
-        _refuse("this quote is not closed: add one where the phrase ends, or remove it", tag.startchar + quote)
+        closed = _whole(text.rstrip() + '"')
+        _refuse(f"this quote is not closed: add one where the phrase ends, or remove it{closed}", tag.startchar + quote)
     for at, character in enumerate(tag.text):
         if character in "[]{}":
             _refuse("brackets like these are for ranges: [2019 TO 2021]", tag.startchar + at)
@@ -198,6 +204,11 @@ def _check_word(tag: Any, wanting: Any) -> None:
         _refuse(f"put {tag.text} before the field; as a word to search for, put it in quotes", tag.startchar)
     if tag.text.startswith("-") and len(tag.text) > 1 and tag.text[1] == "-":
         _refuse("two minus signs: keep one to leave the word out, or none", tag.startchar)
+
+
+def _whole(query: str) -> str:
+    """The query as it may have been meant, where it is short enough to be read at a glance."""
+    return f"; did you mean {query} ?" if len(query) <= MAX_SHOWN and query.count('"') % 2 == 0 else ""
 
 
 def _refuse_wanting(text: str, tag: Any) -> NoReturn:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from muniment.index import analysis, query
 
-MAX_PHRASE_FORMS = 500
 MAX_WILDCARDS, MAX_COMPLEXITY = 6, 200  # tantivy's automata have 1,000 states, which 7 and 190 were seen to exceed
 _SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
 _WILD = re.compile(r"[\w*?]+")
@@ -87,9 +86,12 @@ def phrase(typed: Typed, reach: int) -> query.Query | None:
         apart = " ".join(f"{typed.field}:{part}" for part in found[:2])
         why = "a phrase that was edited away is found without the field"
         raise Refusal(f"{typed.field}: takes single words: write {apart}; {why}", typed.place)
-    if reach ** (len(found) - 1) > MAX_PHRASE_FORMS:
-        raise Refusal(f"~{reach} is too wide for {len(found)} words: lower it, or join the words by AND", typed.place)
-    return query.Phrase(typed.field, tuple(found), reach - 1)
+    return query.Phrase(typed.field, tuple(found), reach - 1 if len(found) > 1 else 0)
+
+
+def near(typed: Typed, distance: int) -> query.Near:
+    """The words of a quoted text, in any order at most `distance` places from one another."""
+    return query.Near(typed.field, tuple(analysis.query_words(typed.text)), distance)
 
 
 def pattern(typed: Typed) -> query.Query:

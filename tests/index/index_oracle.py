@@ -75,6 +75,8 @@ def leaf_matches(leaf: query.Leaf, field: str, d: Analysed, languages: Sequence[
             return False
         case query.Phrase(_, phrase, slop):
             return any(phrase_from(phrase, slop, words, at) for at in range(len(words)))
+        case query.Near(_, near, distance):
+            return field != "removed" and near_from(near, distance, words)
         case query.AnyOf(_, values):
             return not set(words).isdisjoint(values)
         case query.Prefix(_, start):
@@ -92,6 +94,12 @@ def phrase_from(phrase: Sequence[str], slop: int, words: Sequence[str], at: int)
         return False
     following = range(at + 1, min(at + slop + 2, len(words)))
     return len(phrase) == 1 or any(phrase_from(phrase[1:], slop, words, i) for i in following)
+
+
+def near_from(near: Sequence[str], distance: int, words: Sequence[str]) -> bool:
+    return any(
+        not Counter(near) - Counter(words[at : at + distance + 1]) for at in range(max(1, len(words) - distance))
+    )
 
 
 def number_matches(leaf: query.Leaf, value: int | str) -> bool:

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import index_examples as examples
+import index_oracle as oracle
 import pytest
 
 from muniment.errors import IndexBehind, Locked, QueryError, UsageError
 from muniment.index import analysis, engine
 from muniment.index.engine import Document, Engine, open_engine
+from muniment.index.engines.whoosh import WhooshEngine
 from muniment.index.query import (
     And,
     AnyOf,
     Everything,
+    Near,
     Not,
     Nothing,
     Or,
@@ -300,3 +303,52 @@ def test_patterns_as_complex_as_the_language_allows_find_the_same(index: Engine)
         tree = parse(pattern)
         fits = word_matcher(Wildcard("text", pattern))
         assert numbers(index, tree) == sorted(number for word, number in words.items() if fits(analysis.words(word)[0]))
+
+
+def test_words_at_a_distance_are_the_same_whichever_way_they_are_looked_for(index: Engine) -> None:
+    """Many words and wide distances: spelled out, from the engine's places, or looked for in the texts."""
+    rng = random.Random(11)
+    documents = [
+        Document(
+            number=n,
+            article=f"a{n}",
+            latest=True,
+            title=" ".join(rng.choices("abcxyz", k=rng.randrange(5))),
+            text=" ".join(rng.choices("abcdexyzuvw", k=rng.randrange(60))),
+            captured=examples.START,
+        )
+        for n in range(150)
+    ]
+    analysed = {d.number: oracle.analysed(d) for d in documents}
+    index.add(documents)
+    index.commit(1)
+    some = 0
+    looked = 0
+
+    def texts(number: int) -> dict[str, str]:
+        nonlocal looked
+        looked += 1
+        return {"title": documents[number].title, "text": documents[number].text}
+
+    index.texts = texts
+    for _ in range(40):
+        words = tuple(rng.choices("abcdex", k=rng.randrange(2, 6)))
+        wide = rng.choice((2, 5, 9, 15, 40, 1000))
+        field = rng.choice(("words", "text", "title"))
+        leaf: engine.query.Query = rng.choice((Phrase(field, words, wide), Near(field, words, wide)))
+        for tree in (leaf, And((Not(leaf), Phrase("text", ("y",)))), Or((leaf, Phrase("title", ("z",))))):
+            expected = oracle.matching(tree, list(analysed.values()), [""])
+            assert numbers(index, tree) == sorted(expected), tree
+            assert index.search(tree, limit=3).total == len(expected)
+        some += 0 < len(expected) < len(documents)
+    assert some > 10
+    assert looked > 30 or isinstance(index, WhooshEngine)
+
+
+def test_words_too_far_apart_to_be_looked_for_are_a_wrong_query(tmp_path: Path) -> None:
+    with open_engine("tantivy", tmp_path, create=True) as index:
+        index.add([plain(1, "a b c d e")])
+        index.commit(1)
+        assert numbers(index, Near("text", ("c", "a", "b"), 5)) == [1]
+        with pytest.raises(QueryError, match="1 articles have these words near one another, too many"):
+            numbers(index, Phrase("text", ("a", "b", "c", "d", "e"), 50))

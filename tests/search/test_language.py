@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from muniment.errors import QueryError
-from muniment.index.query import And, Fuzzy, Not, Or, Phrase, Prefix, Query, Range, Term, Wildcard
-from muniment.search import language, tagging, words
+from muniment.index.query import And, Fuzzy, Near, Not, Or, Phrase, Prefix, Query, Range, Term, Wildcard
+from muniment.search import conversion, language, tagging, words
 from muniment.search.language import parse
 
 TODAY = date(2026, 11, 22)  # a Sunday
@@ -114,7 +114,48 @@ READ: list[tuple[str, Query]] = [
     ("tag:(war OR Peace)", Or((word("war", "tag"), word("peace", "tag")))),
     ("site:www.Example.org", word("www.example.org", "host")),
     ("site:https://example.org:8080/a?b", word("example.org", "host")),
+    # As written, near, known
+    ("exact:Floods", Phrase("words", ("floods",))),
+    ("exact:(a b)", And((Phrase("words", ("a",)), Phrase("words", ("b",))))),
+    ("-exact:a b", And((Not(Phrase("words", ("a",))), word("b")))),
+    ("exact:gov*", Prefix("words", "gov")),
+    ('"a b c d e f"~9', Phrase("words", ("a", "b", "c", "d", "e", "f"), 8)),
+    ('"a"~5', Phrase("words", ("a",))),
+    ('near:"Dam flood"', Near("words", ("dam", "flood"), 10)),
+    ('near:"dam flood"~1', Near("words", ("dam", "flood"), 1)),
+    ('x -near:"a b c"~40', And((word("x"), Not(Near("words", ("a", "b", "c"), 40))))),
+    ("has:author", Not(Not(Prefix("author", "")))),
+    ("has:Tags", Not(word("", "tag"))),
+    ("-has:source", Not(Not(word("", "source")))),
+    ("has:date", Range("last_day")),
+    ("has:(author date)", And((Not(Not(Prefix("author", ""))), Range("last_day")))),
+    ("has:versions", word("no", "alone")),
+    ("is:latest", word("yes", "latest")),
+    ("is:undated", Not(Range("last_day"))),
+    ("is:upload", word("upload", "kind")),
+    ("kind:PDF", word("pdf", "kind")),
+    ("-source:x -source:y", And((Not(word("x", "source")), Not(word("y", "source"))))),
+    ("-source:(x OR y)", Not(Or((word("x", "source"), word("y", "source"))))),
     # Dates
+    ('published:"last 2 weeks"', published(20261108, 20261122)),
+    ('captured:"past 10 days"', captured("2026-11-12", "2026-11-22")),
+    ("published:last-3-months", published(20260822, 20261122)),
+    ('published:"2 days ago"', published(20261120, 20261120)),
+    ('published:"30 May 2021"', published(20210530, 20210530)),
+    ('published:"may 2021"', published(20210501, 20210531)),
+    ('since:"last monday"', published(20261116, None)),
+    ("until:yesterday", published(None, 20261121)),
+    ("after:yesterday", published(20261121, None, strictly=True)),
+    ('before:"2 weeks ago"', published(None, 20261102, strictly=True)),
+    ("published:>=2020", published(20200101, None)),
+    ("published:>2020", published(20201231, None, strictly=True)),
+    ("published:<=2020-05", published(None, 20200531)),
+    ("published:<2020", published(None, 20200101, strictly=True)),
+    ("captured:>=2026-02", Range("captured", captured("2026-02-01", "2026-02-01").low, None, True, False)),
+    ("captured:>2025", Range("captured", captured("2025-12-31", "2025-12-31").high, None, True, False)),
+    ("published:[2020 TO *]", published(20200101, None)),
+    ("published:[* TO 2020]", published(None, 20201231)),
+    ("published:[TO 2020]", published(None, 20201231)),
     ("published:2021", published(20210101, 20211231)),
     ("published:2021-05", published(20210501, 20210531)),
     ("published:2021-5-3", published(20210503, 20210503)),
@@ -162,6 +203,32 @@ def test_queries_are_read(text: str, tree: Query) -> None:
 
 REFUSED: list[tuple[str, int, str]] = [
     ("confidence:0.7", 11, "confidence:<0.7"),
+    ("near:dam", 5, 'near:"dam"'),
+    ('near:"dam"', 5, "two words or more"),
+    ("near:da*", 5, "takes words in quotes"),
+    ('near:"' + "a " * 21 + '"', 5, "at most 20 words"),
+    ("has:authr", 4, "no has:authr; did you mean has:author"),
+    ("has:latest", 4, "did you mean is:latest"),
+    ("is:*", 3, "takes a name, such as is:latest"),
+    ("has:note", 4, "of an archive only"),
+    ("flag:paywal", 5, "did you mean flag:paywall"),
+    ("kind:spreadsheet", 5, "no kind 'spreadsheet' .there are page, pdf"),
+    ("language:english", 9, "did you mean language:en"),
+    ("lang:Persain", 5, "did you mean language:fa"),
+    ("sorce:x", 0, "no field sorce:; did you mean source:"),
+    ("by:x", 0, "did you mean author:"),
+    ("dam year:2020", 4, "did you mean published:"),
+    ("published:2021-30-05", 10, "did you mean 2021-05-30"),
+    ("published:yesturday", 10, "did you mean yesterday"),
+    ('published:"lst week"', 10, 'did you mean "last week"'),
+    ("published:>=soon", 12, "'soon' is no date"),
+    ("since:>2020", 6, "takes one date"),
+    ("since:[2019 TO 2020]", 6, "takes one date"),
+    ("exact:2019..2020", 6, "is for dates"),
+    ("(a OR b", 0, r"did you mean .a OR b. \?"),
+    ('"a b', 0, 'did you mean "a b" ?'),
+    ("a b)", 3, "did you mean a b ?"),
+    ("dam~10", 3, "write word~1 or word~2"),
     ("confidence:<2", 11, "from 0 to 1"),
     ("confidence:<0.12345", 11, "from 0 to 1"),
     ("confidence:0.8..0.5", 11, "swap"),
@@ -240,7 +307,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("source:a" + "?" * 9, 7, "pattern is too complex"),
     ("ab*" + "c" * 400, 0, "pattern is too complex"),
     ("東*都", 0, "do not work inside words of this script"),
-    ('"a b c d e f"~9', 0, "too wide for 6 words"),
+    ('"a b"~10001', 0, "too wide: at most ~10000"),
     ("(" * 60 + "a" + ")" * 60, 50, "nested more than 50 deep"),
     ("x" * 5001, 5000, "longer than 5000 characters"),
     ("\u200f\u200fa AND", 4, "AND needs something after"),
@@ -275,7 +342,7 @@ def test_any_text_is_read_or_refused_and_nothing_else() -> None:
 def test_words_alone_are_read_as_with_the_parser() -> None:
     """The short way without the parser and the way through it give the same tree."""
     for text in ("a b", "AT&T iran's", "می خواهم کتاب ها", "東京都 x", "e.g. 3.14 … &", "état café"):
-        through_parser = language._Conversion(tagging, text, TODAY)
+        through_parser = conversion.Conversion(text, TODAY)
         assert parse(text) == through_parser.convert(tagging.read(text, language.FIELDS))
 
 

@@ -34,6 +34,16 @@ class Said(Articles):
         rows = self._db.execute("select number from act join leaf using (number) where id = ?", (identity,))
         return [row[0] for row in rows]
 
+    def in_state(self, state: str) -> list[int]:
+        """The numbers of the articles' snapshots that have a "note", or are pictures of pages ("scanned") that nobody
+        read; [] for another state."""
+        of = {
+            "note": "select distinct coalesce(case when l.type = 'revisit' then l.of end, l.number) from act a"
+            " join leaf l on l.number = a.of where a.type = 'note' and a.content != '{}' order by 1",
+            "scanned": "select snapshot from article where problem like 'no-text: scanned%' order by snapshot",
+        }
+        return [row[0] for row in self._db.execute(of[state])] if state in of else []
+
     def key_changes(self) -> list[int]:
         """The numbers of the leaves by which other keys took over."""
         return [row[0] for row in self._db.execute("select number from act where type = 'key' order by number")]

@@ -5,13 +5,14 @@ the value fields hold whole values, the facets and the sort keys are columns.
 
 tantivy has no filters in Python, so that words are analysed here and handed over joined by spaces. Hazards that shape
 this file: a phrase of one word and `limit=0` panic; a purely negative query matches nothing without a positive part;
-the slop of its phrases lets words swap, so that phrases with slop are spelled out as exact distances; a long-lived
-index object leaks merged files when another process writes, so that each write opens its own.
+the slop of its phrases lets words swap, and is a guess where there are three (see `_two`, looking.py); a
+long-lived index object leaks merged files when another process writes, so that each write opens its own.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -31,6 +32,7 @@ from muniment.index.engine import (
     Hits,
     Sort,
     State,
+    Texts,
     facet_dates,
     field_values,
     numeric_values,
@@ -44,12 +46,15 @@ from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, cou
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+    from muniment.index.engines.looking import Looking
+
 NAME = f"tantivy {__version__} schema 6"
 WRITER_BYTES = 128_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500
 FEW_ALTERNATIVES = 8
 IDENTITIES = ("number", "article")
+MANY_FORMS = {False: 5_000, True: 150}  # of words at a distance, where no texts are at hand, and where they are
 SORT_FIELDS = {
     "newest": ("newest", tantivy.Order.Desc),
     "oldest": ("oldest", tantivy.Order.Asc),
@@ -84,6 +89,8 @@ SCHEMA = _build_schema()
 
 class TantivyEngine:
     """An Engine on a folder of tantivy's."""
+
+    texts: Texts | None = None
 
     def __init__(self, path: Path):
         self._path = path
@@ -186,6 +193,7 @@ class TantivyEngine:
         self._languages = [tag for tag, _ in held]
         # One search compiles its tree several times.
         self._in_fields = lru_cache(64)(self._compile_leaf)
+        self._looking: Looking | None = None
 
     def state(self) -> State:
         return self._state
@@ -212,7 +220,7 @@ class TantivyEngine:
     ) -> Hits:
         # tantivy makes room for as many hits as are asked for.
         limit, offset = min(limit, self.count()), min(offset, self.count())
-        compiled = self._compile(tree)
+        compiled = self._compile(self._settled(tree))
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
         if sort == "relevance":
@@ -228,7 +236,7 @@ class TantivyEngine:
 
     def facets(self, tree: query.Query, names: Sequence[str], limit: int = 10) -> dict[str, Counts]:
         check_facets(names)
-        return self._facets(self._compile(tree), names, limit)
+        return self._facets(self._compile(self._settled(tree)), names, limit)
 
     def _facets(self, compiled: tantivy.Query, names: Sequence[str], limit: int) -> dict[str, Counts]:
         if not names:
@@ -251,14 +259,14 @@ class TantivyEngine:
             if self._is_hopeless(tree):
                 return
             searcher = self._searcher
-            for page in self._in_order(searcher, self._compile(tree), "number", tantivy.Order.Asc):
+            for page in self._in_order(searcher, self._compile(self._settled(tree)), "number", tantivy.Order.Asc):
                 articles = searcher.fast_field_values("article", [address for _, address in page])
                 for (number, _), article in zip(page, articles, strict=True):
                     yield number, int(article or 0)
 
     def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
         with self._telling_damage():
-            searcher, compiled = self._searcher, self._compile(tree)
+            searcher, compiled = self._searcher, self._compile(self._settled(tree))
             if sort == "relevance" and not query.is_scored(tree):
                 sort = "newest"
             if sort == "relevance":
@@ -269,6 +277,16 @@ class TantivyEngine:
                 numbers = searcher.fast_field_values("number", [address for _, address in page])
                 for number, (score, _) in zip(numbers, page, strict=True):
                     yield Hit(int(number or 0), score if sort == "relevance" else 0.0)
+
+    def _settled(self, tree: query.Query) -> query.Query:
+        """The tree, with the numbers of the documents in place of words at a distance that tantivy cannot tell."""
+        if not any(map(query.is_wide, query.leaves(tree))):
+            return tree
+        from muniment.index.engines.looking import Looking
+
+        if self._looking is None:
+            self._looking = Looking(self.numbers, lambda leaf: _forms(leaf) <= MANY_FORMS[self.texts is not None])
+        return self._looking.settled(tree, self.texts)
 
     def _in_order(
         self, searcher: tantivy.Searcher, compiled: tantivy.Query, field: str, order: tantivy.Order
@@ -326,7 +344,7 @@ class TantivyEngine:
         match tree:
             case query.And(parts):
                 return self._conjunction(parts)
-            case query.Or() | query.Term() | query.Phrase():
+            case query.Or() | query.Term() | query.Phrase() | query.Near():
                 return _any(self._alternatives(tree))
             case query.Not():
                 return self._conjunction((tree,))
@@ -348,7 +366,7 @@ class TantivyEngine:
         match tree:
             case query.Or(parts):
                 return [alternative for part in parts for alternative in self._alternatives(part)]
-            case query.Term() | query.Phrase() | query.Prefix() | query.Wildcard() | query.Fuzzy():
+            case query.Term() | query.Phrase() | query.Near() | query.Prefix() | query.Wildcard() | query.Fuzzy():
                 found = self._in_fields(tree)
             case query.Range(field) if field not in query.NUMBER_FIELDS:
                 found = self._in_fields(tree)
@@ -393,10 +411,12 @@ class TantivyEngine:
                 return [_term(stem_field, form) for form in forms if self._searcher.doc_freq(stem_field, form)]
             case query.Term(_, word):
                 return [_term(field, word)]
-            case query.Phrase(_, words) if field in query.UNORDERED_FIELDS and len(words) > 1:
+            case query.Phrase(_, words) | query.Near(_, words) if field in query.UNORDERED_FIELDS and len(words) > 1:
                 return []
             case query.Phrase(_, words, slop):
                 return _phrases(field, words, slop)
+            case query.Near(_, words, distance):
+                return _near(field, words, distance)
             case query.Prefix(_, start):
                 # By far the fastest of the ways to ask for a prefix: no mistakes, and any end.
                 return [tantivy.Query.fuzzy_term_query(SCHEMA, field, start, 0, prefix=True)]
@@ -500,9 +520,46 @@ def _wildcard(field: str, pattern: str) -> tantivy.Query:
 def _phrases(field: str, words: Sequence[str], slop: int) -> list[tantivy.Query]:
     if len(words) == 1:
         return [_term(field, words[0])]
+    if len(words) == 2:
+        return _two(field, words, slop + 1)
     gaps = itertools.product(range(1, slop + 2), repeat=len(words) - 1)
     forms = (zip(itertools.accumulate((0, *gap)), words, strict=True) for gap in gaps)
     return [tantivy.Query.phrase_query(SCHEMA, field, list(form)) for form in forms]
+
+
+def _two(field: str, words: Sequence[str], reach: int) -> list[tantivy.Query]:
+    """Two words in this order, at most `reach` places apart. Of two words, tantivy's slop is how far they are from the
+    places asked for, either way; so that the places from 1 to an odd number are those around the middle."""
+    odd = reach - 1 + reach % 2
+    found = [tantivy.Query.phrase_query(SCHEMA, field, [(0, words[0]), ((1 + odd) // 2, words[1])], (odd - 1) // 2)]
+    if odd != reach:
+        found.append(tantivy.Query.phrase_query(SCHEMA, field, [(0, words[0]), (reach, words[1])]))
+    return found
+
+
+def _near(field: str, words: Sequence[str], distance: int) -> list[tantivy.Query]:
+    if len(words) == 1:
+        return [_term(field, words[0])]
+    if len(words) == 2 and words[0] != words[1]:
+        return [tantivy.Query.phrase_query(SCHEMA, field, [(0, words[0]), (0, words[1])], distance)]
+    if len(words) == 2:
+        return _two(field, words, distance)
+    # The first of them at 0, whichever that is, and the others anywhere behind.
+    forms = {
+        tuple(sorted(zip((0, *behind), order, strict=True)))
+        for order in set(itertools.permutations(words))
+        for behind in itertools.combinations(range(1, distance + 1), len(words) - 1)
+    }
+    return [tantivy.Query.phrase_query(SCHEMA, field, list(form)) for form in sorted(forms)]
+
+
+def _forms(leaf: query.Leaf) -> int:
+    """How many exact phrases a leaf of several words stands for, about."""
+    if isinstance(leaf, query.Phrase):
+        return int((leaf.slop + 1) ** (len(leaf.words) - 1))
+    if not isinstance(leaf, query.Near):
+        return 1
+    return math.perm(max(leaf.distance, 1), len(leaf.words) - 1) * len(leaf.words)
 
 
 def _number_range(leaf: query.Range) -> tantivy.Query:

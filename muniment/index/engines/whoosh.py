@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import whoosh
-from whoosh import fields, index
+from whoosh import fields, index, matching
 from whoosh import query as wq
 from whoosh.analysis import IDTokenizer
 from whoosh.columns import NumericColumn, VarBytesColumn
@@ -31,7 +31,7 @@ from whoosh.scoring import BM25F
 from whoosh.writing import LockError
 
 from muniment.errors import IndexBehind, Locked, StorageError
-from muniment.index import analysis, query, sound
+from muniment.index import analysis, positions, query, sound
 from muniment.index.engine import (
     Document,
     Engine,
@@ -39,6 +39,7 @@ from muniment.index.engine import (
     Hits,
     Sort,
     State,
+    Texts,
     facet_dates,
     field_values,
     numeric_values,
@@ -77,6 +78,8 @@ def _build_schema() -> fields.Schema:
 
 class WhooshEngine:
     """An Engine on a folder of Whoosh's."""
+
+    texts: Texts | None = None  # it has every place itself
 
     def __init__(self, path: Path):
         self._path = path
@@ -333,7 +336,9 @@ class WhooshEngine:
                     return wq.Term(field, words[0], boost=boost)
                 if field in query.UNORDERED_FIELDS:
                     return wq.NullQuery
-                return wq.Phrase(field, list(words), slop + 1, boost=boost)
+                return _AtPlaces(field, leaf, boost) if slop else wq.Phrase(field, list(words), boost=boost)
+            case query.Near():
+                return wq.NullQuery if field in query.UNORDERED_FIELDS else _AtPlaces(field, leaf, boost)
             case query.AnyOf(_, values):
                 return _any([self._value(field, value) for value in values])
             case query.Prefix(_, ""):
@@ -367,6 +372,43 @@ class _Boosted(WrappingQuery):  # type: ignore[misc]
 
     def matcher(self, searcher: Any, context: Any = None) -> Any:
         return WrappingMatcher(self.child.matcher(searcher, context), boost=self.factor)
+
+
+class _AtPlaces(wq.Query):  # type: ignore[misc]  # the library is untyped
+    """Words at a distance, which Whoosh's own spans tell for some of them only."""
+
+    def __init__(self, field: str, leaf: query.Phrase | query.Near, boost: float):
+        self.fieldname, self.leaf, self.boost = field, leaf, boost
+
+    def matcher(self, searcher: Any, context: Any = None) -> Any:
+        places: dict[int, list[Sequence[int]]] = {}
+        for n, word in enumerate(self.leaf.words):
+            if (self.fieldname, word.encode()) not in searcher.reader():
+                return matching.NullMatcher()
+            postings = searcher.postings(self.fieldname, word.encode())
+            while postings.is_active():
+                if n == len(places.setdefault(postings.id(), [])):
+                    places[postings.id()].append(postings.value_as("positions"))
+                postings.next()
+        held = sorted(
+            place
+            for place, found in places.items()
+            if len(found) == len(self.leaf.words) and positions.holds(self.leaf, found)
+        )
+        weight = self.boost * sum(searcher.idf(self.fieldname, word) for word in self.leaf.words)
+        return matching.ListMatcher(held, [weight] * len(held)) if held else matching.NullMatcher()
+
+    def estimate_size(self, reader: Any) -> int:
+        return min(int(reader.doc_frequency(self.fieldname, word.encode())) for word in self.leaf.words)
+
+    def is_leaf(self) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return hash((self.fieldname, self.leaf))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _AtPlaces) and (other.fieldname, other.leaf) == (self.fieldname, self.leaf)
 
 
 def _is_ours(path: Path) -> bool:
