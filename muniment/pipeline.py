@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
     from muniment.adding import Added, AddOptions, Fetches, Item
     from muniment.discovering.plan import Plan
-    from muniment.index.engine import Engine, Hit, Sort
+    from muniment.index.engine import Engine, Hit, Sort, Weight
     from muniment.index.facets import Counts
     from muniment.index.query import Query
     from muniment.ingest.clean.workers import Workers
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import Target
     from muniment.search.results import Filters, Page
+    from muniment.search.scores import Form
     from muniment.search.snippets import Snippet
     from muniment.snapshot import Snapshot
 
@@ -140,12 +141,14 @@ class Search(NamedTuple):
     sentence: bool = False
     recent: bool = False
     within: Query | None = None
+    explain: bool = False
 
 
 class Found(NamedTuple):
     """One hit: the snapshot, its score, the passage that matches, how many versions its article has; `damage` says why
     there is no passage where the text is not what was logged. `passage_of` is the number of the earlier version that
-    the passage is of, where `removed:` found it; `also_in` are the other sources that tell the same story."""
+    the passage is of, where `removed:` found it; `also_in` are the other sources that tell the same story,
+    `parts` what makes the score, where that was to be explained."""
 
     snapshot: Snapshot
     score: float
@@ -154,10 +157,13 @@ class Found(NamedTuple):
     damage: str | None = None
     passage_of: int | None = None
     also_in: Sequence[str] = ()
+    parts: Sequence[Weight] = ()
 
 
 class Results(NamedTuple):
-    """What was found, and in how much of the archive: the index holds `indexed` of `articles` articles."""
+    """What was found, and in how much of the archive: the index holds `indexed` of `articles` articles. `suggestions`
+    are queries that may have been meant, where next to nothing was found; `forms` what the words were looked for as,
+    where that was to be explained."""
 
     search: Search
     tree: Query
@@ -168,6 +174,8 @@ class Results(NamedTuple):
     indexed: int
     log_size: int
     took: float
+    suggestions: Sequence[str] = ()
+    forms: Sequence[Form] = ()
 
 
 def find(archive: Archive, search: Search) -> Results:
@@ -184,9 +192,41 @@ def find(archive: Archive, search: Search) -> Results:
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         indexed = engine.count()
+        suggestions = _suggestions(engine, search, hits.total)
+        forms, parts = _scores(engine, tree, hits.hits) if search.explain else ((), {})
     found = list(described(archive, search, tree, iter(hits.hits)))
+    if parts:
+        found = [hit._replace(parts=parts.get(hit.snapshot.number, ())) for hit in found]
     took = time.perf_counter() - begun
-    return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
+    return Results(
+        search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took, suggestions, forms
+    )
+
+
+def _suggestions(engine: Engine, search: Search, total: int) -> Sequence[str]:
+    """Where next to nothing was found: queries that may have been meant, and find more."""
+    if total > 2 or search.sentence or not search.text.strip() or not engine.count():
+        return ()
+    from muniment.search import language, suggest
+    from muniment.search.results import Filters, filtered
+
+    def found(text: str) -> int:
+        if text == search.text:
+            return total
+        try:
+            meant = filtered(language.parse(text), search.filters or Filters())
+        except QueryError:
+            return 0
+        return engine.search(meant, limit=0).total
+
+    return suggest.suggestions(engine, search.text, found)
+
+
+def _scores(engine: Engine, tree: Query, hits: Sequence[Hit]) -> tuple[Sequence[Form], Mapping[int, Sequence[Weight]]]:
+    from muniment.search import scores
+
+    parts = {hit.number: scores.parts(engine, tree, hit.number, hit.score) for hit in hits if hit.score}
+    return scores.forms(engine, tree), parts
 
 
 @contextmanager

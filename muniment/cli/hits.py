@@ -60,6 +60,8 @@ def print_summary(results: Results, shown: int, *, quiet: bool, noun: str) -> No
             f"{counted(results.total, noun)} matched{which}; {coverage(results)}; {results.took * 1000:.1f} ms",
             quiet=quiet,
         )
+    if results.suggestions:
+        note("did you mean: " + one_line("   ".join(results.suggestions)), quiet=quiet)
     if results.indexed < results.articles and quiet:
         note(f"muniment: warning: {coverage(results)}")
 
@@ -184,7 +186,17 @@ def as_json(results: Results) -> dict[str, Any]:
         "took_ms": round(results.took * 1000, 1),
         "hits": [hit_as_json(hit) for hit in results.hits],
         "facets": {name: as_json(name, counts) for name, counts in results.facets.items()},
+        **({"suggestions": list(results.suggestions)} if results.suggestions else {}),
+        **_explained(results),
     }
+
+
+def _explained(results: Results) -> dict[str, Any]:
+    if not results.search.explain:
+        return {}
+    from muniment.cli import explaining
+
+    return explaining.as_json(results)
 
 
 def hit_as_json(hit: Found) -> dict[str, Any]:
@@ -211,6 +223,7 @@ def hit_as_json(hit: Found) -> dict[str, Any]:
         "also_in": list(hit.also_in),
         **({"passage_of": hit.passage_of} if hit.passage_of is not None else {}),
         **({"damage": hit.damage} if hit.damage else {}),
+        **({"score_parts": [part._asdict() for part in hit.parts]} if hit.parts else {}),
     }
 
 

@@ -104,10 +104,9 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
         _show_query_error(e, text)
         ctx.exit(e.exit_code)
     if options["explain"]:
-        from muniment.search.explain import explained
+        from muniment.cli.explaining import explain
 
-        for line in explained(results.tree):
-            note(printable(line))
+        explain(results, options["form"])
     from muniment.cli.hits import coverage, print_results, print_summary
 
     if options["strict"] and results.indexed < results.articles:
@@ -172,6 +171,7 @@ def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
         snippets=options["form"] in (None, "json", "jsonl"),
         sentence=options["sentence"],
         recent=options["recent"],
+        explain=options["explain"],
     )
 
 

@@ -74,6 +74,18 @@ class Hits(NamedTuple):
     facets: Mapping[str, Counts]
 
 
+class Weight(NamedTuple):
+    """What one word adds to a score: in which field, as what (a stem: `run/en`; a phrase with spaces; None where
+    several words count as one), how often it is there, how rare it is (idf), and its boost. None is unknown."""
+
+    field: str
+    form: str | None
+    frequency: float | None
+    idf: float | None
+    boost: float
+    score: float
+
+
 class State(Value):
     """With what the index was built, and how much of the log its last commit accounts for.
 
@@ -152,6 +164,19 @@ class Engine(Protocol):
 
         All are of the commit that is seen when the first is asked for: no commit and no `refresh` meanwhile adds, drops
         or repeats one. What is held in memory is a page; by `relevance` also a few bytes for each hit so far."""
+
+    def languages(self) -> Sequence[str]:
+        """The languages of the documents, "" among them where one has none."""
+
+    def frequencies(self, field: str, words: Sequence[str]) -> list[int]:
+        """In how many documents each of the words stands in a field, or in a field of stems (`text_stem`); documents
+        that were replaced may still be counted."""
+
+    def vocabulary(self, field: str, start: str, limit: int) -> Sequence[tuple[str, int]]:
+        """The words of a field that start so, each with its frequency; the most frequent first, so many of them."""
+
+    def weights(self, leaf: query.Leaf, number: int) -> list[Weight]:
+        """What each form of a leaf adds to the score of a document, of those that it holds."""
 
     def close(self) -> None:
         """Gives up what is not committed, and every lock."""

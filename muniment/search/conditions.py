@@ -39,7 +39,6 @@ HAS = {
 IS = {
     "latest": query.Term("latest", "yes"), "earlier": query.Term("latest", "no"), "flagged": _known("flag"),
     "dated": _DATED, "undated": query.Not(_DATED), "upload": query.Term("kind", "upload"), "scanned": "scanned",
-    "withdrawn": "withdrawn",
 }  # fmt: skip
 EXAMPLES = {"has": "has:author", "is": "is:latest"}
 _ALSO = {"published": "date", "tags": "tag", "authors": "author", "notes": "note", "version": "versions",
@@ -59,6 +58,9 @@ def state(field: str, name: str, place: int, lookup: Callable[[str], Sequence[in
     known = HAS if field == "has" else IS
     plain = name.lower().strip()
     found = known.get(_ALSO.get(plain, plain))
+    if plain == "withdrawn":
+        why = "what was withdrawn has left the index with its words; `muniment history URL` tells when and why"
+        raise Refusal(why, place)
     if found is None:
         other = "is" if field == "has" else "has"
         if plain in (IS if field == "has" else HAS):
@@ -68,11 +70,8 @@ def state(field: str, name: str, place: int, lookup: Callable[[str], Sequence[in
     if isinstance(found, str):
         if lookup is None:
             raise Refusal(f"{field}:{found} can be asked of an archive only", place)
-        return WITHDRAWN if found == "withdrawn" else query.AnyOf("number", tuple(lookup(found)))
+        return query.AnyOf("number", tuple(lookup(found)))
     return found
-
-
-WITHDRAWN = query.Term("is", "withdrawn")  # no engine knows it: the pipeline takes it out (withdrawn.py)
 
 
 def check_value(field: str, text: str, place: int) -> None:

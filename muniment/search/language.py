@@ -60,7 +60,7 @@ def parse(text: str, *, today: date | None = None, lookup: Lookup | None = None)
     """The tree of a query. `today`, from which "yesterday" and its like are counted, is by default UTC's.
 
     `lookup` gives the numbers of the snapshots of which the archive, not the index, knows that they have a "note", or
-    are "scanned" or "withdrawn"; without it, such conditions are refused.
+    are "scanned"; without it, such conditions are refused.
 
     Raises QueryError, with the place in `text`, for anything that cannot be read without guessing.
     """

@@ -102,6 +102,10 @@ def pattern(typed: Typed) -> query.Query:
     if not folded.strip("*?"):
         raise Refusal("give at least one letter with * or ?", typed.place)
     folded = _simple(folded, typed.place)
+    if folded.endswith("?") and not re.search(r"[*?]", folded[:-1]) and not _WILD.fullmatch(folded):
+        at_end = word(typed._replace(text=typed.text.rstrip("?!")))  # of a question: "… in the U.S.?"
+        if at_end is not None:
+            return at_end
     if not _WILD.fullmatch(folded):
         raise Refusal("* and ? stand in one word without other signs: write the parts as words", typed.place)
     if any(analysis.is_spaceless(character) for character in folded):

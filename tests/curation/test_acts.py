@@ -171,3 +171,19 @@ def test_a_wrong_act_is_refused_and_leaves_no_leaf(root: Path, act: Callable[[Ar
             act(archive)
     with Archive(root) as archive:
         assert archive.size == size
+
+
+def test_articles_with_a_note_are_found_by_it(pair: tuple[Path, int, int, int]) -> None:
+    root, first, second, other = pair
+    assert numbers(root, "has:note") == []
+    with Archive(root) as archive:
+        curating.note(archive, second, "look at the picture")
+    assert numbers(root, "has:note") == [second]
+    assert numbers(root, "-has:note", versions=True) == sorted([first, other])
+    assert numbers(root, "is:scanned") == []
+
+
+def test_words_at_a_distance_are_looked_for_in_the_texts(pair: tuple[Path, int, int, int]) -> None:
+    root, _, second, other = pair
+    assert numbers(root, 'near:"two text is the"~30') == [other]
+    assert numbers(root, 'near:"three is text"~40 -two') == [second]

@@ -76,7 +76,7 @@ def leaf_matches(leaf: query.Leaf, field: str, d: Analysed, languages: Sequence[
         case query.Phrase(_, phrase, slop):
             return any(phrase_from(phrase, slop, words, at) for at in range(len(words)))
         case query.Near(_, near, distance):
-            return field != "removed" and near_from(near, distance, words)
+            return (field != "removed" or len(near) == 1) and near_from(near, distance, words)
         case query.AnyOf(_, values):
             return not set(words).isdisjoint(values)
         case query.Prefix(_, start):

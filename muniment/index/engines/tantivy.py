@@ -33,6 +33,7 @@ from muniment.index.engine import (
     Sort,
     State,
     Texts,
+    Weight,
     facet_dates,
     field_values,
     numeric_values,
@@ -314,6 +315,20 @@ class TantivyEngine:
             if len(page) < size:
                 return
             passed, size = passed + size, PAGE
+
+    def languages(self) -> Sequence[str]:
+        return self._languages
+
+    def frequencies(self, field: str, words: Sequence[str]) -> list[int]:
+        return [self._searcher.doc_freq(field, word) for word in words]
+
+    def vocabulary(self, field: str, start: str, limit: int) -> Sequence[tuple[str, int]]:
+        return self._searcher.terms_with_prefix(field, start, limit=limit)
+
+    def weights(self, leaf: query.Leaf, number: int) -> list[Weight]:
+        from muniment.index.engines.weighing import weighed
+
+        return weighed(self._searcher, _term("number", number), leaf, self._in_field)
 
     def _is_hopeless(self, tree: query.Query) -> bool:
         """Whether a condition that all matches must meet is met by none: spares a search what it costs otherwise."""

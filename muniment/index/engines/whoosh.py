@@ -40,6 +40,7 @@ from muniment.index.engine import (
     Sort,
     State,
     Texts,
+    Weight,
     facet_dates,
     field_values,
     numeric_values,
@@ -274,6 +275,42 @@ class WhooshEngine:
             self._base.close()
             self._base = None
 
+    def languages(self) -> Sequence[str]:
+        return self._languages
+
+    def frequencies(self, field: str, words: Sequence[str]) -> list[int]:
+        reader = self._searcher.reader()
+        return [int(reader.doc_frequency(field, word.encode())) for word in words]
+
+    def vocabulary(self, field: str, start: str, limit: int) -> Sequence[tuple[str, int]]:
+        reader = self._searcher.reader()
+        held = list(reader.expand_prefix(field, start.encode()))
+        counted = [(word.decode(), int(reader.doc_frequency(field, word))) for word in held]
+        return heapq.nsmallest(limit, counted, key=lambda pair: (-pair[1], pair[0]))
+
+    def weights(self, leaf: query.Leaf, number: int) -> list[Weight]:
+        weights: list[Weight] = []
+        for field in query.fields_of(leaf):
+            compiled = self._in_field(field, leaf)
+            for part in compiled.subqueries if isinstance(compiled, wq.Or) else [compiled]:
+                weights += self._weight(part, field, leaf, number)
+        return weights
+
+    def _weight(self, part: wq.Query, field: str, leaf: query.Leaf, number: int) -> Iterator[Weight]:
+        """What one query adds to the score of a document."""
+        number_of, boost = self._column("number"), float(part.boost)
+        words = getattr(leaf, "words", None)
+        form, idf = " ".join(words) if words else None, None
+        if isinstance(part, wq.Term):
+            form, idf = str(part.text), self._searcher.idf(part.fieldname, part.text)
+        for searcher, start in self._searcher.leaf_searchers():
+            matcher = part.matcher(searcher, None)
+            while matcher.is_active():
+                if number_of(matcher.id() + start) == number:
+                    frequency = matcher.weight() / boost if idf is not None else None
+                    yield Weight(field, form, frequency, idf, boost, matcher.score())
+                matcher.next()
+
     def close(self) -> None:
         self._close_base()
         if self._writer is not None:
@@ -337,7 +374,9 @@ class WhooshEngine:
                 if field in query.UNORDERED_FIELDS:
                     return wq.NullQuery
                 return _AtPlaces(field, leaf, boost) if slop else wq.Phrase(field, list(words), boost=boost)
-            case query.Near():
+            case query.Near(_, words):
+                if len(words) == 1:
+                    return wq.Term(field, words[0], boost=boost)
                 return wq.NullQuery if field in query.UNORDERED_FIELDS else _AtPlaces(field, leaf, boost)
             case query.AnyOf(_, values):
                 return _any([self._value(field, value) for value in values])

@@ -1,0 +1,158 @@
+"""What a query that finds next to nothing may have meant: itself, with words that no article has replaced by such as
+some have. Each proposal is tried.
+
+A word is compared with the vocabulary of the index in two ways that stay quick however large that is: every change of
+one letter is looked up, and what starts with the same letters is compared by letters. So of mistakes in the first three
+letters one is allowed for, behind them two.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from muniment.index import analysis, query
+from muniment.index.engine import Engine
+
+FEW = 2  # hits: more are an answer
+MOST = 3  # proposals
+TRIED = 6
+MANY = 1_000  # words with the same beginning, the most frequent of them
+_RARE = 50  # times as frequent as what was typed is what may be meant, where that is there too
+_LETTERS = (
+    "abcdefghijklmnopqrstuvwxyz", "ابتثجحخدذرزسشصضطظعغفقكلمنهويپچژگء", "абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґ",
+    "αβγδεζηθικλμνξοπρστυφχψωςΐ", "אבגדהוזחטיכלמנסעפצקרשתםןץףך", "աբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ",
+)  # fmt: skip
+_RUN = re.compile(r"[^\W_]+(?:[\u200c'’][^\W_]+)*")
+_VALUE = re.compile(r'(?<![\w.])(source|tag|collection):(?:"([^"]*)"|([^\s()"]+))', re.IGNORECASE)
+_VALUES = re.compile(r'(?<![\w.])(?!(?:title|text|author|exact|near|removed):)\w+:(?:"[^"]*"|\S+)')
+_IN_LOWER_CASE = re.compile(r"(?<=\s)(or|and|not)(?=\s)")
+
+
+def suggestions(engine: Engine, text: str, found: Callable[[str], int]) -> list[str]:
+    """Queries that may have been meant, the likeliest first. `found` tells how many articles a query finds, 0 for one
+    that is wrong; each that is proposed finds more than the query does."""
+    proposed: list[str] = []
+    least = found(text)
+    for tried, candidate in enumerate(_candidates(engine, text)):
+        if tried == TRIED or len(proposed) == MOST:
+            break
+        if candidate != text and candidate not in proposed and found(candidate) > least:
+            proposed.append(candidate)
+    return proposed
+
+
+def _candidates(engine: Engine, text: str) -> Iterator[str]:
+    """The query with each wrong word put right, the best ways first."""
+    fixes = [*_fixed_words(engine, text), *_fixed_values(engine, text)]
+    if fixes:
+        yield _replaced(text, [(start, end, words[0]) for start, end, words in fixes])
+        for n, (start, end, words) in enumerate(fixes):
+            others = [(a, b, best[0]) for i, (a, b, best) in enumerate(fixes) if i != n]
+            for word in words[1:]:
+                yield _replaced(text, [*others, (start, end, word)])
+    if _IN_LOWER_CASE.search(text):
+        yield _IN_LOWER_CASE.sub(lambda match: match[0].upper(), text)
+
+
+def _replaced(text: str, changes: list[tuple[int, int, str]]) -> str:
+    for start, end, word in sorted(changes, reverse=True):
+        text = text[:start] + word + text[end:]
+    return text
+
+
+def _fixed_words(engine: Engine, text: str) -> Iterator[tuple[int, int, list[str]]]:
+    """(start, end, what may be meant) of each run of letters in the query that is a rare word, or none."""
+    fields = re.compile(r"[A-Za-z]+:(?=\S)")
+    values = [
+        (m.start(), m.end())
+        for m in re.finditer(r'(?<![\w.])(?!title|text|author|exact|near|removed)\w+:("[^"]*"|\S+)', text)
+    ]
+    for run in _RUN.finditer(text):
+        if fields.match(text, run.start()) or any(a <= run.start() < b for a, b in values):
+            continue
+        if run[0] in ("AND", "OR", "NOT", "TO") or text[run.end() : run.end() + 1] in ("*", "?", "~"):
+            continue
+        folded = analysis.query_words(run[0])
+        if len(folded) == 1 and (better := like(engine, folded[0])):
+            yield run.start(), run.end(), better
+
+
+def like(engine: Engine, word: str) -> list[str]:
+    """Words of the index that `word` may be a misspelling of, the likeliest first; none of one that is often there."""
+    if len(word) < 3 or word.isdecimal() or analysis.is_spaceless(word):
+        return []
+    (here,) = _frequencies(engine, [word])
+    least = max(1, here * _RARE)
+    near = _one_off(word)
+    known = {other: count for other, count in zip(near, _frequencies(engine, near), strict=True) if count >= least}
+    letters = set(word)
+    if len(word) > 5:
+        for field in ("text", "title"):
+            for other, count in engine.vocabulary(field, word[:3], MANY):
+                if count < least:
+                    break
+                is_like = abs(len(other) - len(word)) < 3 and len(letters.symmetric_difference(other)) < 5
+                if is_like and other not in known and _is_two_off(word, other):
+                    known[other] = count
+    known.pop(word, None)
+    rated = sorted(known, key=lambda other: (_rate(word, other, known[other], near), other))
+    told: dict[str, str] = {}  # one word of those that find the same
+    for other in rated[: MOST * 3]:
+        told.setdefault(" ".join(analysis.stem_forms(other, engine.languages())), other)
+    return list(told.values())[:MOST] or _parted(engine, word)
+
+
+def _rate(word: str, other: str, count: int, near: dict[str, None]) -> float:
+    """How unlikely it is that `other` was meant: more mistakes, fewer articles, another first letter."""
+    return (0 if other in near else 4) + 2 * (word[0] != other[0]) - (sorted(word) == sorted(other)) - math.log(count)
+
+
+def _is_two_off(word: str, other: str) -> bool:
+    """Whether two mistakes lie between the words; two letters that were swapped are one."""
+    if not query.edit_distance_within(word, other, 3):
+        return False
+    if query.edit_distance_within(word, other, 2):
+        return True
+    swapped = (word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in range(len(word) - 1))
+    return any(query.edit_distance_within(way, other, 1) for way in swapped)
+
+
+def _one_off(word: str) -> dict[str, None]:
+    """Every word one change away: a letter more, less, another, or two swapped."""
+    letters = next((script for script in _LETTERS if word[0] in script), "".join(dict.fromkeys(word)))
+    cuts = [(word[:n], word[n:]) for n in range(len(word) + 1)]
+    found = [a + b[1:] for a, b in cuts if b]
+    found += [a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1]
+    found += [a + letter + b[1:] for a, b in cuts if b for letter in letters]
+    found += [a + letter + b for a, b in cuts for letter in letters]
+    return dict.fromkeys(found)
+
+
+def _frequencies(engine: Engine, words: Sequence[str] | dict[str, None]) -> list[int]:
+    wanted = list(words)
+    return [a + b for a, b in zip(engine.frequencies("text", wanted), engine.frequencies("title", wanted), strict=True)]
+
+
+def _parted(engine: Engine, word: str) -> list[str]:
+    """Two words that were written as one."""
+    places = range(2, len(word) - 1)
+    starts, ends = [word[:n] for n in places], [word[n:] for n in places]
+    counts = zip(_frequencies(engine, starts), _frequencies(engine, ends), starts, ends, strict=True)
+    rated = sorted(((min(a, b), start, end) for a, b, start, end in counts if a and b), reverse=True)
+    return [f"{start} {end}" for _, start, end in rated[:1]]
+
+
+def _fixed_values(engine: Engine, text: str) -> Iterator[tuple[int, int, list[str]]]:
+    for match in _VALUE.finditer(text):
+        field, typed = match[1].lower(), analysis.fold_value(match[2] or match[3] or "")
+        if not typed or "*" in typed or "?" in typed or engine.frequencies(field, [typed])[0]:
+            continue
+        held = [value for value, _ in engine.vocabulary(field, "", MANY * 10) if value]
+        named = [value for value in held if typed in value]
+        limit = min(2, len(typed) // 3)
+        close = [v for v in held if sorted(v) == sorted(typed) or query.edit_distance_within(typed, v, limit)]
+        if found := (close or named)[:MOST]:
+            start = match.start() + len(match[1]) + 1
+            yield start, match.end(), [f'"{value}"' if re.search(r"[^\w.-]", value) else value for value in found]
