@@ -1,8 +1,8 @@
 """Passages of hits: milliseconds for ten, and the share of query words that is marked: `python -m bench.snippets`.
 
 Beside SQLite FTS5's `snippet()` and tantivy's SnippetGenerator in the same run, each asked for the same words. Texts
-are made up (bench/corpus.py) in five languages, as long as an article and 1 MB long; the words of a query stand near the
-start of a text, near its end, far apart, or not at all. The others know English stems at most. Times are CPU time.
+are made up (bench/corpus.py) in five languages, as long as an article and 1 MB long; the words of a query stand near
+the start of a text, near its end, far apart, or not at all. The others know English stems at most. Times are CPU time.
 """
 
 from __future__ import annotations
