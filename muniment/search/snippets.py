@@ -26,6 +26,7 @@ _MARGIN = 60
 _SPACELESS_SHARE = 0.6  # of the width, where letters are wide
 _CONTROLS = re.compile("\r?\n|[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_SPACES = re.compile(" {2,}")
 _ANYTHING = re.compile(r"\S")
 _Place = tuple[int, tuple[int, int]]  # offset, (leaf, part of it)
 
@@ -221,6 +222,6 @@ def _cut(text: str, start: int, end: int, marks: Sequence[tuple[int, int]]) -> S
 
 def _shown(piece: str) -> str:
     """The piece on one line, without controls, and without marks of direction whose other half may be cut away."""
-    if piece.isprintable():
-        return piece
-    return _CONTROLS.sub(" ", _TURNS.sub("", piece))
+    if not piece.isprintable():
+        piece = _CONTROLS.sub(" ", _TURNS.sub("", piece))
+    return _SPACES.sub(" ", piece) if "  " in piece else piece

@@ -124,7 +124,7 @@ def test_a_passage_ends_with_a_sentence_where_one_ends_in_time() -> None:
 def test_no_controls_are_shown_and_no_half_of_a_pair_of_direction_marks() -> None:
     text = "The \x1b[31mdam\x00\x9b \u202egnikaerb\u202c \u2067was\u2069 opened\r\nat\u2028noon; می\u200cخواهد \u200eok\u200f."
     shown = snippet(text, parse("dam"), "en").text
-    assert shown == "The  [31mdam   gnikaerb was opened at noon; می\u200cخواهد \u200eok\u200f."
+    assert shown == "The [31mdam gnikaerb was opened at noon; می\u200cخواهد \u200eok\u200f."
 
 
 def test_accents_and_joiners_are_not_torn_from_their_letters() -> None:
