@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,18 +24,21 @@ from muniment.errors import IndexBehind, IntegrityError, Locked, QueryError, Sto
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+    from datetime import date
 
     from muniment.adding import Added, AddOptions, Fetches, Item
     from muniment.discovering.plan import Plan
-    from muniment.index.engine import Engine, Sort
+    from muniment.index.engine import Engine, Hit, Sort
     from muniment.index.facets import Counts
     from muniment.index.query import Query
     from muniment.ingest.clean.workers import Workers
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import Target
-    from muniment.search.results import Filters
+    from muniment.search.results import Filters, Page
     from muniment.search.snippets import Snippet
     from muniment.snapshot import Snapshot
+
+GROUP = 200  # hits that are looked up at once
 
 
 def add(
@@ -118,7 +123,8 @@ def index_new(archive: Archive) -> None:
 class Search(NamedTuple):
     """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
     hit; `facets` are names of index.facets.FACETS, `facet_limit` and `facet_limits` as of search.results.Page. With
-    `collapse` a story that several tell is one hit."""
+    `collapse` a story that several tell is one hit. With `sentence` the text is no query but a
+    sentence, any of whose words will do; with `recent` newer articles are raised. `within` is a further condition."""
 
     text: str
     filters: Filters | None = None
@@ -131,6 +137,9 @@ class Search(NamedTuple):
     versions: bool = False
     collapse: bool = False
     snippets: bool = True
+    sentence: bool = False
+    recent: bool = False
+    within: Query | None = None
 
 
 class Found(NamedTuple):
@@ -166,35 +175,65 @@ def find(archive: Archive, search: Search) -> Results:
 
     An index that lacks articles catches up first; where it cannot (another process is at it), the results say so.
     """
-    from muniment.search.results import Page
     from muniment.search.results import search as run
 
     begun = time.perf_counter()
-    tree = _tree(archive, search)
+    tree = tree_of(archive, search)
     with open_index(archive) as engine:
         engine.texts = _texts(archive)
-        limit = max(1, engine.count()) if search.limit is None else search.limit
-        page = Page(limit, search.offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits)
+        page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         indexed = engine.count()
-    held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in hits.hits])}
-    if lacking := [hit.number for hit in hits.hits if hit.number not in held]:
-        raise IndexBehind(f"the index names #{lacking[0]}, which the log does not hold: run `muniment reindex`")
-    versions = archive.catalog.version_counts([snapshot.key for snapshot in held.values()])
-    sources = _also_in(archive, list(held.values())) if search.snippets else {}
-    found = []
-    for hit in hits.hits:
-        snapshot, passage, damage, of = held[hit.number], None, None, None
-        try:
-            if search.snippets:
-                passage, of = _snippet(archive, snapshot, tree)
-        except IntegrityError as e:
-            damage = str(e)
-        found.append(
-            Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage, of, sources.get(hit.number, ()))
-        )
+    found = list(_found(archive, search, tree, iter(hits.hits)))
     took = time.perf_counter() - begun
     return Results(search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took)
+
+
+@contextmanager
+def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterator[Found]]]:
+    """As `find`, with no hits in the results: all of them come from the iterator, a group at a time, however many.
+
+    They are of the moment when the search began, whatever is added meanwhile.
+    """
+    from muniment.search.results import search_all
+
+    begun = time.perf_counter()
+    tree = tree_of(archive, search)
+    with open_index(archive) as engine:
+        engine.texts = _texts(archive)
+        stories = _stories(archive) if search.collapse else None
+        counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
+        took = time.perf_counter() - begun
+        results = Results(
+            search, tree, counted.total, (), counted.facets, archive.articles, engine.count(), archive.size, took
+        )
+        yield results, _found(archive, search, tree, islice(hits, search.offset, None))
+
+
+def _page(search: Search, limit: int, offset: int) -> Page:
+    from muniment.search.results import Page
+
+    today = _today() if search.recent else None
+    return Page(limit, offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits, today)
+
+
+def _found(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]) -> Iterator[Found]:
+    """The hits with what the catalog says of them, and their passages."""
+    while group := list(islice(hits, GROUP)):
+        held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in group])}
+        if lacking := [hit.number for hit in group if hit.number not in held]:
+            raise IndexBehind(f"the index names #{lacking[0]}, which the log does not hold: run `muniment reindex`")
+        versions = archive.catalog.version_counts([snapshot.key for snapshot in held.values()])
+        sources = _also_in(archive, list(held.values())) if search.snippets else {}
+        for hit in group:
+            snapshot, passage, damage, of = held[hit.number], None, None, None
+            try:
+                if search.snippets:
+                    passage, of = _snippet(archive, snapshot, tree)
+            except IntegrityError as e:
+                damage = str(e)
+            also_in = sources.get(hit.number, ())
+            yield Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage, of, also_in)
 
 
 def _texts(archive: Archive) -> Callable[[int], Mapping[str, str]]:
@@ -223,21 +262,36 @@ def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple
     return also_in(archive, snapshots)
 
 
-def _tree(archive: Archive, search: Search) -> Query:
+def tree_of(archive: Archive, search: Search) -> Query:
     """What is asked for. Without words, everything that passes the filters. An address alone stands for the article
     that is there, and for those that mention it."""
-    from muniment.index.query import Everything
+    from muniment.index.analysis import language_tag
+    from muniment.index.query import Everything, conjunction
     from muniment.search import language
     from muniment.search.results import Filters, filtered
 
+    if search.within is not None:
+        return conjunction((tree_of(archive, search._replace(within=None)), search.within))
     filters = search.filters or Filters()
     if search.text.strip():
-        if search.text.strip().startswith(("http://", "https://")) and len(search.text.split()) == 1:
+        if (
+            not search.sentence
+            and search.text.strip().startswith(("http://", "https://"))
+            and len(search.text.split()) == 1
+        ):
             return filtered(_article_at(archive, search.text.strip()), filters)
+        if search.sentence:
+            return filtered(language.any_of(search.text, tuple(map(language_tag, filters.language))), filters)
         return filtered(language.parse(search.text, lookup=archive.catalog.in_state), filters)
     if filters == Filters():
         raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
     return filtered(Everything(), filters)
+
+
+def _today() -> date:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date()
 
 
 def _article_at(archive: Archive, address: str) -> Query:

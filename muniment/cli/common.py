@@ -104,8 +104,18 @@ def ask_passphrase(prompt: str) -> str:
 def print_json(value: Any) -> None:
     """One JSON value on a line of its own; C1 controls and what turns the direction of
     text, which JSON may hold as they are, are escaped."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """What print_json prints."""
     text = json.dumps(value, ensure_ascii=False)
-    click.echo(text if text.isprintable() else _STEERING.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
+    return text if text.isprintable() else _STEERING.sub(lambda c: f"\\u{ord(c[0]):04x}", text)
+
+
+def write(text: str) -> None:
+    """Results on stdout as they are, their ends of lines with them; told at once to whoever reads the pipe."""
+    click.echo(text, nl=False)
 
 
 def note(message: str, *, quiet: bool = False) -> None:

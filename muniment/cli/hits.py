@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.common import counted, echo, faint, iso, note, one_line, print_json, printable, strong
+from muniment.cli.common import (
+    counted,
+    echo,
+    faint,
+    iso,
+    json_text,
+    note,
+    one_line,
+    print_json,
+    printable,
+    strong,
+    write,
+)
 
 if TYPE_CHECKING:
     from muniment.pipeline import Found, Results
@@ -16,17 +28,17 @@ if TYPE_CHECKING:
 
 
 def print_results(results: Results, form: str | None, *, facets_wanted: bool) -> None:
-    """In one of the forms `json`, `csv`, `ids`, `urls`, or for people."""
+    """In one of the forms `json`, `jsonl`, `csv`, `ids`, `urls`, or for people."""
     if form == "json":
-        print_json(_as_json(results))
+        print_json(as_json(results))
+    elif form == "jsonl":
+        write("".join(json_text(hit_as_json(hit)) + "\n" for hit in results.hits))
     elif form == "csv":
-        _print_csv(results.hits)
+        write(csv_lines(results.hits))
     elif form == "ids":
-        for hit in results.hits:
-            echo(str(hit.snapshot.number))
+        write("".join(f"{hit.snapshot.number}\n" for hit in results.hits))
     elif form == "urls":
-        for hit in results.hits:
-            echo(one_line(hit.snapshot.url or hit.snapshot.uri))
+        write("".join(one_line(hit.snapshot.url or hit.snapshot.uri) + "\n" for hit in results.hits))
     else:
         _print_for_people(results)
         if results.total and (facets_wanted or sys.stdout.isatty()):
@@ -35,12 +47,12 @@ def print_results(results: Results, form: str | None, *, facets_wanted: bool) ->
             print_counts(results.facets)
 
 
-def print_summary(results: Results, *, quiet: bool, noun: str) -> None:
+def print_summary(results: Results, shown: int, *, quiet: bool, noun: str) -> None:
     """How much matched, in how much of the archive, on stderr; what the index lacks is told to the quiet too."""
     if results.total == 0:
         note(f"nothing matched; {coverage(results)}", quiet=quiet)
     else:
-        shown, passed = len(results.hits), results.search.offset
+        passed = results.search.offset
         which = f", {passed + 1:,} to {passed + shown:,} shown" if shown < results.total else ""
         if shown == 0:
             which = ", none shown"
@@ -160,7 +172,7 @@ def _lines(runs: Sequence[tuple[str, bool]], room: int, style: Any) -> list[str]
 # ---- for programs
 
 
-def _as_json(results: Results) -> dict[str, Any]:
+def as_json(results: Results) -> dict[str, Any]:
     from muniment.cli.counts import as_json
 
     return {
@@ -203,16 +215,21 @@ def hit_as_json(hit: Found) -> dict[str, Any]:
     }
 
 
-def _print_csv(hits: Sequence[Found]) -> None:
+def csv_lines(hits: Sequence[Found], *, head: bool = True) -> str:
+    """A line each, with a head above."""
     import csv
+    import io
 
     from muniment.formats.spreadsheet import safe_cell
 
-    rows = csv.writer(sys.stdout, lineterminator="\n")
-    rows.writerow(
-        ["snapshot", "title", "url", "source", "published", "captured", "language", "authors", "tags", "score"]
-    )
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    if head:
+        rows.writerow(
+            ["snapshot", "title", "url", "source", "published", "captured", "language", "authors", "tags", "score"]
+        )
     for hit in hits:
         s = hit.snapshot
         values = [s.title, s.url, s.source, s.published, iso(s), s.language, "; ".join(s.authors), "; ".join(s.tags)]
         rows.writerow([s.number, *(safe_cell(value or "") for value in values), round(hit.score, 4)])
+    return text.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any
 
@@ -10,35 +9,12 @@ import click
 
 from muniment import pipeline
 from muniment.cli.common import common_options, json_option, note, open_archive, printable
+from muniment.cli.narrowing import QueryCommand, filter_options, filters_of
 from muniment.errors import IndexBehind, QueryError
 
-_MINUS = "\x00"  # stands for the minus of `-word` while click looks for options
-_EXCLUSION = re.compile(r"-[^-\s].*", re.S)
-_FLAGS = re.compile(r"-[qvh]+")
 _DEFAULT_FACETS = "source,year"
-_FILTERS = ("source", "language", "tag", "kind", "author")
 _MOST_VALUES = 1_000_000  # of a facet
 _AROUND = 50  # characters of a wrong query that are shown on either side of the place
-
-
-class QueryCommand(click.Command):
-    """A command whose arguments may begin with a minus: `-word` excludes a word and is no option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        hidden = [_MINUS + arg[1:] if _EXCLUSION.fullmatch(arg) and not _FLAGS.fullmatch(arg) else arg for arg in args]
-        try:
-            rest = super().parse_args(ctx, hidden)
-        except click.UsageError as e:
-            message = e.format_message().replace(_MINUS, "-").replace(repr(_MINUS)[1:-1], "-")
-            raise click.UsageError(message, ctx) from None
-        ctx.params = {name: _with_minus(value) for name, value in ctx.params.items()}
-        return rest
-
-
-def _with_minus(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_with_minus, value))
-    return "-" + value[1:] if isinstance(value, str) and value.startswith(_MINUS) else value
 
 
 def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -52,18 +28,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 
 @click.command(cls=QueryCommand)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
-@click.option("--source", multiple=True, help="Only this source; may be repeated.")
-@click.option("--since", metavar="DATE", help="Published then or later: 2021, 2021-05 or 2021-05-30.")
-@click.option("--until", metavar="DATE", help="Published then or earlier.")
-@click.option("--language", multiple=True, metavar="CODE", help="Only this language; may be repeated.")
-@click.option("--tag", multiple=True, help="Only with this tag; may be repeated.")
-@click.option("--kind", multiple=True, metavar="KIND", help="Only page, pdf, document, mail, text or upload.")
-@click.option("--author", multiple=True, metavar="NAME", help="Only by this author; may be repeated.")
-@click.option("--not-source", multiple=True, metavar="TEXT", help="Nothing of this source; may be repeated.")
-@click.option("--not-language", multiple=True, metavar="CODE", help="Nothing in this language; may be repeated.")
-@click.option("--not-tag", multiple=True, metavar="TEXT", help="Nothing with this tag; may be repeated.")
-@click.option("--not-kind", multiple=True, metavar="KIND", help="Nothing of this kind; may be repeated.")
-@click.option("--not-author", multiple=True, metavar="NAME", help="Nothing by this author; may be repeated.")
+@filter_options
 @click.option(
     "--facet",
     "facets",
@@ -86,6 +51,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
     show_default=True,
     help="Order by score, by publication, or by the newest capture.",
 )
+@click.option("--recent", is_flag=True, help="Raise what was published lately: up to twice the score.")
 @click.option(
     "--limit",
     type=click.IntRange(0),
@@ -95,7 +61,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
     help="Show at most N hits; 0 only counts.",
 )
 @click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Pass over the first N hits.")
-@click.option("--all", "everything", is_flag=True, help="Show every hit.")
+@click.option("--all", "everything", is_flag=True, help="Show every hit, however many, as they are found.")
 @click.option("--collapse", is_flag=True, help="One hit a story: near-duplicates once, the first captured.")
 @click.option("--versions", is_flag=True, help="Every version that matches, not one an article.")
 @click.option("--strict", is_flag=True, help="Fail (4) where the index lacks articles and cannot catch up.")
@@ -103,6 +69,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 @click.option("--csv", is_flag=True, help="Print CSV.")
 @click.option("--ids", is_flag=True, help="Print the snapshots' numbers.")
 @click.option("--urls", is_flag=True, help="Print the articles' addresses.")
+@click.option("--jsonl", is_flag=True, help="Print a JSON object a hit, a line each.")
 @json_option
 @common_options
 @click.pass_context
@@ -118,8 +85,13 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     _check(ctx, options)
     text = " ".join(words)
     archive = open_archive(ctx)
+    asked = _search(text, options)
+    hits = None
     try:
-        results = pipeline.find(archive, _search(text, options))
+        if asked.limit is None:
+            results, hits = ctx.with_resource(pipeline.find_all(archive, asked))
+        else:
+            results = pipeline.find(archive, asked)
     except QueryError as e:
         _show_query_error(e, text)
         ctx.exit(e.exit_code)
@@ -132,9 +104,15 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
 
     if options["strict"] and results.indexed < results.articles:
         raise IndexBehind(coverage(results))
-    print_results(results, options["form"], facets_wanted=bool(options["facets"]))
+    if hits is None:
+        print_results(results, options["form"], facets_wanted=bool(options["facets"]))
+        shown = len(results.hits)
+    else:
+        from muniment.cli.streams import print_all
+
+        shown = print_all(results, hits, options["form"], facets_wanted=bool(options["facets"]))
     quiet = options["quiet"] or options["form"] is not None
-    print_summary(results, quiet=quiet, noun="version" if options["versions"] else "article")
+    print_summary(results, shown, quiet=quiet, noun="version" if options["versions"] else "article")
     if results.total == 0 and results.indexed < results.articles:
         ctx.exit(IndexBehind.exit_code)  # it may be among those that the index lacks
     ctx.exit(0 if results.total else 1)
@@ -142,31 +120,26 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
 
 def _check(ctx: click.Context, options: dict[str, Any]) -> None:
     """Sets `form` to the one way of printing that is wanted. Raises UsageError for options that contradict."""
-    forms = [form for form in ("csv", "ids", "urls", "as_json") if options[form]]
+    forms = [form for form in ("csv", "ids", "urls", "jsonl", "as_json") if options[form]]
     if options["versions"] and options["collapse"]:
         raise click.UsageError("--versions and --collapse contradict: give one of them", ctx)
     if len(forms) > 1:
-        raise click.UsageError("choose one of --csv, --ids, --urls and --json", ctx)
+        raise click.UsageError("choose one of --csv, --ids, --urls, --jsonl and --json", ctx)
     options["form"] = forms[0].removeprefix("as_") if forms else None
+    if options["recent"] and options["sort"] != "relevance":
+        raise click.UsageError(f"--recent and --sort {options['sort']} contradict: give one of them", ctx)
     if options["everything"] and ctx.get_parameter_source("limit") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--all and --limit contradict: give one of them", ctx)
 
 
 def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
-    from muniment.search.results import Filters
-
     wanted = options["facets"]
     if wanted is None:
         wanted = _DEFAULT_FACETS if _shows_facets(options["form"]) else None
     facets, limits = _facets(wanted) if wanted is not None else ((), {})
-    filters = Filters(
-        **{name: options[name] for kind in _FILTERS for name in (kind, f"not_{kind}")},
-        since=options["since"],
-        until=options["until"],
-    )
     return pipeline.Search(
         text,
-        filters,
+        filters_of(options),
         options["sort"],
         None if options["everything"] else options["limit"],
         options["offset"],
@@ -175,7 +148,9 @@ def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
         limits,
         versions=options["versions"],
         collapse=options["collapse"],
-        snippets=options["form"] in (None, "json"),
+        snippets=options["form"] in (None, "json", "jsonl"),
+        sentence=options["sentence"],
+        recent=options["recent"],
     )
 
 

@@ -102,6 +102,8 @@ def settled(
             return query.Or(tuple(settled(part, settle, context) for part in parts))
         case query.Not(part):
             return query.Not(settled(part, settle, context))
+        case query.Boosted(part, factor):
+            return query.Boosted(settled(part, settle, context), factor)
         case query.Phrase() | query.Near() if query.is_wide(tree):
             return settle(tree, context)
         case _:

@@ -35,7 +35,7 @@ UNORDERED_FIELDS = ("removed",)
 VALUE_FIELDS = ("source", "host", "language", "tag", "collection", "flag", "kind", "latest", "alone")
 NUMBER_FIELDS = ("first_day", "last_day", "captured", "number", "article", "confidence")
 ANY_WORDS = "words"
-TITLE_BOOST = 2.0
+TITLE_BOOST = 0.7  # less than 1, since titles are short: BM25 rates a word in one as high as several in a text
 
 
 class Term(Value):
@@ -126,8 +126,15 @@ class Nothing(Value):
     """No document."""
 
 
+class Boosted(Value):
+    """What the part matches, its score times the factor."""
+
+    part: Query
+    factor: float
+
+
 Leaf = Term | Phrase | Near | Prefix | Wildcard | Fuzzy | Range | AnyOf
-Query = Leaf | And | Or | Not | Everything | Nothing
+Query = Leaf | And | Or | Not | Everything | Nothing | Boosted
 
 
 def conjunction(parts: Iterable[Query]) -> Query:
@@ -157,6 +164,8 @@ def positive_leaves(query: Query) -> Iterator[Leaf]:
         case And(parts) | Or(parts):
             for part in parts:
                 yield from positive_leaves(part)
+        case Boosted(part):
+            yield from positive_leaves(part)
         case Not() | Everything() | Nothing():
             return
         case _:
@@ -169,7 +178,7 @@ def leaves(query: Query) -> Iterator[Leaf]:
         case And(parts) | Or(parts):
             for part in parts:
                 yield from leaves(part)
-        case Not(part):
+        case Not(part) | Boosted(part):
             yield from leaves(part)
         case Everything() | Nothing():
             return

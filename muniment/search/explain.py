@@ -27,6 +27,9 @@ def explained(tree: query.Query, depth: int = 0) -> Iterator[str]:
         case query.Not(part):
             yield indent + "not"
             yield from explained(part, depth + 1)
+        case query.Boosted(part, factor):
+            yield f"{indent}{factor:g} times the score of"
+            yield from explained(part, depth + 1)
         case query.Everything():
             yield indent + "everything"
         case query.Nothing():

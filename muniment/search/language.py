@@ -31,11 +31,11 @@ parser, and is spared the import of it (search/tagging.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime
 
 from muniment.errors import QueryError
-from muniment.index import query
+from muniment.index import analysis, query
 from muniment.search import words
 from muniment.search.words import Refusal, Typed
 
@@ -71,6 +71,25 @@ def parse(text: str, *, today: date | None = None, lookup: Lookup | None = None)
         places = [at for at, character in enumerate(text) if _CHARACTERS.get(ord(character), "kept") is not None]
         place = places[e.place] if e.place < len(places) else len(text)
         raise QueryError(f"{e.message} (at character {place + 1})", text, place) from None
+
+
+def any_of(text: str, languages: Collection[str] = ()) -> query.Query:
+    """The tree of a sentence, any of whose words will do: no sign is read, words that say little are left out.
+
+    A word that stands there several times counts as often. `languages` (tags) are what it may be written in, where that
+    is known. Raises QueryError where the text holds no word.
+    """
+    from muniment.search import stopwords
+
+    cleaned = _SPACE.sub(" ", text.translate(_CHARACTERS))
+    if len(cleaned) > MAX_LENGTH:
+        raise QueryError(f"the query is longer than {MAX_LENGTH} characters: shorten it")
+    typed = (Typed(query.ANY_WORDS, m[0], m.start()) for m in _WORD.finditer(cleaned))
+    found = [part for piece in words.joined(typed) for part in analysis.query_words(piece.text)]
+    parts = tuple([words.single(query.ANY_WORDS, word) for word in stopwords.without(found, languages)])
+    if not parts:
+        raise QueryError("there is nothing to search for: give a word")
+    return parts[0] if len(parts) == 1 else query.Or(parts)
 
 
 def _read(text: str, today: date, lookup: Lookup | None) -> query.Query:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 
 from muniment.errors import QueryError
 from muniment.index import query
-from muniment.index.engine import Engine, Hits, Sort
+from muniment.index.engine import Engine, Hit, Hits, Sort
 from muniment.index.facets import FACET_DATES, Counts, with_empty
 from muniment.index.value import Value
 from muniment.search import dates, words
@@ -46,7 +46,7 @@ class Page(Value):
     """Which part of the result, in which order, with which facets.
 
     Of a facet the `facet_limit` most frequent values are told, of years and months all; `facet_limits` says for a
-    facet, dates too, what else holds.
+    facet, dates too, what else holds. `today` is given where newer articles are to be raised (search/recency.py).
     """
 
     limit: int = 10
@@ -55,6 +55,7 @@ class Page(Value):
     facets: tuple[str, ...] = ()
     facet_limit: int = 10
     facet_limits: Mapping[str, int] = {}
+    today: date | None = None
 
 
 Stories = Callable[[Collection[int]], Mapping[int, int]]
@@ -68,17 +69,40 @@ def search(
     With `stories`, which tells the story of each number that has one, a story is shown once. A facet is counted without
     its own conditions (search/selecting.py), and years and months are told with the empty ones between them.
     """
+    return _answer(engine, _Narrowing(engine, versions, stories), tree, page)
 
-    def narrowed(asked: query.Query) -> query.Query:
-        shown = asked if versions else collapsed(engine, asked)
-        return shown if stories is None else one_a_story(engine, shown, stories)
 
+def search_all(
+    engine: Engine, tree: query.Query, page: Page, *, versions: bool = False, stories: Stories | None = None
+) -> tuple[Hits, Iterator[Hit]]:
+    """As `search`, and all the hits, of which only a page is held at a time; `page` has no limit and no offset."""
+    narrowing = _Narrowing(engine, versions, stories)
+    counted = _answer(engine, narrowing, tree, page)
+    return counted, engine.stream(_ranked(narrowing.of(tree), page.today), sort=page.sort)
+
+
+class _Narrowing:
+    """One version of each article, one article of each story: worked out once for each tree."""
+
+    def __init__(self, engine: Engine, versions: bool, stories: Stories | None):
+        self._engine, self._versions, self._stories = engine, versions, stories
+        self._known: dict[query.Query, query.Query] = {}
+
+    def of(self, asked: query.Query) -> query.Query:
+        if asked not in self._known:
+            one_each = asked if self._versions else collapsed(self._engine, asked)
+            shown = one_each if self._stories is None else one_a_story(self._engine, one_each, self._stories)
+            self._known[asked] = shown
+        return self._known[asked]
+
+
+def _answer(engine: Engine, narrowing: _Narrowing, tree: query.Query, page: Page) -> Hits:
     counted: dict[query.Query, list[str]] = {tree: []}
     for name in page.facets:
         counted.setdefault(without_own(tree, name), []).append(name)
     most = max((page.facet_limit, *page.facet_limits.values()))
     hits = engine.search(
-        narrowed(tree),
+        _ranked(narrowing.of(tree), page.today),
         limit=page.limit,
         offset=page.offset,
         sort=page.sort,
@@ -87,8 +111,16 @@ def search(
     )
     facets = dict(hits.facets)
     for wider, names in counted.items():
-        facets |= engine.facets(narrowed(wider), names, most)
+        facets |= engine.facets(narrowing.of(wider), names, most)
     return hits._replace(facets={name: _listed(name, facets[name], page) for name in page.facets})
+
+
+def _ranked(tree: query.Query, today: date | None) -> query.Query:
+    if today is None:
+        return tree
+    from muniment.search.recency import raised
+
+    return raised(tree, today)
 
 
 def _listed(name: str, counts: Counts, page: Page) -> Counts:

@@ -32,7 +32,7 @@ def _is_only_about(part: query.Query, fields: Sequence[str]) -> bool:
     match part:
         case query.And(parts) | query.Or(parts):
             return bool(parts) and all(_is_only_about(inner, fields) for inner in parts)
-        case query.Not(inner):
+        case query.Not(inner) | query.Boosted(inner):
             return _is_only_about(inner, fields)
         case query.Everything() | query.Nothing():
             return False

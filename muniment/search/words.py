@@ -57,18 +57,18 @@ def word(typed: Typed) -> query.Query | None:
     if not found:
         return None
     if len(found) == 1:
-        return _single(typed.field, found[0])
+        return single(typed.field, found[0])
     if typed.field in query.UNORDERED_FIELDS:
-        return query.conjunction(_single(typed.field, part) for part in found)
+        return query.conjunction(single(typed.field, part) for part in found)
     as_phrase = query.Phrase(typed.field, tuple(found))
     if "\u200c" in typed.text:
         # A Persian compound: its words in any form, before all side by side; and where it is written as one word.
-        apart = query.conjunction(_single(typed.field, part) for part in found)
+        apart = query.conjunction(single(typed.field, part) for part in found)
         return query.Or((as_phrase, apart, query.Term(typed.field, "".join(found)[: analysis.MAX_WORD])))
     return as_phrase
 
 
-def _single(field: str, found: str) -> query.Query:
+def single(field: str, found: str) -> query.Query:
     """In a script without spaces, one character is asked for as the start of a pair."""
     if len(found) == 1 and analysis.is_spaceless(found):
         return query.Prefix(field, found)
@@ -81,7 +81,7 @@ def phrase(typed: Typed, reach: int) -> query.Query | None:
     if not found:
         return None
     if len(found) == 1 and analysis.is_spaceless(found[0]):
-        return _single(typed.field, found[0])
+        return single(typed.field, found[0])
     if len(found) > 1 and typed.field in query.UNORDERED_FIELDS:
         apart = " ".join(f"{typed.field}:{part}" for part in found[:2])
         why = "a phrase that was edited away is found without the field"

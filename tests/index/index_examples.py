@@ -10,6 +10,7 @@ from muniment.index.engine import Document, article_id
 from muniment.index.query import (
     And,
     AnyOf,
+    Boosted,
     Everything,
     Fuzzy,
     Near,
@@ -76,6 +77,8 @@ def tree(rng: random.Random, depth: int = 3) -> Query:
         return Or(tuple(tree(rng, depth - 1) for _ in range(rng.randrange(4))))
     if depth and kind < 0.6:
         return Not(tree(rng, depth - 1))
+    if depth and kind < 0.65:
+        return Boosted(tree(rng, depth - 1), rng.choice((0.5, 2.0)))
     return leaf(rng)
 
 

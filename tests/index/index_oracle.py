@@ -49,6 +49,8 @@ def matching(tree: query.Query, documents: Sequence[Analysed], languages: Sequen
             return set[int]().union(*(matching(part, documents, languages) for part in parts))
         case query.Not(part):
             return {d.document.number for d in documents} - matching(part, documents, languages)
+        case query.Boosted(part):
+            return matching(part, documents, languages)
         case query.Everything():
             return {d.document.number for d in documents}
         case query.Nothing():

@@ -12,7 +12,8 @@ import pytest
 
 from muniment.errors import IndexBehind
 from muniment.index import sound
-from muniment.index.engine import FACETS, Engine, open_engine
+from muniment.index.engine import Engine, open_engine
+from muniment.index.facets import FACETS
 from muniment.index.query import Everything
 
 ENGINES = ("tantivy", "whoosh")

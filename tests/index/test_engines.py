@@ -76,7 +76,7 @@ def test_a_search_without_words_lists_the_newest_first(index: Engine) -> None:
 def test_relevance_prefers_the_title_and_the_rarer_word(index: Engine) -> None:
     index.add(plain(n, "common filler words here", title="plain title", language="en") for n in range(10))
     index.add([plain(20, "common rare words here", title="plain title", language="en")])
-    index.add([plain(21, "common filler words here", title="rare title", language="en")])
+    index.add([plain(21, "common rare words here", title="rare title", language="en")])
     index.commit(1)
     found = index.search(Or((Term("words", "rare"), Term("words", "filler"))), limit=3)
     assert [hit.number for hit in found.hits[:2]] == [21, 20]

@@ -45,7 +45,8 @@ def test_random_trees_give_the_same_documents_as_brute_force(name: str, tmp_path
             leaves |= kinds(tree)
     assert matched > 0.4 * TREES, "most trees should match some documents and not all, or they show nothing"
     assert leaves == {
-        "And", "Or", "Not", "Everything", "Nothing", "Term", "Phrase", "Prefix", "Wildcard", "Fuzzy", "Range", "AnyOf"
+        "And", "Or", "Not", "Everything", "Nothing", "Term", "Phrase", "Prefix", "Wildcard", "Fuzzy", "Range", "AnyOf",
+        "Near", "Boosted",
     }  # fmt: skip
 
 

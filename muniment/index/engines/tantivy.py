@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from muniment.index.engines.looking import Looking
 
-NAME = f"tantivy {__version__} schema 6"
+NAME = f"tantivy {__version__} schema 7"
 WRITER_BYTES = 128_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500
@@ -352,6 +352,8 @@ class TantivyEngine:
                 return _unscored(tantivy.Query.all_query())
             case query.Nothing():
                 return tantivy.Query.empty_query()
+            case query.Boosted(part, factor):
+                return tantivy.Query.boost_query(self._compile(part), factor)
             case query.Range(field) if field in query.NUMBER_FIELDS:
                 return _unscored(_number_range(tree))
             case query.AnyOf(field, values):

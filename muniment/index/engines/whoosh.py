@@ -15,6 +15,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from math import log1p
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from whoosh import query as wq
 from whoosh.analysis import IDTokenizer
 from whoosh.columns import NumericColumn, VarBytesColumn
 from whoosh.formats import Existence, Frequency
+from whoosh.matching.wrappers import WrappingMatcher
+from whoosh.query.wrappers import WrappingQuery
+from whoosh.scoring import BM25F
 from whoosh.writing import LockError
 
 from muniment.errors import IndexBehind, Locked, StorageError
@@ -46,7 +50,7 @@ from muniment.index.engine import (
 )
 from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 6"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 7"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
 _SEPARATOR = b"\xff"  # which UTF-8 has not
@@ -168,7 +172,7 @@ class WhooshEngine:
     def _read(self) -> None:
         # Before the index, so that the state is never ahead of it.
         self._state = read_state(self._path, NAME)
-        self._searcher = self._index.searcher()
+        self._searcher = self._index.searcher(weighting=_Ranking())
         self._languages = [term.decode() for term in self._searcher.lexicon("language")]
 
     def state(self) -> State:
@@ -296,24 +300,26 @@ class WhooshEngine:
             case query.Not():
                 return self._conjunction((tree,))
             case query.Everything():
-                return wq.ConstantScoreQuery(wq.Every(), 0.0)
+                return _unscored(wq.Every())
             case query.Nothing():
                 return wq.NullQuery
+            case query.Boosted(part, factor):
+                return _Boosted(self._compile(part), factor)
             case query.Range(field, low, high, include_low, include_high) if field in query.NUMBER_FIELDS:
                 inside = wq.NumericRange(field, low, high, not include_low, not include_high)
-                return wq.ConstantScoreQuery(inside, 0.0)
+                return _unscored(inside)
             case query.AnyOf(field, values):
-                return wq.ConstantScoreQuery(_any([self._value(field, value) for value in values]), 0.0)
+                return _unscored(_any([self._value(field, value) for value in values]))
             case _ if tree.field in query.VALUE_FIELDS:
-                return wq.ConstantScoreQuery(self._in_field(tree.field, tree), 0.0)
+                return _unscored(self._in_field(tree.field, tree))
             case _:
                 return _any([self._in_field(field, tree) for field in query.fields_of(tree)])
 
     def _conjunction(self, parts: Sequence[query.Query]) -> wq.Query:
         clauses = [
-            wq.Not(self._compile(part.part)) if isinstance(part, query.Not) else self._compile(part) for part in parts
+            _unscored(wq.Not(self._compile(p.part))) if isinstance(p, query.Not) else self._compile(p) for p in parts
         ]
-        if all(isinstance(clause, wq.Not) for clause in clauses):
+        if all(isinstance(part, query.Not) for part in parts):
             clauses.append(self._compile(query.Everything()))
         return wq.And(clauses)
 
@@ -346,6 +352,26 @@ class WhooshEngine:
 
     def _dictionary(self, field: str) -> Iterator[str]:
         return (word.decode() for word in self._searcher.lexicon(field))
+
+
+class _Ranking(BM25F):  # type: ignore[misc]  # of a library without types
+    """BM25 as tantivy has it: Whoosh's own inverse document frequency ranks frequent words higher."""
+
+    def idf(self, searcher: Any, fieldname: str, text: str | bytes) -> float:
+        parent = searcher.get_parent()
+        held, holding = parent.doc_count_all(), parent.doc_frequency(fieldname, text)
+        return log1p((held - holding + 0.5) / (holding + 0.5))
+
+
+class _Boosted(WrappingQuery):  # type: ignore[misc]
+    """A query whose scores are multiplied, which Whoosh has for words only."""
+
+    def __init__(self, child: wq.Query, factor: float):
+        super().__init__(child)
+        self.factor = factor
+
+    def matcher(self, searcher: Any, context: Any = None) -> Any:
+        return WrappingMatcher(self.child.matcher(searcher, context), boost=self.factor)
 
 
 class _AtPlaces(wq.Query):  # type: ignore[misc]  # the library is untyped
@@ -401,6 +427,11 @@ def _any(parts: Sequence[wq.Query]) -> wq.Query:
     if not parts:
         return wq.NullQuery
     return parts[0] if len(parts) == 1 else wq.Or(list(parts))
+
+
+def _unscored(condition: wq.Query) -> wq.Query:
+    """The condition, adding nothing to scores: Whoosh's Not adds 1, and so does its ConstantScoreQuery with 0."""
+    return _Boosted(condition, 0.0)
 
 
 def _as_whoosh(document: Document) -> dict[str, object]:
