@@ -235,7 +235,7 @@ def _document(
         captured=snapshot.captured_at,
         authors=snapshot.authors,
         source=snapshot.source,
-        hosts=_hosts(snapshot.url),
+        hosts=hosts_of(snapshot.url),
         language=snapshot.language,
         tags=snapshot.tags,
         collections=snapshot.collections,
@@ -248,7 +248,7 @@ def _document(
     )
 
 
-def _hosts(url: str | None) -> tuple[str, ...]:
+def hosts_of(url: str | None) -> tuple[str, ...]:
     """The host of an address and its parent domains, in ASCII and as people write them, for `site:`."""
     from muniment.ingest.urls import host_of, source_of
 

@@ -186,12 +186,9 @@ def find(archive: Archive, search: Search) -> Results:
     from muniment.search.results import search as run
 
     begun = time.perf_counter()
-    tree = tree_of(archive, search)
-    with open_index(archive) as engine:
-        engine.texts = _texts(archive)
+    with _opened(archive, tree_of(archive, search)) as (engine, tree, indexed):
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
-        indexed = engine.count()
         suggestions = _suggestions(engine, search, hits.total)
         forms, parts = _scores(engine, tree, hits.hits) if search.explain else ((), {})
     found = list(described(archive, search, tree, iter(hits.hits)))
@@ -201,6 +198,23 @@ def find(archive: Archive, search: Search) -> Results:
     return Results(
         search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took, suggestions, forms
     )
+
+
+@contextmanager
+def _opened(archive: Archive, tree: Query) -> Iterator[tuple[Engine, Query, int]]:
+    """The index that answers, what to ask it, and how many articles it holds."""
+    from muniment.index.query import leaves
+
+    if any(leaf.field == "is" for leaf in leaves(tree)):
+        from muniment import withdrawn
+
+        if withdrawn.is_asked_for(tree):
+            with withdrawn.opened(archive) as engine:
+                yield engine, withdrawn.without(tree), archive.articles
+            return
+    with open_index(archive) as engine:
+        engine.texts = _texts(archive)
+        yield engine, tree, engine.count()
 
 
 def _suggestions(engine: Engine, search: Search, total: int) -> Sequence[str]:
@@ -238,14 +252,12 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
     from muniment.search.results import search_all
 
     begun = time.perf_counter()
-    tree = tree_of(archive, search)
-    with open_index(archive) as engine:
-        engine.texts = _texts(archive)
+    with _opened(archive, tree_of(archive, search)) as (engine, tree, indexed):
         stories = _stories(archive) if search.collapse else None
         counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
         took = time.perf_counter() - begun
         results = Results(
-            search, tree, counted.total, (), counted.facets, archive.articles, engine.count(), archive.size, took
+            search, tree, counted.total, (), counted.facets, archive.articles, indexed, archive.size, took
         )
         yield results, described(archive, search, tree, islice(hits, search.offset, None))
 

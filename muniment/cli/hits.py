@@ -91,6 +91,8 @@ def _print_for_people(results: Results) -> None:
 
 
 def _title(hit: Found) -> str:
+    if hit.snapshot.withdrawn is not None:
+        return f"(withdrawn by #{hit.snapshot.withdrawn})"
     return one_line(hit.snapshot.title or "") or f"({hit.snapshot.problem or 'no title'})"
 
 

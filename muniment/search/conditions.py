@@ -31,6 +31,7 @@ def _any_word(field: str) -> query.Query:
 
 
 _DATED = query.Range("last_day")
+WITHDRAWN = query.Term("is", "withdrawn")  # no engine knows it: muniment/withdrawn.py answers
 HAS = {
     **{field: _any_word(field) for field in ("title", "text", "author", "removed")},
     **{field: _known(field) for field in ("source", "language", "tag", "collection", "flag")},
@@ -39,6 +40,7 @@ HAS = {
 IS = {
     "latest": query.Term("latest", "yes"), "earlier": query.Term("latest", "no"), "flagged": _known("flag"),
     "dated": _DATED, "undated": query.Not(_DATED), "upload": query.Term("kind", "upload"), "scanned": "scanned",
+    "withdrawn": WITHDRAWN,
 }  # fmt: skip
 EXAMPLES = {"has": "has:author", "is": "is:latest"}
 _ALSO = {"published": "date", "tags": "tag", "authors": "author", "notes": "note", "version": "versions",
@@ -58,9 +60,6 @@ def state(field: str, name: str, place: int, lookup: Callable[[str], Sequence[in
     known = HAS if field == "has" else IS
     plain = name.lower().strip()
     found = known.get(_ALSO.get(plain, plain))
-    if plain == "withdrawn":
-        why = "what was withdrawn has left the index with its words; `muniment history URL` tells when and why"
-        raise Refusal(why, place)
     if found is None:
         other = "is" if field == "has" else "has"
         if plain in (IS if field == "has" else HAS):

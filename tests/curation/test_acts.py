@@ -11,7 +11,7 @@ from muniment import curating, pipeline
 from muniment.archive.archive import Archive, rebuild
 from muniment.archive.config import read_config
 from muniment.archive.verify import Request, Verification
-from muniment.errors import UsageError
+from muniment.errors import QueryError, UsageError
 from muniment.model import Article
 from tests.conftest import download
 
@@ -187,3 +187,23 @@ def test_words_at_a_distance_are_looked_for_in_the_texts(pair: tuple[Path, int, 
     root, _, second, other = pair
     assert numbers(root, 'near:"two text is the"~30') == [other]
     assert numbers(root, 'near:"three is text"~40 -two') == [second]
+
+
+def test_what_was_withdrawn_is_found_by_what_may_still_be_said(pair: tuple[Path, int, int, int]) -> None:
+    root, first, _, other = pair
+    assert numbers(root, "is:withdrawn") == []
+    with Archive(root) as archive:
+        curating.tag(archive, other, ["leak"], [])
+        for number in (first, other):
+            curating.withdraw(archive, number, "order")
+        hits = pipeline.find(archive, pipeline.Search("is:withdrawn", facets=("source", "tag")))
+        assert (hits.total, [facet.count for facet in hits.facets["source"].values]) == (2, [2])
+        assert all(hit.snapshot.withdrawn for hit in hits.hits)
+    assert numbers(root, "is:withdrawn") == sorted([first, other])
+    assert numbers(root, "is:withdrawn tag:leak") == [other]
+    assert numbers(root, "is:withdrawn site:example.org -tag:leak") == [first]
+    assert numbers(root, "is:withdrawn captured:1999") == []
+    assert numbers(root, "two") == []
+    for refused in ("is:withdrawn two", "is:withdrawn published:2021", "is:withdrawn OR three", "-is:withdrawn three"):
+        with pytest.raises(QueryError, match="withdrawn"):
+            numbers(root, refused)

@@ -214,7 +214,6 @@ REFUSED: list[tuple[str, int, str]] = [
     ("has:authr", 4, "no has:authr; did you mean has:author"),
     ("has:latest", 4, "did you mean is:latest"),
     ("is:*", 3, "takes a name, such as is:latest"),
-    ("dam is:withdrawn", 7, "has left the index"),
     ("has:note", 4, "of an archive only"),
     ("flag:paywal", 5, "did you mean flag:paywall"),
     ("kind:spreadsheet", 5, "no kind 'spreadsheet' .there are page, pdf"),

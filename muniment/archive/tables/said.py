@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from muniment.archive import twins
 from muniment.archive.tables.articles import Articles
 
 
@@ -36,13 +37,19 @@ class Said(Articles):
 
     def in_state(self, state: str) -> list[int]:
         """The numbers of the articles' snapshots that have a "note", or are pictures of pages ("scanned") that nobody
-        read; [] for another state."""
+        read; of the captures that were "withdrawn"; [] for another state."""
         of = {
             "note": "select distinct coalesce(case when l.type = 'revisit' then l.of end, l.number) from act a"
             " join leaf l on l.number = a.of where a.type = 'note' and a.content != '{}' order by 1",
             "scanned": "select snapshot from article where problem like 'no-text: scanned%' order by snapshot",
+            "withdrawn": "select l.number from tombstone t join leaf l on l.number = t.leaf"
+            " where t.part = 0 and l.type = 'capture' order by 1",
         }
         return [row[0] for row in self._db.execute(of[state])] if state in of else []
+
+    def labels_of(self, article: str, kind: str) -> list[str]:
+        """The tags ("tag") or collections that were put on an article, apart from what was declared with its texts."""
+        return twins.labels(self._db, kind, twins.addresses_of(self._db, article))
 
     def key_changes(self) -> list[int]:
         """The numbers of the leaves by which other keys took over."""

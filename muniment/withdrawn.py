@@ -1,0 +1,91 @@
+"""What was withdrawn, for `is:withdrawn`: it has left the index with its words, and this is what may still be said.
+
+A search for it is answered from an index made for the question, of what the log keeps: address, day of capture, tags
+and collections. So facets, sorts and pages are those of any search. Withdrawals are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muniment.errors import QueryError
+from muniment.index import query
+from muniment.index.engine import Document, Engine, open_engine
+from muniment.indexing import hosts_of
+from muniment.kinds import kinds_of
+from muniment.search.conditions import WITHDRAWN
+
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
+
+KEPT = ("source", "host", "tag", "collection", "kind", "captured", "number", "article")
+
+
+def is_asked_for(tree: query.Query) -> bool:
+    """Whether the tree is about what was withdrawn. Raises QueryError where it is about other articles as well."""
+    if not any(leaf == WITHDRAWN for leaf in query.leaves(tree)):
+        return False
+    if WITHDRAWN not in _parts(tree):
+        raise QueryError(
+            "is:withdrawn stands beside the other conditions, and not in OR or NOT: search for it by itself"
+        )
+    for part in _parts(tree):
+        for leaf in query.leaves(part):
+            if leaf != WITHDRAWN and leaf.field not in KEPT:
+                raise QueryError(
+                    "of what was withdrawn no words, languages and dates of publication are left: beside is:withdrawn"
+                    " write site:, source:, captured:, kind:, tag: or collection:"
+                )
+    return True
+
+
+def without(tree: query.Query) -> query.Query:
+    """The other conditions."""
+    return query.conjunction([query.Everything(), *(part for part in _parts(tree) if part != WITHDRAWN)])
+
+
+@contextmanager
+def opened(archive: Archive) -> Iterator[Engine]:
+    """An index of what was withdrawn."""
+    from tempfile import TemporaryDirectory
+
+    with (
+        TemporaryDirectory(prefix="muniment-", ignore_cleanup_errors=True) as folder,
+        open_engine("tantivy", Path(folder), create=True) as engine,
+    ):
+        engine.add(_documents(archive))
+        engine.commit(0)
+        yield engine
+
+
+def _documents(archive: Archive) -> Iterator[Document]:
+    from muniment.ingest.urls import host_of, source_of
+
+    named = archive.catalog.source_name
+    for snapshot in archive.catalog.snapshots(archive.catalog.in_state("withdrawn")):
+        url = snapshot.url or (snapshot.uri if snapshot.uri.startswith(("http://", "https://")) else None)
+        host = source_of(url) if url else ""
+        yield Document(
+            number=snapshot.number,
+            article=snapshot.key,
+            latest=True,
+            alone=True,
+            title="",
+            text="",
+            captured=snapshot.captured_at,
+            source=(named(host_of(url)) or named(host) or host) if url else None,
+            hosts=hosts_of(url),
+            tags=tuple(archive.catalog.labels_of(snapshot.key, "tag")),
+            collections=tuple(archive.catalog.labels_of(snapshot.key, "collection")),
+            kinds=kinds_of(snapshot),
+        )
+
+
+def _parts(tree: query.Query) -> tuple[query.Query, ...]:
+    """The conditions that all hold, those of conjunctions inside one another too."""
+    if not isinstance(tree, query.And):
+        return (tree,)
+    return tuple(inner for part in tree.parts for inner in _parts(part))
