@@ -12,8 +12,12 @@
 | documents | what becomes of documents of every kind ($MUNIMENT_DATA), words found, time, memory | the raw libraries |
 | discovering | every feed, sitemap and robots.txt of $MUNIMENT_DATA, and hostile ones | feedparser, limits |
 | extraction | quality of cleaning on gold corpora ($MUNIMENT_DATA), with floors | seven extractors, htmldate |
+| snippets | passages of ten hits, texts of 4 kB and 1 MB in five languages | SQLite FTS5, tantivy |
 | relevance | how well searches rank on four judged collections ($MUNIMENT_DATA) | Whoosh, FTS5, bm25s, tantivy-py |
 | neardup | the check for near-duplicates among 1,000,000 articles; what it finds | brute force on a sample |
+
+At sizes up to a million, with a corpus and indexes that are kept, `python -m bench.sizes` measures queries, indexing
+and growth beside FTS5, Xapian, Whoosh and tantivy-py, and `python -m bench.whole` whole processes beside ripgrep.
 
 The archives are made with `muniment add` from generated pages (bench/pages.py) in `.bench/`, and kept for the next run.
 """
@@ -29,7 +33,7 @@ from bench import adding, longlog, memory, process, verifying
 
 NAMES = (
     "add", "memory", "verify", "log", "search", "query",
-    "importing", "documents", "extraction", "discovering", "relevance", "neardup",
+    "importing", "documents", "extraction", "discovering", "relevance", "neardup", "snippets",
 )  # fmt: skip
 
 
@@ -63,6 +67,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "bench.discovering"], check=True)
     if "extraction" in wanted:
         subprocess.run([sys.executable, "-m", "bench.extraction"], check=True)
+    if "snippets" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.snippets"], check=True)
     if "relevance" in wanted:
         subprocess.run([sys.executable, "-m", "bench.relevance"], check=True)
         subprocess.run([sys.executable, "-m", "bench.keyboards"], check=True)

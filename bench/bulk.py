@@ -36,11 +36,7 @@ def fill(root: Path, lines: Iterable[str]) -> None:
 
 def add(writer: Writer, made: dict[str, Any]) -> int:
     """Adds an article of the corpus; returns the number of its snapshot."""
-    url, body = made["url"], made["text"].encode()
-    at = _BEGUN + timedelta(seconds=made["number"])
-    capture = Capture(url, at, "resource", body, body, sha256(body), "text/plain")
-    appended = writer.add_capture(capture, [("articleKey", url.removeprefix("https://www.")), ("articleUrl", url)])
-    date = made["published"]
+    number, date = add_capture(writer, made), made["published"]
     article = Article(
         made["title"],
         made["text"],
@@ -48,8 +44,17 @@ def add(writer: Writer, made: dict[str, Any]) -> int:
         Published(date, _PRECISIONS[len(date)], "declared"),  # type: ignore[arg-type]
         made["language"],
     )
-    writer.add_article(article, appended.number, url, source=made["source"], tags=made["tags"])
-    return appended.number
+    writer.add_article(article, number, made["url"], source=made["source"], tags=made["tags"])
+    return number
+
+
+def add_capture(writer: Writer, made: dict[str, Any]) -> int:
+    """Adds the capture alone."""
+    url, body = made["url"], made["text"].encode()
+    at = _BEGUN + timedelta(seconds=made["number"])
+    capture = Capture(url, at, "resource", body, body, sha256(body), "text/plain")
+    key = url.removeprefix("https://www.")
+    return writer.add_capture(capture, [("articleKey", key), ("articleUrl", url)]).number
 
 
 if __name__ == "__main__":

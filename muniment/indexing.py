@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from muniment.snapshot import Snapshot
 
 GROUP, GROUP_SIZE = 200, 8_000_000  # articles, and characters of their text
-COMMIT_EVERY, COMMIT_SIZE = 10_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
+COMMIT_EVERY, COMMIT_SIZE = 100_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
 COMMIT_SECONDS = 60.0  # searches see what a long `add` stores; more often, and the engine merges all the time
 
 
@@ -198,10 +198,20 @@ def _open_stories(archive: Archive, root: Path) -> Stories | None:
 def problem_of(archive: Archive, state: State) -> str | None:
     """Why an index in this state cannot answer for this archive: it is of another version or of another log."""
     if not state.current:
-        return "was built by another version of muniment: run `muniment reindex`"
+        return "was built by another version of muniment: run `muniment reindex`" + _standing(archive)
     if state.log_size and archive.catalog.id_of(state.log_size - 1) != state.log:
         return "was built from another log than this archive's: run `muniment reindex`"
     return None
+
+
+def _standing(archive: Archive) -> str:
+    """How far an index is that is built beside the one in use."""
+    from muniment.index import generations
+
+    build = generations.begun(archive.root / "index")
+    if build is None or not archive.progress.size:
+        return ""
+    return f" (one that was begun stands at {100 * build[1] // archive.progress.size} in 100, and goes on)"
 
 
 def _document(

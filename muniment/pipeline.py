@@ -125,7 +125,7 @@ class Search(NamedTuple):
     """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
     hit; `facets` are names of index.facets.FACETS, `facet_limit` and `facet_limits` as of search.results.Page. With
     `collapse` a story that several tell is one hit. With `sentence` the text is no query but a
-    sentence, any of whose words will do; with `recent` newer articles are raised."""
+    sentence, any of whose words will do; with `recent` newer articles are raised. `within` is a further condition."""
 
     text: str
     filters: Filters | None = None
@@ -140,6 +140,7 @@ class Search(NamedTuple):
     snippets: bool = True
     sentence: bool = False
     recent: bool = False
+    within: Query | None = None
     explain: bool = False
 
 
@@ -185,7 +186,7 @@ def find(archive: Archive, search: Search) -> Results:
     from muniment.search.results import search as run
 
     begun = time.perf_counter()
-    tree = _tree(archive, search)
+    tree = tree_of(archive, search)
     with open_index(archive) as engine:
         engine.texts = _texts(archive)
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
@@ -193,7 +194,7 @@ def find(archive: Archive, search: Search) -> Results:
         indexed = engine.count()
         suggestions = _suggestions(engine, search, hits.total)
         forms, parts = _scores(engine, tree, hits.hits) if search.explain else ((), {})
-    found = list(_found(archive, search, tree, iter(hits.hits)))
+    found = list(described(archive, search, tree, iter(hits.hits)))
     if parts:
         found = [hit._replace(parts=parts.get(hit.snapshot.number, ())) for hit in found]
     took = time.perf_counter() - begun
@@ -237,7 +238,7 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
     from muniment.search.results import search_all
 
     begun = time.perf_counter()
-    tree = _tree(archive, search)
+    tree = tree_of(archive, search)
     with open_index(archive) as engine:
         engine.texts = _texts(archive)
         stories = _stories(archive) if search.collapse else None
@@ -246,7 +247,7 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
         results = Results(
             search, tree, counted.total, (), counted.facets, archive.articles, engine.count(), archive.size, took
         )
-        yield results, _found(archive, search, tree, islice(hits, search.offset, None))
+        yield results, described(archive, search, tree, islice(hits, search.offset, None))
 
 
 def _page(search: Search, limit: int, offset: int) -> Page:
@@ -256,7 +257,7 @@ def _page(search: Search, limit: int, offset: int) -> Page:
     return Page(limit, offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits, today)
 
 
-def _found(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]) -> Iterator[Found]:
+def described(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]) -> Iterator[Found]:
     """The hits with what the catalog says of them, and their passages."""
     while group := list(islice(hits, GROUP)):
         held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in group])}
@@ -301,14 +302,16 @@ def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple
     return also_in(archive, snapshots)
 
 
-def _tree(archive: Archive, search: Search) -> Query:
+def tree_of(archive: Archive, search: Search) -> Query:
     """What is asked for. Without words, everything that passes the filters. An address alone stands for the article
     that is there, and for those that mention it."""
     from muniment.index.analysis import language_tag
-    from muniment.index.query import Everything
+    from muniment.index.query import Everything, conjunction
     from muniment.search import language
     from muniment.search.results import Filters, filtered
 
+    if search.within is not None:
+        return conjunction((tree_of(archive, search._replace(within=None)), search.within))
     filters = search.filters or Filters()
     if search.text.strip():
         if (

@@ -18,6 +18,7 @@ COMMANDS = {
     "sitemap": ("discover", "Capture what a site's sitemaps name."),
     "crawl": ("discover", "Capture a site by following its links."),
     "search": ("search", "Find articles."),
+    "searches": ("searches", "Keep searches, and tell what is new for them."),
     "show": ("show", "Show one snapshot: text, raw bytes, record or metadata."),
     "history": ("history", "List the versions of an article, and what changed."),
     "diff": ("diff", "Show what changed between two versions, by words."),

@@ -219,6 +219,7 @@ def hit_as_json(hit: Found) -> dict[str, Any]:
         "confidence": snapshot.confidence,
         "flags": list(snapshot.flags),
         "snippet": hit.snippet.marked("<mark>", "</mark>", html.escape) if hit.snippet else None,
+        "marks": [list(place) for place in hit.snippet.matches] if hit.snippet else [],
         "versions": hit.versions,
         "also_in": list(hit.also_in),
         **({"passage_of": hit.passage_of} if hit.passage_of is not None else {}),

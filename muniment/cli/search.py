@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from muniment import pipeline
-from muniment.cli.common import common_options, json_option, note, open_archive, printable
+from muniment.cli.common import PATH, common_options, json_option, note, open_archive, printable
+from muniment.cli.narrowing import QueryCommand, filter_options, filters_of
 from muniment.errors import IndexBehind, QueryError
 
-_MINUS = "\x00"  # stands for the minus of `-word` while click looks for options
-_EXCLUSION = re.compile(r"-[^-\s].*", re.S)
-_FLAGS = re.compile(r"-[qvh]+")
+if TYPE_CHECKING:
+    from muniment.archive.archive import Archive
+
 _DEFAULT_FACETS = "source,year"
-_FILTERS = ("source", "language", "tag", "kind", "author")
 _MOST_VALUES = 1_000_000  # of a facet
 _AROUND = 50  # characters of a wrong query that are shown on either side of the place
-
-
-class QueryCommand(click.Command):
-    """A command whose arguments may begin with a minus: `-word` excludes a word and is no option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        hidden = [_MINUS + arg[1:] if _EXCLUSION.fullmatch(arg) and not _FLAGS.fullmatch(arg) else arg for arg in args]
-        try:
-            rest = super().parse_args(ctx, hidden)
-        except click.UsageError as e:
-            message = e.format_message().replace(_MINUS, "-").replace(repr(_MINUS)[1:-1], "-")
-            raise click.UsageError(message, ctx) from None
-        ctx.params = {name: _with_minus(value) for name, value in ctx.params.items()}
-        return rest
-
-
-def _with_minus(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_with_minus, value))
-    return "-" + value[1:] if isinstance(value, str) and value.startswith(_MINUS) else value
 
 
 def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -52,21 +31,7 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 
 @click.command(cls=QueryCommand)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
-@click.option(
-    "--any", "sentence", is_flag=True, help="QUERY is a sentence, not the language: any of its words will do."
-)
-@click.option("--source", multiple=True, help="Only this source; may be repeated.")
-@click.option("--since", metavar="DATE", help="Published then or later: 2021, 2021-05 or 2021-05-30.")
-@click.option("--until", metavar="DATE", help="Published then or earlier.")
-@click.option("--language", multiple=True, metavar="CODE", help="Only this language; may be repeated.")
-@click.option("--tag", multiple=True, help="Only with this tag; may be repeated.")
-@click.option("--kind", multiple=True, metavar="KIND", help="Only page, pdf, document, mail, text or upload.")
-@click.option("--author", multiple=True, metavar="NAME", help="Only by this author; may be repeated.")
-@click.option("--not-source", multiple=True, metavar="TEXT", help="Nothing of this source; may be repeated.")
-@click.option("--not-language", multiple=True, metavar="CODE", help="Nothing in this language; may be repeated.")
-@click.option("--not-tag", multiple=True, metavar="TEXT", help="Nothing with this tag; may be repeated.")
-@click.option("--not-kind", multiple=True, metavar="KIND", help="Nothing of this kind; may be repeated.")
-@click.option("--not-author", multiple=True, metavar="NAME", help="Nothing by this author; may be repeated.")
+@filter_options
 @click.option(
     "--facet",
     "facets",
@@ -100,6 +65,9 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 )
 @click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Pass over the first N hits.")
 @click.option("--all", "everything", is_flag=True, help="Show every hit, however many, as they are found.")
+@click.option(
+    "--file", "names", type=PATH, metavar="LIST", help="Look for each name of a list, a line each; gives CSV."
+)
 @click.option("--collapse", is_flag=True, help="One hit a story: near-duplicates once, the first captured.")
 @click.option("--versions", is_flag=True, help="Every version that matches, not one an article.")
 @click.option("--strict", is_flag=True, help="Fail (4) where the index lacks articles and cannot catch up.")
@@ -124,6 +92,8 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     text = " ".join(words)
     archive = open_archive(ctx)
     asked = _search(text, options)
+    if options["names"] is not None:
+        ctx.exit(_search_names(ctx, archive, asked, options))
     hits = None
     try:
         if asked.limit is None:
@@ -155,6 +125,19 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     ctx.exit(0 if results.total else 1)
 
 
+def _search_names(ctx: click.Context, archive: Archive, asked: pipeline.Search, options: dict[str, Any]) -> int:
+    from muniment.cli.names import search_names
+
+    for name in ("ids", "urls", "collapse", "explain", "recent", "offset", "facets"):
+        if options[name]:
+            option = name if name != "facets" else "facet"
+            raise click.UsageError(f"--file and --{option} do not go together: leave one of them away", ctx)
+    as_json = options["form"] in ("json", "jsonl")
+    search = asked._replace(snippets=True, facets=())
+    return search_names(archive, options["names"], search, as_json=as_json, strict=options["strict"],
+                        quiet=options["quiet"])  # fmt: skip
+
+
 def _check(ctx: click.Context, options: dict[str, Any]) -> None:
     """Sets `form` to the one way of printing that is wanted. Raises UsageError for options that contradict."""
     forms = [form for form in ("csv", "ids", "urls", "jsonl", "as_json") if options[form]]
@@ -170,20 +153,13 @@ def _check(ctx: click.Context, options: dict[str, Any]) -> None:
 
 
 def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
-    from muniment.search.results import Filters
-
     wanted = options["facets"]
     if wanted is None:
         wanted = _DEFAULT_FACETS if _shows_facets(options["form"]) else None
     facets, limits = _facets(wanted) if wanted is not None else ((), {})
-    filters = Filters(
-        **{name: options[name] for kind in _FILTERS for name in (kind, f"not_{kind}")},
-        since=options["since"],
-        until=options["until"],
-    )
     return pipeline.Search(
         text,
-        filters,
+        filters_of(options),
         options["sort"],
         None if options["everything"] else options["limit"],
         options["offset"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from muniment.cli.common import json_text, write
@@ -16,21 +16,25 @@ if TYPE_CHECKING:
 GROUP = 200
 
 
+def groups(hits: Iterator[Found]) -> Iterator[list[Found]]:
+    while group := list(islice(hits, GROUP)):
+        yield group
+
+
 def print_all(results: Results, hits: Iterator[Found], form: str | None, *, facets_wanted: bool) -> int:
     """In the same forms as print_results, and `jsonl`; returns how many there were."""
     shown = 0
     if form == "json":
         head, _, tail = json_text(as_json(results)).partition('"hits": []')
         write(head + '"hits": [')
-    for number in count():
-        group = list(islice(hits, GROUP))
-        if not group and (number or form == "json"):
-            break
+    if form == "csv":
+        write(csv_lines(()))
+    for number, group in enumerate(groups(hits)):
         shown += len(group)
         if form == "json":
             write((",\n" if number else "\n") + ",\n".join(json_text(hit_as_json(hit)) for hit in group))
         elif form == "csv":
-            write(csv_lines(group, head=not number))
+            write(csv_lines(group, head=False))
         else:
             print_results(results._replace(hits=group), form, facets_wanted=False)
     if form == "json":

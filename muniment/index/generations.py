@@ -28,10 +28,30 @@ def current(root: Path) -> str | None:
 
 def open_current(root: Path) -> Engine | None:
     """The index in use, for reading or writing; None where there is none. Raises IndexBehind where it is unusable."""
+    from muniment.errors import IndexBehind
+
     name = current(root)
-    if name is None:
+    while name is not None:
+        try:
+            return open_engine(name.partition("-")[0], _folder(root, name))
+        except IndexBehind:
+            # Another took its place while it was opened, and it was removed.
+            if (now := current(root)) == name:
+                raise
+            name = now
+    return None
+
+
+def begun(root: Path) -> tuple[str, int] | None:
+    """The build beside the index in use: its folder's name, and how many leaves it accounts for; None without one."""
+    from muniment.index.engine import read_state
+
+    in_use = current(root)
+    try:
+        names = sorted(path.name for path in root.iterdir() if path.name != in_use and _NAME.match(path.name))
+    except OSError:
         return None
-    return open_engine(name.partition("-")[0], _folder(root, name))
+    return (names[-1], read_state(root / names[-1], "").log_size) if names else None
 
 
 def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:

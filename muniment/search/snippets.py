@@ -1,47 +1,44 @@
 """The passage of a text that shows why it matches, with the words that do.
 
-Two steps, because a text may be long and folding it word by word takes a while. First a regular expression, made from
-the letters that a match must hold, looks through the whole text for places that may match (too many rather than too
-few). Then the best passage is analysed word by word as the index does it, and only what truly matches is marked.
+Two steps, because a text may be long and folding it word by word takes a while. First it is looked through for places
+that may match (places.py), from the beginning: a stretch that shows all that is asked for is enough, and after the
+first LOOKED letters one that shows anything. Then the best passage is analysed word by word as the index does it, and
+only what truly matches is marked.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import islice, pairwise
+from math import log2
 
 from muniment.index import analysis, query
 from muniment.index.value import Value
+from muniment.search import places, sentences
 
 WIDTH = 200
-MAX_PLACES = 300  # of one leaf
 MAX_TRIES = 5
-MAX_SLOP = 5  # words further apart are looked for by the first of them alone
 MAX_LEAVES = 50  # of a query: more words are not marked
+STRETCH, LONGEST_STRETCH, LOOKED = 65_536, 524_288, 190_000
+_OVERLAP = 400
 _MARGIN = 60
-# What the analyzer takes out of a word, or may find between an affix and its word.
-_BETWEEN = "[.\u200c\u00ad\u0640\u064b-\u0652\u0300-\u036f \n]{0,5}"
-_EXPANDED = {"ss": "(?:[sS][sS]|[ßẞ])", "ae": "(?:[aA][eE]|[æÆ])", "oe": "(?:[oO][eE]|[œŒ])", "th": "(?:[tT][hH]|[þÞ])"}
-# Where to look for the other forms of a letter, script by script.
-_BLOCKS = (
-    (range(0x30, 0x250), range(0x1E00, 0x1F00), range(0x660, 0x66A), range(0x6F0, 0x6FA)),
-    (range(0x370, 0x400), range(0x1F00, 0x2000)),
-    (range(0x400, 0x530),),
-    (range(0x530, 0x590),),
-    (range(0x600, 0x700),),
-)
-_PLAIN_SIGNS = frozenset("“”‘’–—…•·€£§©®°«»\xa0")
-_LINE_END = re.compile(r"\r?\n")
-_LETTERS = re.compile(r"\w+")
-_SENTENCE_END = re.compile(r"[.!?…؟。]['\"»”)]*\s+|\n{2,}")
+_SPACELESS_SHARE = 0.6  # of the width, where letters are wide
+_CONTROLS = re.compile("\r?\n|[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_SPACES = re.compile(" {2,}")
+_ANYTHING = re.compile(r"\S")
+_Place = tuple[int, tuple[int, int]]  # offset, (leaf, part of it)
 
 
 class Snippet(Value):
-    """A passage in pieces: (text, whether it is a match). The letters are the original's; line ends are spaces."""
+    """A passage in pieces: (text, whether it is a match). The letters are the original's, without controls.
+
+    `matches` are the places in the whole text of what is marked: (start, end).
+    """
 
     pieces: tuple[tuple[str, bool], ...]
+    matches: tuple[tuple[int, int], ...] = ()
 
     def marked(self, open: str, close: str, escape: Callable[[str], str] = str) -> str:
         """The passage as one string, the matches between the markers, everything else `escape`d."""
@@ -58,7 +55,8 @@ def snippet(
 ) -> Snippet:
     """About `width` characters of the text of a document's `field` ("text", "title" or "removed") in this language.
 
-    The passage with the most different matches, the first of equals; where nothing matches, the opening.
+    The passage with the most different words, rare ones before common ones, near one another, and early; where nothing
+    matches, the opening.
     """
     looked_for = dict.fromkeys(leaf for leaf in query.positive_leaves(tree) if field in query.fields_of(leaf))
     leaves = list(looked_for)[:MAX_LEAVES]
@@ -66,8 +64,7 @@ def snippet(
         marks = _marks(text, start, end, leaves, language)
         if marks:
             return _cut(text, start, end, marks)
-    start, end = _bounds(text, 0, 0, width)
-    return _cut(text, start, end, [])
+    return _cut(text, 0, _bounds(text, 0, 0, width)[1], [])
 
 
 def asks_for(tree: query.Query, field: str) -> bool:
@@ -77,161 +74,76 @@ def asks_for(tree: query.Query, field: str) -> bool:
 
 def _passages(text: str, leaves: Sequence[query.Leaf], language: str | None, width: int) -> Iterator[tuple[int, int]]:
     """The passages that are worth a closer look, the best first."""
-    places = list(_places(text, leaves, language))
-    rated: list[tuple[int, int, int]] = []
-    last = 0
-    for first, (place, _) in enumerate(places):
-        last = max(last, first)
-        while last < len(places) and places[last][0] < place + width - _MARGIN:
-            last += 1
-        inside = places[first:last]
-        rated.append((-8 * len({leaf for _, leaf in inside}) - min(len(inside), 7), place, inside[-1][0]))
+    rated: list[tuple[float, int, int]] = []
+    seen = Counter[tuple[int, int]]()
+    start, size = 0, STRETCH
+    while start < len(text) and leaves:
+        stretch = places.Stretch(text[start : start + size + _OVERLAP], is_first=start == 0)
+        # A stretch that has nothing new is no better than those before it.
+        new = {n for n in range(len(leaves)) if not any(leaf == n for leaf, _ in seen)} or set(range(len(leaves)))
+        found = [place for n in new for place in _places(stretch, start, n, leaves[n], language)]
+        if found:
+            found += [place for n in range(len(leaves)) if n not in new
+                      for place in _places(stretch, start, n, leaves[n], language)]  # fmt: skip
+            seen.update(key for _, key in found)
+            most = 0
+            for rating, first, last, different in _rated(sorted(found), seen, width):
+                rated.append((-rating, first, last))
+                most = max(most, different)
+            if most == len(leaves):
+                break
+        start += size
+        size = min(2 * size, LONGEST_STRETCH)
+        if rated and start >= LOOKED:
+            break
     rated.sort()
-    for _, place, end in rated[:MAX_TRIES]:
-        yield _bounds(text, place, end, width)
+    for _, first, last in _apart(rated, width):
+        yield _bounds(text, first, last, width)
 
 
-def _places(text: str, leaves: Sequence[query.Leaf], language: str | None) -> Iterator[tuple[int, int]]:
-    """(offset, which leaf) of everything that may be a match, and of some that is none."""
-    found: list[tuple[int, int]] = []
-    plain = _plain(text)
-    for n, leaf in enumerate(leaves):
-        if plain is not None and isinstance(leaf, query.Phrase) and leaf.slop < MAX_SLOP:
-            pattern = _as_written(leaf.words, leaf.slop)
-            found += [(match.start(), n) for match in islice(pattern.finditer(plain), MAX_PLACES)]
-            continue
-        for core, anchored in _cores(leaf, language):
-            if plain is not None and anchored:
-                found += [(match.start(), n) for match in islice(_as_written((core,)).finditer(plain), MAX_PLACES)]
-                continue
-            places: Iterator[int] = (match.start() for match in _loose(core, anchored).finditer(text))
-            if not anchored and isinstance(leaf, (query.Fuzzy, query.Wildcard)):
-                places = _matching_places(text, places, query.word_matcher(leaf))
-            found += [(place, n) for place in islice(places, MAX_PLACES)]
-    yield from sorted(found)
+def _places(
+    stretch: places.Stretch, start: int, number: int, leaf: query.Leaf, language: str | None
+) -> Iterator[_Place]:
+    return ((at + start, (number, part)) for at, part in places.places(stretch, leaf, language))
 
 
-def _matching_places(text: str, places: Iterator[int], matches: Callable[[str], bool]) -> Iterator[int]:
-    """Those of the places at which a word stands that matches: a few letters from its middle say little."""
-    known: dict[str, bool] = {}
-    for place in places:
-        start = place
-        while start and text[start - 1].isalnum():
-            start -= 1
-        found = _LETTERS.match(text, start)
-        word = found[0] if found else ""
-        if word not in known:
-            known[word] = matches(analysis.fold(word))
-        if known[word]:
-            yield start
+def _rated(
+    found: Sequence[_Place], seen: Counter[tuple[int, int]], width: int
+) -> Iterator[tuple[float, int, int, int]]:
+    """(rating, first place, last place, how many different leaves) of the passage that begins at each of the places."""
+    weights = {key: 1 + 1 / (1 + log2(count)) for key, count in seen.items()}
+    end = 0
+    for begin, (first, _) in enumerate(found):
+        while end < len(found) and found[end][0] < first + width - _MARGIN:
+            end += 1
+        inside: dict[tuple[int, int], int] = {}
+        for at, key in found[begin:end]:
+            inside.setdefault(key, at)
+        together = max(inside.values())  # where the last of the different ones is met
+        rating = sum(weights[key] for key in inside) + 0.02 * min(end - begin, 7)
+        rating -= 0.3 * (together - first) / width + 0.15 * first / (first + 3_000)
+        yield rating, first, max(together, min(found[end - 1][0], first + width // 2)), len({n for n, _ in inside})
 
 
-def _cores(leaf: query.Leaf, language: str | None) -> list[tuple[str, bool]]:
-    """Letters of which a match of the leaf holds those of one entry in a row; and whether it starts with them."""
-    match leaf:
-        case query.Term(_, word):
-            return [_core(word, language)]
-        case query.Phrase(_, found):
-            return [(found[0], True)]
-        case query.Near(_, found):
-            return [(word, True) for word in dict.fromkeys(found)]
-        case query.Prefix(_, start):
-            return [(start, True)]
-        case query.Wildcard(_, pattern):
-            longest = max(re.split(r"[*?]", pattern), key=len)
-            return [(longest, pattern.startswith(longest))] if longest else []
-        case query.Fuzzy(_, word, distance):
-            # Of distance + 1 pieces of the word, one is without a mistake.
-            size = len(word) // (distance + 1)
-            ends = [size * n for n in range(1, distance + 1)] + [len(word)]
-            return [(word[a:b], False) for a, b in pairwise([0, *ends])] if size else []
-        case query.Range() | query.AnyOf():
-            return []
-
-
-def _core(word: str, language: str | None) -> tuple[str, bool]:
-    """What a word and its inflected forms have in common: the stem, or the part of the word that is like it."""
-    stem = analysis.fold(analysis.stems([word], language)[0].split("/")[0])
-    if analysis.language_tag(language) == "ar" and stem:  # an article may stand before it
-        return stem, False
-    stem = stem.removesuffix("ه")  # which a Persian plural does not have: nevisande, nevisandegan
-    if stem in word:
-        return stem, word.startswith(stem)
-    shared = next((n for n, (a, b) in enumerate(zip(word, stem, strict=False)) if a != b), len(stem))
-    return word[:shared] or word[:1], True
-
-
-def _plain(text: str) -> str | None:
-    """The text in lower case where no letter in it has an accent or any other form; else None."""
-    return text.lower() if text.isascii() or {c for c in set(text) if c > "\x7f"} <= _PLAIN_SIGNS else None
-
-
-@lru_cache(256)
-def _as_written(found: tuple[str, ...], slop: int = 0) -> re.Pattern[str]:
-    """Finds folded words in plain text, the first one at the beginning of a word; initials may have their points.
-
-    Takes a tenth of the time of `_loose` to make, which counts: a search has ten snippets and one process.
-    """
-    between = r"(?:['’]s)?[\W_]{1,20}" + (rf"(?:\S{{1,40}}?[\W_]{{1,20}}){{0,{slop}}}" if slop else "")
-    pattern = between.join(map(_with_points, found))
-    # A character first, then what may not stand before it: such a search is fast.
-    first = len(re.escape(found[0][:1]))
-    return re.compile(pattern[:first] + r"(?<![^\W_].)" + pattern[first:])
-
-
-def _with_points(word: str) -> str:
-    rest = re.escape(word[1:])
-    points = "".join(r"\." + re.escape(letter) for letter in word[1:])
-    return re.escape(word[:1]) + (f"(?:{rest}|{points})" if 1 < len(word) < 6 else rest)
-
-
-@lru_cache(256)
-def _loose(core: str, anchored: bool) -> re.Pattern[str]:
-    """Finds the folded letters in unfolded text. A set of characters comes first: such a search is fast."""
-    letters = re.findall("|".join(_EXPANDED) + "|.", core, re.DOTALL)
-    first, *rest = (_EXPANDED.get(letter) or _any_form(letter) for letter in letters)
-    if anchored and len(letters[0]) == 1 and not analysis.is_spaceless(core):
-        first += r"(?<!\w.)"
-    return re.compile(_BETWEEN.join((first, *rest)))
-
-
-@lru_cache(1024)
-def _any_form(letter: str) -> str:
-    forms = {letter, letter.upper(), *_forms(letter)}
-    return "[" + "".join(re.escape(form) for form in sorted(forms) if len(form) == 1) + "]"
-
-
-def _forms(letter: str) -> set[str]:
-    """All characters that fold to this letter, where they have come to hand."""
-    for block in _BLOCKS:
-        if ord(letter) in block[0]:
-            return {chr(code) for codes in block for code in codes if _FOLDED[code] == letter}
-    return set()
-
-
-class _Folded(dict[int, str]):
-    """Characters folded, worked out when first asked for."""
-
-    def __missing__(self, code: int) -> str:
-        self[code] = folded = analysis.fold(chr(code))
-        return folded
-
-
-_FOLDED = _Folded()
+def _apart(rated: Sequence[tuple[float, int, int]], width: int) -> Iterator[tuple[float, int, int]]:
+    """The first few, without those that show nearly the same as one before."""
+    taken: list[int] = []
+    for rating, first, last in rated:
+        if all(abs(first - other) > width // 3 for other in taken):
+            yield rating, first, last
+            taken.append(first)
+            if len(taken) == MAX_TRIES:
+                return
 
 
 def _bounds(text: str, first: int, last: int, width: int) -> tuple[int, int]:
     """A passage around the places from `first` to `last`: from the start of a sentence or a word to the end of one."""
-    earliest = max(0, min(first - 10, first - (width - (last - first)) // 2))
-    before = text[earliest:first]
-    sentences = [m.end() for m in _SENTENCE_END.finditer(before)]
-    space = before.find(" ")
-    start = 0 if earliest == 0 and not sentences else earliest + (sentences[-1] if sentences else space + 1)
-    end = start + width
-    if end >= len(text):
-        return start, len(text)
-    space = text.rfind(" ", last + 1, end)
-    return start, space if space > start + width // 2 else end
+    if analysis.is_spaceless(text[first : first + 1]) or analysis.is_spaceless(text[first + 1 : first + 2]):
+        width = max(int(width * _SPACELESS_SHARE), last - first + 20)
+    lead = max(10, (width - (last - first)) * 3 // 5)
+    start = sentences.beginning(text, first - lead, first)
+    wanted = start + width
+    return start, sentences.ending(text, max(last + 1, start + width * 3 // 5), wanted, wanted + width // 5)
 
 
 def _marks(
@@ -297,12 +209,19 @@ def _phrase_at(phrase: Sequence[str], slop: int, words: Sequence[str], at: int) 
 
 
 def _cut(text: str, start: int, end: int, marks: Sequence[tuple[int, int]]) -> Snippet:
-    pieces: list[tuple[str, bool]] = [("… ", False)] if text[:start].strip() else []
+    pieces: list[tuple[str, bool]] = [("… ", False)] if _ANYTHING.search(text, 0, start) else []
     at = start
     for a, b in marks:
         pieces += [(text[at:a], False), (text[a:b], True)]
         at = b
     pieces.append((text[at:end], False))
-    if text[end:].strip():
+    if _ANYTHING.search(text, end):
         pieces.append((" …", False))
-    return Snippet(tuple((_LINE_END.sub(" ", piece), match) for piece, match in pieces if piece))
+    return Snippet(tuple((_shown(piece), match) for piece, match in pieces if piece), tuple(marks))
+
+
+def _shown(piece: str) -> str:
+    """The piece on one line, without controls, and without marks of direction whose other half may be cut away."""
+    if not piece.isprintable():
+        piece = _CONTROLS.sub(" ", _TURNS.sub("", piece))
+    return _SPACES.sub(" ", piece) if "  " in piece else piece

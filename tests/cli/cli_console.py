@@ -14,10 +14,12 @@ from demo.site import Site
 
 COMMAND = [sys.executable, "-m", "muniment"]
 COMMANDS = (
-    "init", "add", "feed", "sitemap", "crawl", "search", "show", "history", "diff", "clean", "verify", "doctor", "prove", "check",
+    "init", "add", "feed", "sitemap", "crawl", "search", "searches", "show", "history", "diff", "clean", "verify", "doctor", "prove", "check",
     "export", "status", "checkpoint", "stamp", "tag", "note",
     "source", "collect", "withdraw", "key", "reindex", "rebuild", "completion",
 )  # fmt: skip
+
+COUNT = 607  # articles of the archive `many`: several groups
 
 
 @dataclass(frozen=True)

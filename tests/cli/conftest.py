@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cli_console import Console, Stock, network, page
+from cli_console import COUNT, Console, Stock, network, page
 
+from bench import bulk, corpus
 from demo.site import Site
 from muniment.archive.archive import create
 from tests.conftest import NOW
@@ -50,6 +51,22 @@ def stock(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Stock:
     console = Console(create(base / "archive", "test.example/log", NOW).root, base)
     done = console("add", FOLDER, "--from", "list", "--json", *network(site), code=3)
     return Stock(console, {row["target"]: row for row in done.rows()}, done.code)
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Console:
+    """An archive of several groups of short articles, all of which hold the word `everywhere`; every tenth is a version
+    of the one before. Read only."""
+    base = tmp_path_factory.mktemp("many")
+    archive = create(base / "archive", "test.example/log", NOW)
+    lines = (
+        json.dumps(made | {"text": f"{made['text']} Everywhere."})
+        for made in corpus.articles(COUNT, words=(5, 15), earlier_versions=10)
+    )
+    bulk.fill(archive.root, lines)
+    console = Console(archive.root, base)
+    console("reindex", "-q")
+    return console
 
 
 @pytest.fixture

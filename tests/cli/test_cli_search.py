@@ -11,10 +11,11 @@ from collections.abc import Callable
 import pytest
 from cli_console import Console, Stock
 
+from muniment.archive.archive import Archive
 from muniment.index import generations
 
 HIT = {"snapshot", "score", "title", "url", "source", "published", "published_precision", "captured", "language",
-       "authors", "tags", "confidence", "flags", "snippet", "versions", "also_in"}  # fmt: skip
+       "authors", "tags", "confidence", "flags", "snippet", "marks", "versions", "also_in"}  # fmt: skip
 
 
 def test_a_search_shows_number_date_source_title_and_the_passage(stock: Stock) -> None:
@@ -34,6 +35,9 @@ def test_search_json_is_as_documented(stock: Stock) -> None:
     declared = next(hit for hit in found["hits"] if hit["title"] == "As declared")
     assert (declared["published"], declared["published_precision"]) == ("2009-03", "month")
     assert "<mark>harbour</mark>" in declared["snippet"]
+    with Archive(stock.console.archive) as archive:
+        text = archive.text(archive.snapshot(declared["snapshot"]))
+    assert [text[a:b] for a, b in declared["marks"]] == re.findall("<mark>(.*?)</mark>", declared["snippet"])
     assert found["facets"].keys() == {"source", "year"}
     source = found["facets"]["source"]
     assert source.keys() == {"values", "more", "unknown"} and source["more"] == {"values": 0, "count": 0}

@@ -11,31 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_console import Console
+from cli_console import COUNT, Console
 
-from bench import bulk, corpus
-from muniment.archive.archive import create
 from muniment.pipeline import GROUP
-from tests.conftest import NOW
-
-COUNT = 3 * GROUP + 7
-WORD = corpus.WORDS["en"][0]
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Console:
-    """An archive of several groups of short articles, all of which hold the word `everywhere`; every tenth is a version
-    of the one before."""
-    base = tmp_path_factory.mktemp("many")
-    archive = create(base / "archive", "test.example/log", NOW)
-    lines = (
-        json.dumps(made | {"text": f"{made['text']} Everywhere."})
-        for made in corpus.articles(COUNT, words=(5, 15), earlier_versions=10)
-    )
-    bulk.fill(archive.root, lines)
-    console = Console(archive.root, base)
-    console("reindex", "-q")
-    return console
 
 
 def everything(console: Console, *options: str) -> list[int]:

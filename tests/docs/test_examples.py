@@ -216,7 +216,10 @@ def commands() -> list[tuple[str, click.Command]]:
 
 
 def options(command: click.Command) -> set[str]:
-    return {name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts}
+    """The options of a command, and of its subcommands."""
+    below = [options(child) for child in command.commands.values()] if isinstance(command, click.Group) else []
+    own = {name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts}
+    return own.union(*below)
 
 
 @pytest.mark.parametrize(("name", "command"), commands(), ids=[name for name, _ in commands()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import whoosh.index
 
 from muniment.index.engine import open_engine
 from muniment.index.query import Everything
@@ -48,6 +50,22 @@ def test_kills_at_random_moments_lose_nothing_that_was_committed(name: str, tmp_
             assert held in (list(range(size)), list(range(size + 10)))
             assert index.search(Everything()).total == index.count() == len(held)
     assert acknowledged > 0
+    with open_engine(name, tmp_path) as index:
+        index.commit(size)
+    assert left_over(tmp_path) == []
+
+
+def left_over(path: Path) -> list[str]:
+    """Files that belong to no segment: what killed writers began, and no commit names."""
+    if (path / "meta.json").exists():
+        meta = json.loads((path / "meta.json").read_text())
+        segments = {segment["segment_id"].replace("-", "") for segment in meta["segments"]}
+    else:
+        segments = {segment.segment_id() for segment in whoosh.index.open_dir(str(path))._segments()}
+    files = [
+        file.name for file in path.iterdir() if len(file.suffix) > 3 and file.name[0] != "." and "toc" not in file.name
+    ]
+    return [name for name in files if name != "meta.json" and not any(segment in name for segment in segments)]
 
 
 def run_and_kill(name: str, path: Path, after: float) -> int:

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from muniment.index import analysis, query
-from muniment.search import snippets
+from muniment.search import places, snippets
 from muniment.search.language import parse
 from muniment.search.snippets import snippet
 
@@ -149,8 +149,8 @@ def test_in_plain_text_every_match_is_among_the_places_that_are_looked_at() -> N
         text = " ".join(chosen.choices(words, k=40)).replace("the", chosen.choice(("the", "the\n", "the,")))
         pair = tuple(chosen.choices(asked, k=2))
         for leaf in (query.Term("text", pair[0]), query.Phrase("text", pair), query.Phrase("text", pair, 1)):
-            places = {place for place, _ in snippets._places(text, [leaf], "en")}
-            assert snippets._plain(text) is not None
+            found_places = places.places(places.Stretch(text), leaf, "en")
+            seen = {place for place, _ in found_places}
             if isinstance(leaf, query.Phrase):
                 found = [word for word, _, _ in analysis.spans(text)]
                 starts = analysis.spans(text)
@@ -158,8 +158,8 @@ def test_in_plain_text_every_match_is_among_the_places_that_are_looked_at() -> N
                         and snippets._phrase_at(pair, leaf.slop, found, n)}  # fmt: skip
             else:
                 true = {start for start, _ in snippets._marks(text, 0, len(text), [leaf], "en")}
-            missed = true - places  # but for a phrase that begins inside another
-            assert all(any(0 < place - seen < 30 for seen in places) for place in missed), (text, leaf, missed)
+            missed = true - seen  # but for a phrase that begins inside another
+            assert all(any(0 < place - other < 30 for other in seen) for place in missed), (text, leaf, missed)
             assert not missed or isinstance(leaf, query.Phrase), (text, leaf, missed)
             matches += len(true)
     assert matches > 1000

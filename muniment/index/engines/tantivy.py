@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from muniment.index.engines.looking import Looking
 
-NAME = f"tantivy {__version__} schema 6"
+NAME = f"tantivy {__version__} schema 7"
 WRITER_BYTES = 128_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_TERMS = 500

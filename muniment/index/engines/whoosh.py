@@ -51,7 +51,7 @@ from muniment.index.engine import (
 )
 from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
 
-NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 6"
+NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 7"
 WRITER_MEGABYTES = 64
 _MARKER = "muniment-whoosh"
 _SEPARATOR = b"\xff"  # which UTF-8 has not
