@@ -38,7 +38,7 @@ _SHORT_RANGE = r"(?<![^\s(:])(?=\d|\.\.\d)(?P<open>)(?P<start>\d[\d-]*)?\.\.(?P<
 OPERATORS = ("AND", "OR", "NOT")
 _RUN = re.compile(r"\w+")
 _WORD_ENDS = ("", " ", ")")  # where a run of letters and digits is a word and nothing else, but for an operator
-_END = re.compile(r"[.,;:!…،؛。]+")
+_END = re.compile(r"[.,;:!…،؛؟。？?]+")
 _STAR_IN_WORD = re.compile(r"(?<=\w)\*|\*(?=\w)")
 
 
@@ -187,7 +187,7 @@ def _check_operand(text: str, tag: Any, before: Any, wanting: Any) -> None:
         _refuse("* does not work inside quotes: write the words apart", tag.startchar + 1 + star.start())
     # Whoosh would glue these into one; a quoted text is no part of a word.
     glued = before is not None and not before.is_ws() and not isinstance(before, (Open, Close, Field, syntax.Operator))
-    if glued and isinstance(before, Phrase) and isinstance(tag, Word) and _END.fullmatch(tag.text):
+    if glued and isinstance(before, Phrase) and isinstance(tag, Word | Wild) and _END.fullmatch(tag.text):
         return  # the end of a sentence
     if glued and (isinstance(tag, (Phrase, Range)) or isinstance(before, (Phrase, Range, Fuzziness))):
         _refuse("put a space here, or take the quotes or brackets away", tag.startchar)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from muniment.index import analysis, query
 
 MAX_WILDCARDS, MAX_COMPLEXITY = 6, 200  # tantivy's automata have 1,000 states, which 7 and 190 were seen to exceed
 _SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
+_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
+_SPELLED = re.compile("[äöüåø]", re.IGNORECASE)
 _WILD = re.compile(r"[\w*?]+")
 
 
@@ -52,6 +54,19 @@ def joined(side_by_side: Iterable[Typed]) -> Iterator[Typed]:
 
 
 def word(typed: Typed) -> query.Query | None:
+    """The tree of a word as typed, and as it is spelled without the letters of its language: Müller is Mueller too."""
+    return _either(_word, typed)
+
+
+def _either(read: Callable[[Typed], query.Query | None], typed: Typed) -> query.Query | None:
+    found = read(typed)
+    if typed.text.isascii() or found is None or not _SPELLED.search(typed.text):
+        return found
+    other = read(typed._replace(text=_SPELLED.sub(lambda letter: _SPELLINGS[letter[0].lower()], typed.text)))
+    return found if other is None or other == found else query.Or((found, other))
+
+
+def _word(typed: Typed) -> query.Query | None:
     """The tree of a word as typed, which may be several to the index (AT&T, 東京都). None where it is none."""
     found = analysis.query_words(typed.text)
     if not found:
@@ -77,6 +92,10 @@ def single(field: str, found: str) -> query.Query:
 
 def phrase(typed: Typed, reach: int) -> query.Query | None:
     """The tree of a quoted text: of a single word too, exactly as written. `reach` 1 is side by side."""
+    return _either(lambda spelled: _phrase(spelled, reach), typed)
+
+
+def _phrase(typed: Typed, reach: int) -> query.Query | None:
     found = analysis.query_words(typed.text)
     if not found:
         return None

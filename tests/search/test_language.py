@@ -92,6 +92,8 @@ READ: list[tuple[str, Query]] = [
     ("the U.S.?", And((word("the"), word("us")))),
     ("Geun-hye?", Phrase("words", ("geun", "hye"))),
     ('say "a b".', And((word("say"), Phrase("words", ("a", "b"))))),
+    ('who "a b"?', And((word("who"), Phrase("words", ("a", "b"))))),
+    ('من "a b"؟', And((word("من"), Phrase("words", ("a", "b"))))),
     ('"a b", c', And((Phrase("words", ("a", "b")), word("c")))),
     ("teh~ tehr~2", And((Fuzzy("words", "teh", 1), Fuzzy("words", "tehr", 2)))),
     ("title:[a TO m}", Range("title", "a", "m", True, False)),
@@ -184,6 +186,9 @@ READ: list[tuple[str, Query]] = [
     ("captured:2026-01..2026-02", captured("2026-01-01", "2026-02-28")),
     ("captured:..2026", Range("captured", None, captured("2026-12-31", "2026-12-31").high, True, False)),
     # Scripts
+    ("Müller", Or((word("muller"), word("mueller")))),
+    ('"Søren Ask"', Or((Phrase("words", ("soren", "ask")), Phrase("words", ("soeren", "ask"))))),
+    ("blue", word("blue")),
     ("می‌خواهم", word("ميخواهم")),
     ("می خواهم", word("ميخواهم")),
     ("کتاب ها OR ایران", And((word("كتاب"), Or((word("ها"), word("ايران")))))),
