@@ -166,6 +166,8 @@ class TantivyEngine:
                 if "LockBusy" not in str(e):
                     raise StorageError(f"the index at {self._path} cannot be written: {e}") from e
                 raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
+            # A killed commit leaves a file of deletions that the next one would make again, and fail for good.
+            self._writer.garbage_collect_files()
             self._base = index.searcher()
             found = self._base.search(tantivy.Query.all_query(), 1, order_by_field="number").hits
             self._highest = found[0][0] if found else -1
