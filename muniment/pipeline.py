@@ -389,7 +389,7 @@ def open_index(archive: Archive) -> Engine:
         engine.close()
     try:
         index_new(archive)
-    except (Locked, StorageError) as e:
+    except (Locked, StorageError, IndexBehind) as e:  # the last where another took its place meanwhile
         if engine is None:
             raise IndexBehind(f"there is no index yet, and none can be made now: {e}") from e
     current = generations.open_current(root)

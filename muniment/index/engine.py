@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from muniment import durable
-from muniment.errors import UsageError
+from muniment.errors import StorageError, UsageError
 from muniment.index import analysis, query
 from muniment.index.facets import Counts
 from muniment.index.value import Value
@@ -215,6 +215,8 @@ def read_state(path: Path, name: str) -> State:
 
 def write_state(path: Path, name: str, log_size: int, log: str = "") -> None:
     """Says how much of the log the index in the folder `path` accounts for. Raises StorageError."""
+    if not path.is_dir():
+        raise StorageError(f"the index at {path} is gone: another may have taken its place")
     durable.replace(path / "state", f"{log_size}\n{name}\n{analysis.VERSION}\n{log}\n".encode())
 
 

@@ -13,7 +13,7 @@ What a disk changes by itself, and leaves the time as it is, is not seen.
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,6 @@ from muniment import durable
 from muniment.errors import IndexBehind, MunimentError, StorageError
 
 _CHUNK = 1 << 20
-_MUTABLE = ("state", "sound", "meta.json", "LOCK", "lock")
 
 
 class _Entry(NamedTuple):
@@ -31,17 +30,23 @@ class _Entry(NamedTuple):
     crc: int
 
 
-def record(path: Path) -> None:
-    """Lists the files of the index in the folder `path`, after a commit. Raises StorageError."""
+def record(path: Path, is_committed: Callable[[str], bool]) -> None:
+    """Lists the files of the index in the folder `path`, after a commit. Raises StorageError.
+
+    Only those that a commit names: another process may be writing its own meanwhile.
+    """
     known = _listed(path)
     entries: dict[str, _Entry] = {}
     for file in path.iterdir():
-        if file.name.startswith(".") or file.name.endswith(_MUTABLE) or not file.is_file():
+        if not is_committed(file.name):
             continue
-        found = file.stat()
-        entry = known.get(file.name)
-        if entry is None or entry[:2] != (found.st_size, found.st_mtime_ns):
-            entry = _Entry(found.st_size, found.st_mtime_ns, _crc(file))
+        try:
+            found = file.stat()
+            entry = known.get(file.name)
+            if entry is None or entry[:2] != (found.st_size, found.st_mtime_ns):
+                entry = _Entry(found.st_size, found.st_mtime_ns, _crc(file))
+        except FileNotFoundError:  # merged into another by then
+            continue
         entries[file.name] = entry
     _write(path, entries)
 
@@ -98,6 +103,8 @@ def _listed(path: Path) -> dict[str, _Entry]:
 
 
 def _write(path: Path, entries: dict[str, _Entry]) -> None:
+    if not path.is_dir():
+        raise StorageError(f"the index at {path} is gone: another may have taken its place")
     lines = [" ".join((name, *map(str, entry))) + "\n" for name, entry in sorted(entries.items())]
     durable.replace(path / "sound", "".join(lines).encode(), sync=False)
 

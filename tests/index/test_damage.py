@@ -68,7 +68,9 @@ def test_every_change_of_a_file_is_seen(name: str, made: Path, damage: Callable[
     with open_engine(name, made) as index:
         expected = answers(index)
     files = written_once(made)
-    assert len(files) >= 3
+    assert {file.suffix for file in files} >= (
+        {".seg", ".toc"} if name == "whoosh" else {".term", ".idx", ".pos", ".fast"}
+    )
     for file in files:
         content = file.read_bytes()
         file.write_bytes(damage(content, rng))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
@@ -152,7 +152,7 @@ class TantivyEngine:
             raise StorageError(f"the index at {self._path} could not be written: {e}") from e
         finally:
             self._forget_writer()
-        sound.record(self._path)
+        sound.record(self._path, _committed(self._path))
         write_state(self._path, NAME, log_size, log)
         self.refresh()
 
@@ -166,6 +166,8 @@ class TantivyEngine:
                 if "LockBusy" not in str(e):
                     raise StorageError(f"the index at {self._path} cannot be written: {e}") from e
                 raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
+            # A killed commit leaves a file of deletions that the next one would make again, and fail for good.
+            self._writer.garbage_collect_files()
             self._base = index.searcher()
             found = self._base.search(tantivy.Query.all_query(), 1, order_by_field="number").hits
             self._highest = found[0][0] if found else -1
@@ -446,6 +448,18 @@ class TantivyEngine:
                 return [tantivy.Query.term_set_query(SCHEMA, field, inside)]
             case query.AnyOf(_, values):
                 return [_one_of(field, values)]
+
+
+def _committed(path: Path) -> Callable[[str], bool]:
+    """Whether a file of this name belongs to the last commit's segments, whose names it begins with."""
+    import json
+
+    try:
+        listed = json.loads((path / "meta.json").read_bytes())["segments"]
+        segments = {segment["segment_id"].replace("-", "") for segment in listed}
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise StorageError(f"the index at {path} could not be written: {e}") from e
+    return lambda name: name.partition(".")[0] in segments
 
 
 def _shelter(path: Path) -> TemporaryDirectory[str]:

@@ -145,7 +145,8 @@ class WhooshEngine:
         finally:
             self._writer = None
             self._pending.clear()
-        sound.record(self._path)
+        segments = {segment.segment_id() for segment in self._index._segments()}
+        sound.record(self._path, lambda name: name.endswith(".toc") or name.partition(".")[0] in segments)
         write_state(self._path, NAME, log_size, log)
         self.refresh()
 
