@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from io import BufferedReader, TextIOWrapper
 from typing import NamedTuple
 
-from muniment import pipeline
+from muniment import finding
 from muniment.archive.archive import Archive
+from muniment.finding import Found, Search
 from muniment.index import analysis, query
 from muniment.index.engine import Engine
-from muniment.pipeline import Found, Search
 from muniment.search import results, words
 
 MAX_LINE, MAX_WORDS = 10_000, 40  # bytes of a line, words of a name
@@ -69,8 +69,8 @@ def look_for(archive: Archive, names: Iterator[Name], search: Search) -> Iterato
     """Each of the names, within what `search` finds: its text, filters, order and limit count for every one. Raises
     QueryError, IndexBehind."""
     narrowed = bool(search.text.strip()) or search.filters not in (None, results.Filters())
-    whole = pipeline.tree_of(archive, search) if narrowed else query.Everything()
-    with pipeline.open_index(archive) as engine:
+    whole = finding.tree_of(archive, search) if narrowed else query.Everything()
+    with finding.open_index(archive) as engine:
         found = (_named(archive, engine, name, whole, search) for name in names)
         yield Names(found, engine.count(), archive.articles)
 
@@ -84,9 +84,9 @@ def _named(archive: Archive, engine: Engine, name: Name, whole: query.Query, sea
         return Named(name, 0, iter(()))
     if search.limit is None:
         hits, every = results.search_all(engine, tree, page, versions=search.versions)
-        return Named(name, hits.total, pipeline.described(archive, search, tree, every))
+        return Named(name, hits.total, finding.described(archive, search, tree, every))
     hits = results.search(engine, tree, page, versions=search.versions)
-    return Named(name, hits.total, pipeline.described(archive, search, tree, iter(hits.hits)))
+    return Named(name, hits.total, finding.described(archive, search, tree, iter(hits.hits)))
 
 
 def tree_of_name(name: str) -> query.Query:

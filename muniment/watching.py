@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from muniment import durable, pipeline
+from muniment import durable, finding
 from muniment.archive.archive import Archive
 from muniment.errors import QueryError, StorageError, UsageError
+from muniment.finding import Found, Results, Search
 from muniment.index import query
-from muniment.pipeline import Found, Results, Search
 from muniment.regular import read_regular
 from muniment.search.saved import Saved, check_name, format_saved, parse_saved
 
@@ -76,13 +76,13 @@ def read(archive: Archive, name: str) -> Saved:
 def save(archive: Archive, saved: Saved, *, replace: bool = False, from_now: bool = False) -> None:
     """Keep a search. With `from_now` what the archive holds already counts as told. Raises UsageError, QueryError."""
     path = _file(archive, saved.name)
-    pipeline.tree_of(archive, _search(saved))  # a wrong query is refused now, and not at night
+    finding.tree_of(archive, _search(saved))  # a wrong query is refused now, and not at night
     if path.exists() and not replace:
         raise UsageError(f"there is a search {saved.name!r} already: use --replace, or another name")
     durable.replace(path, format_saved(saved).encode())
     _state(archive, saved.name).unlink(missing_ok=True)
     if from_now:
-        with pipeline.open_index(archive) as engine:
+        with finding.open_index(archive) as engine:
             state = engine.state()
         _remember(archive, saved, state.log_size, state.log, None)
 
@@ -130,11 +130,11 @@ def news(archive: Archive, saved: Saved, *, snippets: bool = True, everything: b
     """What a search finds that it did not at its last run, or `everything`; `remember` it when all of it was told."""
     search = _search(saved)._replace(snippets=snippets)
     try:
-        tree = pipeline.tree_of(archive, search)
+        tree = finding.tree_of(archive, search)
     except QueryError as e:
         raise UsageError(f"searches/{saved.name}.toml: {e}") from None
     since, warning = (0, None) if everything else _since(archive, saved)
-    with pipeline.open_index(archive) as engine:
+    with finding.open_index(archive) as engine:
         until = engine.state().log_size
         late: tuple[int, ...] = ()
         if changed := _changed(archive, since, until):
@@ -142,7 +142,7 @@ def news(archive: Archive, saved: Saved, *, snippets: bool = True, everything: b
             late = tuple([number for number, _ in matching if not _had_text(archive, number, since)])
     captured = query.Range("number", since, until, True, False)
     within = query.Or((captured, query.AnyOf("number", late))) if late else captured
-    with pipeline.find_all(archive, search._replace(within=within)) as (results, hits):
+    with finding.find_all(archive, search._replace(within=within)) as (results, hits):
         yield News(saved, since, until, results, hits, warning)
 
 

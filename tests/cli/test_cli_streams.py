@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cli_console import COUNT, Console
 
-from muniment.pipeline import GROUP
+from muniment.finding import GROUP
 
 
 def everything(console: Console, *options: str) -> list[int]:

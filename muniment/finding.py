@@ -1,0 +1,313 @@
+"""Query text -> the typed tree -> the engine -> hits, with what the catalog says of them and their passages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from muniment.archive.archive import Archive
+from muniment.errors import IndexBehind, IntegrityError, Locked, QueryError, StorageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from muniment.index.engine import Engine, Hit, Sort, Weight
+    from muniment.index.facets import Counts
+    from muniment.index.query import Query
+    from muniment.search.results import Filters, Page
+    from muniment.search.scores import Form
+    from muniment.search.snippets import Snippet
+    from muniment.snapshot import Snapshot
+
+GROUP = 200  # hits that are looked up at once
+
+
+class Search(NamedTuple):
+    """A search as it is asked for. An empty `text` with filters lists all that passes them; `limit` None gives every
+    hit; `facets` are names of index.facets.FACETS, `facet_limit` and `facet_limits` as of search.results.Page. With
+    `collapse` a story that several tell is one hit. With `sentence` the text is no query but a
+    sentence, any of whose words will do; with `recent` newer articles are raised. `within` is a further condition."""
+
+    text: str
+    filters: Filters | None = None
+    sort: Sort = "relevance"
+    limit: int | None = 10
+    offset: int = 0
+    facets: Sequence[str] = ()
+    facet_limit: int = 10
+    facet_limits: Mapping[str, int] = {}
+    versions: bool = False
+    collapse: bool = False
+    snippets: bool = True
+    sentence: bool = False
+    recent: bool = False
+    within: Query | None = None
+    explain: bool = False
+
+
+class Found(NamedTuple):
+    """One hit: the snapshot, its score, the passage that matches, how many versions its article has; `damage` says why
+    there is no passage where the text is not what was logged. `passage_of` is the number of the earlier version that
+    the passage is of, where `removed:` found it; `also_in` are the other sources that tell the same story,
+    `parts` what makes the score, where that was to be explained."""
+
+    snapshot: Snapshot
+    score: float
+    snippet: Snippet | None
+    versions: int
+    damage: str | None = None
+    passage_of: int | None = None
+    also_in: Sequence[str] = ()
+    parts: Sequence[Weight] = ()
+
+
+class Results(NamedTuple):
+    """What was found, and in how much of the archive: the index holds `indexed` of `articles` articles. `suggestions`
+    are queries that may have been meant, where next to nothing was found; `forms` what the words were looked for as,
+    where that was to be explained."""
+
+    search: Search
+    tree: Query
+    total: int
+    hits: Sequence[Found]
+    facets: Mapping[str, Counts]
+    articles: int
+    indexed: int
+    log_size: int
+    took: float
+    suggestions: Sequence[str] = ()
+    forms: Sequence[Form] = ()
+
+
+def find(archive: Archive, search: Search) -> Results:
+    """Search the archive. Raises QueryError; IndexBehind where there is no index that could answer.
+
+    An index that lacks articles catches up first; where it cannot (another process is at it), the results say so.
+    """
+    from muniment.search.results import search as run
+
+    begun = time.perf_counter()
+    with _opened(archive, tree_of(archive, search)) as (engine, tree, indexed):
+        page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
+        hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
+        suggestions = _suggestions(engine, search, hits.total)
+        forms, parts = _scores(engine, tree, hits.hits) if search.explain else ((), {})
+    found = list(described(archive, search, tree, iter(hits.hits)))
+    if parts:
+        found = [hit._replace(parts=parts.get(hit.snapshot.number, ())) for hit in found]
+    took = time.perf_counter() - begun
+    return Results(
+        search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took, suggestions, forms
+    )
+
+
+@contextmanager
+def _opened(archive: Archive, tree: Query) -> Iterator[tuple[Engine, Query, int]]:
+    """The index that answers, what to ask it, and how many articles it holds."""
+    from muniment.index.query import leaves
+
+    if any(leaf.field == "is" for leaf in leaves(tree)):
+        from muniment import withdrawn
+
+        if withdrawn.is_asked_for(tree):
+            with withdrawn.opened(archive) as engine:
+                yield engine, withdrawn.without(tree), archive.articles
+            return
+    with open_index(archive) as engine:
+        engine.texts = _texts(archive)
+        yield engine, tree, engine.count()
+
+
+def _suggestions(engine: Engine, search: Search, total: int) -> Sequence[str]:
+    """Where next to nothing was found: queries that may have been meant, and find more."""
+    if total > 2 or search.sentence or not search.text.strip() or not engine.count():
+        return ()
+    from muniment.search import language, suggest
+    from muniment.search.results import Filters, filtered
+
+    def found(text: str) -> int:
+        if text == search.text:
+            return total
+        try:
+            meant = filtered(language.parse(text), search.filters or Filters())
+        except QueryError:
+            return 0
+        return engine.search(meant, limit=0).total
+
+    return suggest.suggestions(engine, search.text, found)
+
+
+def _scores(engine: Engine, tree: Query, hits: Sequence[Hit]) -> tuple[Sequence[Form], Mapping[int, Sequence[Weight]]]:
+    from muniment.search import scores
+
+    parts = {hit.number: scores.parts(engine, tree, hit.number, hit.score) for hit in hits if hit.score}
+    return scores.forms(engine, tree), parts
+
+
+@contextmanager
+def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterator[Found]]]:
+    """As `find`, with no hits in the results: all of them come from the iterator, a group at a time, however many.
+
+    They are of the moment when the search began, whatever is added meanwhile.
+    """
+    from muniment.search.results import search_all
+
+    begun = time.perf_counter()
+    with _opened(archive, tree_of(archive, search)) as (engine, tree, indexed):
+        stories = _stories(archive) if search.collapse else None
+        counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
+        took = time.perf_counter() - begun
+        results = Results(
+            search, tree, counted.total, (), counted.facets, archive.articles, indexed, archive.size, took
+        )
+        yield results, described(archive, search, tree, islice(hits, search.offset, None))
+
+
+def _page(search: Search, limit: int, offset: int) -> Page:
+    from muniment.search.results import Page
+
+    today = _today() if search.recent else None
+    return Page(limit, offset, search.sort, tuple(search.facets), search.facet_limit, search.facet_limits, today)
+
+
+def described(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]) -> Iterator[Found]:
+    """The hits with what the catalog says of them, and their passages."""
+    while group := list(islice(hits, GROUP)):
+        held = {snapshot.number: snapshot for snapshot in archive.catalog.snapshots([hit.number for hit in group])}
+        if lacking := [hit.number for hit in group if hit.number not in held]:
+            raise IndexBehind(f"the index names #{lacking[0]}, which the log does not hold: run `muniment reindex`")
+        versions = archive.catalog.version_counts([snapshot.key for snapshot in held.values()])
+        sources = _also_in(archive, list(held.values())) if search.snippets else {}
+        for hit in group:
+            snapshot, passage, damage, of = held[hit.number], None, None, None
+            try:
+                if search.snippets:
+                    passage, of = _snippet(archive, snapshot, tree)
+            except IntegrityError as e:
+                damage = str(e)
+            also_in = sources.get(hit.number, ())
+            yield Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage, of, also_in)
+
+
+def _texts(archive: Archive) -> Callable[[int], Mapping[str, str]]:
+    """Gives the words of a snapshot to an engine that has to look at them. Of a damaged one, nothing is found."""
+
+    def texts(number: int) -> dict[str, str]:
+        snapshot = archive.snapshot(number)
+        try:
+            text = archive.text(snapshot)
+        except IntegrityError:
+            text = ""
+        return {"title": snapshot.title or "", "text": text, "author": " ".join(snapshot.authors)}
+
+    return texts
+
+
+def _stories(archive: Archive) -> Callable[[Collection[int]], Mapping[int, int]]:
+    from muniment.alike import stories_of
+
+    return stories_of(archive)
+
+
+def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple[str, ...]]:
+    from muniment.alike import also_in
+
+    return also_in(archive, snapshots)
+
+
+def tree_of(archive: Archive, search: Search) -> Query:
+    """What is asked for. Without words, everything that passes the filters. An address alone stands for the article
+    that is there, and for those that mention it."""
+    from muniment.index.analysis import language_tag
+    from muniment.index.query import Everything, conjunction
+    from muniment.search import language
+    from muniment.search.results import Filters, filtered
+
+    if search.within is not None:
+        return conjunction((tree_of(archive, search._replace(within=None)), search.within))
+    filters = search.filters or Filters()
+    if search.text.strip():
+        if (
+            not search.sentence
+            and search.text.strip().startswith(("http://", "https://"))
+            and len(search.text.split()) == 1
+        ):
+            return filtered(_article_at(archive, search.text.strip()), filters)
+        if search.sentence:
+            return filtered(language.any_of(search.text, tuple(map(language_tag, filters.language))), filters)
+        return filtered(language.parse(search.text, lookup=archive.catalog.in_state), filters)
+    if filters == Filters():
+        raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
+    return filtered(Everything(), filters)
+
+
+def _today() -> date:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date()
+
+
+def _article_at(archive: Archive, address: str) -> Query:
+    from muniment.index.engine import article_id
+    from muniment.index.query import AnyOf, Or
+    from muniment.ingest.urls import article_key
+    from muniment.search import language
+
+    at = AnyOf("article", (article_id(archive.catalog.article_at(article_key(address))),))
+    try:
+        return Or((at, language.parse(address)))
+    except QueryError:  # signs of the language stand in it
+        return at
+
+
+def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> tuple[Snippet, int | None]:
+    """The passage that matches, and of which earlier version it is where it was removed since."""
+    from muniment.search.snippets import asks_for, snippet
+
+    if asks_for(tree, "removed"):
+        numbers = [number for number, _, _ in archive.catalog.versions(snapshot.key)]
+        for number in reversed(numbers[: numbers.index(snapshot.number)] if snapshot.number in numbers else ()):
+            passage = snippet(archive.text(archive.snapshot(number)), tree, snapshot.language, field="removed")
+            if any(match for _, match in passage.pieces):
+                return passage, number
+    return snippet(archive.text(snapshot), tree, snapshot.language), None
+
+
+def open_index(archive: Archive) -> Engine:
+    """The index in use, brought up to the log where that is possible now. Raises IndexBehind where there is none."""
+    from muniment.index import generations
+    from muniment.indexing import problem_of
+
+    root = archive.root / "index"
+    engine = generations.open_current(root)
+    if engine is not None:
+        state = engine.state()
+        if problem := problem_of(archive, state):
+            engine.close()
+            raise IndexBehind(f"the index {problem}")
+        if state.log_size >= archive.progress.size:
+            return engine
+        engine.close()
+    try:
+        index_new(archive)
+    except (Locked, StorageError, IndexBehind) as e:  # the last where another took its place meanwhile
+        if engine is None:
+            raise IndexBehind(f"there is no index yet, and none can be made now: {e}") from e
+    current = generations.open_current(root)
+    if current is None:
+        raise IndexBehind("there is no index: run `muniment reindex`")
+    return current
+
+
+def index_new(archive: Archive) -> None:
+    """Bring the index up to the log. Raises Locked where another process is at it, IndexBehind where it cannot be."""
+    from muniment.indexing import Indexer
+
+    indexer = Indexer(archive)
+    try:
+        indexer.take_new()
+    finally:
+        indexer.close()
