@@ -65,7 +65,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         nothing.append(timed([sys.executable, "-c", "pass"]).wall)
         for name, place in zip(grep, texts, strict=True) if rg else ():
-            grep[name].append(timed([str(rg), "-uu", "-l", "-i", "-w", words[300], place], expect=(0, 1)).wall)
+            grep[name].append(timed([str(rg), "-uu", "-c", "-i", "-w", words[300], place], expect=(0, 1)).wall)
         for name, query in queries.items():
             found[name].append(timed([*search, *query], expect=(0, 1)).wall)
     base = median(nothing)
