@@ -170,7 +170,7 @@ def test_a_compound_with_a_non_joiner_is_found_in_other_forms(index: Engine) -> 
 
 
 def test_a_host_is_found_with_and_without_what_stands_before_it(index: Engine) -> None:
-    hosts = indexing._hosts("https://www.example.org/a"), indexing._hosts("https://example.org/a")
+    hosts = indexing.hosts_of("https://www.example.org/a"), indexing.hosts_of("https://example.org/a")
     index.add(document(n, str(n), "word", hosts=named) for n, named in enumerate(hosts))
     index.commit(1)
     assert found(index, "site:www.example.org") == [0]
