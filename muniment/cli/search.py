@@ -199,7 +199,7 @@ def _shows_facets(form: str | None) -> bool:
 
 def _show_query_error(error: QueryError, text: str) -> None:
     """The message, then what stands around the place, with a mark under it."""
-    note(f"muniment: the query is wrong: {error}")
+    note(f"muniment: the query is wrong: {printable(str(error))}")
     if error.position is None or "\n" in text:
         return
     start = max(0, error.position - _AROUND) if len(text) > 2 * _AROUND else 0
