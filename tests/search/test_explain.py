@@ -15,7 +15,7 @@ from muniment.search.results import Filters, filtered
     ("text", "lines"),
     [
         ("dam", ["word dam in title or text"]),
-        ("dam author:roe", ["all of", "  word dam in title or text", "  word roe in author"]),
+        ("dam author:ray", ["all of", "  word dam in title or text", "  word ray in author"]),
         ('text:"a b"~3', ['phrase "a b" in text, up to 3 places from one to the next']),
         ('"a b" OR -title:c', ["any of", '  phrase "a b" in title or text', "  not", "    word c in title"]),
         ("gov* wom?n", ["all of", "  word like gov* in title or text", "  word like wom?n in title or text"]),
