@@ -22,6 +22,7 @@ from muniment.search.results import Filters, filtered
         ("tehran~ a~2", ["all of", "  word like tehran, up to 1 letter wrong, in title or text",
                          "  word like a, up to 2 letters wrong, in title or text"]),
         ("source:ex* site:example.org", ["all of", "  source like ex*", "  site is example.org"]),
+        ("is:withdrawn tag:leak", ["all of", "  is withdrawn", "  tag is leak"]),
         ("source:* author:*", ["all of", "  source known", "  anything in author"]),
         ("2019", ["word 2019 in title or text"]),
         ("published:2019", ["published 2019-01-01 to 2019-12-31"]),
