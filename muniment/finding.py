@@ -90,17 +90,19 @@ def find(archive: Archive, search: Search) -> Results:
     from muniment.search.results import search as run
 
     begun = time.perf_counter()
-    with _opened(archive, tree_of(archive, search)) as (engine, tree, indexed):
+    asked = tree_of(archive, search)
+    with _opened(archive, asked) as (engine, tree, indexed):
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         suggestions = _suggestions(engine, search, hits.total)
-        forms, parts = _scores(engine, tree, hits.hits) if search.explain else ((), {})
+        forms = _forms(engine, tree) if search.explain else ()
+        parts = _parts(engine, tree, hits.hits, recent=search.recent) if search.explain else {}
     found = list(described(archive, search, tree, iter(hits.hits)))
     if parts:
         found = [hit._replace(parts=parts.get(hit.snapshot.number, ())) for hit in found]
     took = time.perf_counter() - begun
     return Results(
-        search, tree, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took, suggestions, forms
+        search, asked, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took, suggestions, forms
     )
 
 
@@ -140,28 +142,37 @@ def _suggestions(engine: Engine, search: Search, total: int) -> Sequence[str]:
     return suggest.suggestions(engine, search.text, found)
 
 
-def _scores(engine: Engine, tree: Query, hits: Sequence[Hit]) -> tuple[Sequence[Form], Mapping[int, Sequence[Weight]]]:
+def _forms(engine: Engine, tree: Query) -> Sequence[Form]:
     from muniment.search import scores
 
-    parts = {hit.number: scores.parts(engine, tree, hit.number, hit.score) for hit in hits if hit.score}
-    return scores.forms(engine, tree), parts
+    return scores.forms(engine, tree)
+
+
+def _parts(engine: Engine, tree: Query, hits: Sequence[Hit], *, recent: bool) -> Mapping[int, Sequence[Weight]]:
+    from muniment.search import scores
+
+    rest = "published lately" if recent else None
+    return {hit.number: scores.parts(engine, tree, hit.number, hit.score, rest) for hit in hits if hit.score}
 
 
 @contextmanager
 def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterator[Found]]]:
-    """As `find`, with no hits in the results: all of them come from the iterator, a group at a time, however many.
+    """As `find`, with no hits in the results: all of them come from the iterator, a group at a time, however many, and
+    without what makes their scores.
 
     They are of the moment when the search began, whatever is added meanwhile.
     """
     from muniment.search.results import search_all
 
     begun = time.perf_counter()
-    with _opened(archive, tree_of(archive, search)) as (engine, tree, indexed):
+    asked = tree_of(archive, search)
+    with _opened(archive, asked) as (engine, tree, indexed):
         stories = _stories(archive) if search.collapse else None
         counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
+        forms = _forms(engine, tree) if search.explain else ()
         took = time.perf_counter() - begun
         results = Results(
-            search, tree, counted.total, (), counted.facets, archive.articles, indexed, archive.size, took
+            search, asked, counted.total, (), counted.facets, archive.articles, indexed, archive.size, took, (), forms
         )
         yield results, described(archive, search, tree, islice(hits, search.offset, None))
 

@@ -56,7 +56,9 @@ def read_names(file: BufferedReader, *, as_csv: bool = False) -> Iterator[Name]:
     for number, (line, problem) in enumerate(_lines(file), 1):
         if as_csv and number == 1:
             separator = max("\t;,", key=line.count)  # of equals the one that stands in fewer names
-        cell = next(csv.reader([line], delimiter=separator), [""])[0] if as_csv and problem is None else line
+        # A carriage return amid a line, as of a file from an old Mac, would end the reader's record.
+        row = csv.reader([line.replace("\r", " ")], delimiter=separator) if as_csv and problem is None else [[line]]
+        cell = next(iter(row), [""])[0]
         name = " ".join(cell.split())
         if problem is not None:
             yield Name(number, name[:100], problem)

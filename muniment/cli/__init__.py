@@ -8,7 +8,7 @@ import sys
 import click
 
 from muniment import __version__
-from muniment.errors import MunimentError, StorageError
+from muniment.errors import MunimentError, QueryError, StorageError
 
 # Name, module below muniment.cli, one help line: `--help` needs nothing else.
 COMMANDS = {
@@ -103,6 +103,11 @@ def run(arguments: list[str]) -> int:
         return _fail("interrupted; everything acknowledged is stored", 130)
     except click.ClickException as e:
         return _fail(e.format_message(), e.exit_code)
+    except QueryError as e:
+        from muniment.cli.refusing import tell
+
+        tell(e)
+        return e.exit_code
     except MunimentError as e:
         return _fail(str(e), e.exit_code if type(e) is not MunimentError else _INTERNAL)
     except BrokenPipeError:

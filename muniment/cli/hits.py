@@ -210,7 +210,7 @@ def hit_as_json(hit: Found) -> dict[str, Any]:
         "snapshot": snapshot.number,
         "score": round(hit.score, 4),
         "title": snapshot.title,
-        "url": snapshot.url,
+        "url": _url(hit),
         "source": snapshot.source,
         "published": snapshot.published,
         "published_precision": snapshot.precision,
@@ -225,9 +225,16 @@ def hit_as_json(hit: Found) -> dict[str, Any]:
         "versions": hit.versions,
         "also_in": list(hit.also_in),
         **({"passage_of": hit.passage_of} if hit.passage_of is not None else {}),
+        **({"withdrawn": snapshot.withdrawn} if snapshot.withdrawn is not None else {}),
         **({"damage": hit.damage} if hit.damage else {}),
         **({"score_parts": [part._asdict() for part in hit.parts]} if hit.parts else {}),
     }
+
+
+def _url(hit: Found) -> str | None:
+    """The article's address; of what was withdrawn that of the capture, which is not gone."""
+    snapshot = hit.snapshot
+    return snapshot.url or (_address(hit) or None if snapshot.withdrawn is not None else None)
 
 
 def csv_lines(hits: Sequence[Found], *, head: bool = True) -> str:
@@ -245,6 +252,15 @@ def csv_lines(hits: Sequence[Found], *, head: bool = True) -> str:
         )
     for hit in hits:
         s = hit.snapshot
-        values = [s.title, s.url, s.source, s.published, iso(s), s.language, "; ".join(s.authors), "; ".join(s.tags)]
+        values = [
+            s.title,
+            _url(hit),
+            s.source,
+            s.published,
+            iso(s),
+            s.language,
+            "; ".join(s.authors),
+            "; ".join(s.tags),
+        ]
         rows.writerow([s.number, *(safe_cell(value or "") for value in values), round(hit.score, 4)])
     return text.getvalue()

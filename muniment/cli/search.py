@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muniment import pipeline
-from muniment.cli.common import PATH, common_options, json_option, note, open_archive, printable
+from muniment.cli.common import PATH, common_options, json_option, open_archive
 from muniment.cli.narrowing import QueryCommand, filter_options, filters_of
-from muniment.errors import IndexBehind, QueryError
+from muniment.errors import IndexBehind
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
 
 _DEFAULT_FACETS = "source,year"
 _MOST_VALUES = 1_000_000  # of a facet
-_AROUND = 50  # characters of a wrong query that are shown on either side of the place
 
 
 def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -89,20 +88,15 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     answer, or where nothing matched in one that lacks articles (with --strict, whatever matched in it).
     """
     _check(ctx, options)
-    text = " ".join(words)
     archive = open_archive(ctx)
-    asked = _search(text, options)
+    asked = _search(" ".join(words), options)
     if options["names"] is not None:
         ctx.exit(_search_names(ctx, archive, asked, options))
     hits = None
-    try:
-        if asked.limit is None:
-            results, hits = ctx.with_resource(pipeline.find_all(archive, asked))
-        else:
-            results = pipeline.find(archive, asked)
-    except QueryError as e:
-        _show_query_error(e, text)
-        ctx.exit(e.exit_code)
+    if asked.limit is None:
+        results, hits = ctx.with_resource(pipeline.find_all(archive, asked))
+    else:
+        results = pipeline.find(archive, asked)
     if options["explain"]:
         from muniment.cli.explaining import explain
 
@@ -195,15 +189,3 @@ def _facets(wanted: str) -> tuple[tuple[str, ...], dict[str, int]]:
 
 def _shows_facets(form: str | None) -> bool:
     return form == "json" or (form is None and sys.stdout.isatty())
-
-
-def _show_query_error(error: QueryError, text: str) -> None:
-    """The message, then what stands around the place, with a mark under it."""
-    note(f"muniment: the query is wrong: {printable(str(error))}")
-    if error.position is None or "\n" in text:
-        return
-    start = max(0, error.position - _AROUND) if len(text) > 2 * _AROUND else 0
-    end = len(text) if start == 0 and len(text) <= 2 * _AROUND else error.position + _AROUND
-    before, after = "… " if start else "", " …" if end < len(text) else ""
-    note(f"  {before}{printable(text[start:end])}{after}")
-    note("  " + " " * (len(before) + error.position - start) + "^")

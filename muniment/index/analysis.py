@@ -47,6 +47,7 @@ ALGORITHMS = {
     "no": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
     "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
+NORTHERN = frozenset({"da", "nb", "nn", "no", "sv"})
 
 _LETTERS = {
     **dict.fromkeys("ىیئېۍے", "ي"),
@@ -213,8 +214,15 @@ def stems(found: Sequence[str], language: str | None) -> Sequence[str]:
 
 
 def stem_forms(word: str, languages: Sequence[str]) -> list[str]:
-    """All that stands for a query's word in the field of stems, where the archive holds these languages (tags)."""
-    return list({_stems_of(tag)[word] if tag in ALGORITHMS else word: None for tag in languages})
+    """All that stands for a query's word in the field of stems, where the archive holds these languages (tags).
+
+    In the languages of the North Aarhus is Århus too, and Soeren Søren; in German the stemmer sees to it.
+    """
+    forms = {_stems_of(tag)[word] if tag in ALGORITHMS else word: None for tag in languages}
+    if "aa" in word or "oe" in word:
+        respelled = word.replace("aa", "a").replace("oe", "o")
+        forms |= {_stems_of(tag)[respelled]: None for tag in languages if tag in NORTHERN}
+    return list(forms)
 
 
 def language_tag(language: str | None) -> str:

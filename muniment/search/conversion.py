@@ -86,17 +86,18 @@ class Conversion:
             raise Refusal(wide, node.startchar)
         return int(node.slop)
 
-    def _near(self, node: Any) -> query.Query:
+    def _near(self, node: Any) -> query.Query | None:
         if not isinstance(node, tags.Phrase):
             word = getattr(node, "text", "") or "dam flood"
             raise Refusal(f'near: takes words in quotes: near:"{word}", near:"dam flood"~5', node.startchar)
         said = self.text[node.endchar - 1] != '"'
-        found = words.near(Typed(query.ANY_WORDS, node.text, node.startchar), self._slop(node) if said else NEAR)
+        typed, distance = Typed(query.ANY_WORDS, node.text, node.startchar), self._slop(node) if said else NEAR
+        found = words.near_as_typed(typed, distance)
         if len(found.words) < 2:
             raise Refusal('near: takes two words or more: near:"dam flood"', node.startchar)
         if len(found.words) > MAX_NEAR:
             raise Refusal(f"near: takes at most {MAX_NEAR} words: join the others by AND", node.startchar)
-        return found
+        return words.near(typed, distance)
 
     def _pattern(self, node: Any, typed: Typed) -> query.Query | None:
         if typed.text == "?" and not node.fieldname:  # the end of a question, a space before it

@@ -59,6 +59,8 @@ def _published(pair: Sequence[query.Query]) -> str:
 def _leaf(leaf: query.Leaf) -> str:
     name = _NAMES.get(leaf.field, leaf.field)
     match leaf:
+        case query.Term("is", word):
+            return f"is {word}"
         case query.Term(field, word) if field in query.VALUE_FIELDS:
             return f"{name} is {word}"
         case query.Term(_, word):

@@ -135,7 +135,7 @@ def _cores(leaf: query.Leaf, language: str | None) -> list[tuple[str, bool]]:
     """Letters of which a match of the leaf holds those of one entry in a row; and whether it starts with them."""
     match leaf:
         case query.Term(_, word):
-            return [_core(word, language)]
+            return _spellings(*_core(word, language), analysis.language_tag(language))
         case query.Phrase(_, found, slop):
             return [(word, True) for word in (dict.fromkeys(found) if slop > MAX_SLOP else found[:1])]
         case query.Near(_, found):
@@ -164,6 +164,16 @@ def _core(word: str, language: str | None) -> tuple[str, bool]:
         return stem, word.startswith(stem)
     shared = next((n for n, (a, b) in enumerate(zip(word, stem, strict=False)) if a != b), len(stem))
     return word[:shared] or word[:1], True
+
+
+def _spellings(core: str, is_start: bool, tag: str) -> list[tuple[str, bool]]:
+    """The core, and as it is written with two letters in place of one: Müller is Mueller in German; and the reverse."""
+    cores = {core: None}
+    if tag == "de" and is_start:  # one at a time: what was typed with an umlaut is looked for with two letters besides
+        cores |= {core[:n] + letter + "e" + core[n + 1 :]: None for n, letter in enumerate(core) if letter in "aou"}
+    if tag in analysis.NORTHERN:
+        cores[core.replace("aa", "a").replace("oe", "o")] = None
+    return [(spelled, is_start) for spelled in cores]
 
 
 def _forms_without_spaces(core: str) -> dict[str, None]:
@@ -204,8 +214,8 @@ def _fits(leaf: query.Leaf, language: str | None) -> _Fits | None:
         matches = query.word_matcher(leaf)
         return _Fits(lambda words: any(map(matches, words)))
     if isinstance(leaf, query.Term):
-        stem = analysis.stems([leaf.word], language)[0]
-        return _Fits(lambda words: stem in analysis.stems(words, language))
+        forms = analysis.stem_forms(leaf.word, [analysis.language_tag(language)])
+        return _Fits(lambda words: not set(forms).isdisjoint(analysis.stems(words, language)))
     return None
 
 

@@ -40,12 +40,13 @@ def forms(engine: Engine, tree: query.Query) -> list[Form]:
     return list(dict.fromkeys(found))
 
 
-def parts(engine: Engine, tree: query.Query, number: int, score: float) -> list[Weight]:
-    """What adds up to the score of a hit; what the words do not account for comes last, without a field."""
+def parts(engine: Engine, tree: query.Query, number: int, score: float, rest_as: str | None = None) -> list[Weight]:
+    """What adds up to the score of a hit; what the words do not account for comes last, without a field, and may be
+    named."""
     found = list(_parts(engine, tree, number))
     rest = score - sum(weight.score for weight in found)
     if abs(rest) > 0.001 * max(1.0, score):
-        found.append(Weight("", None, None, None, 1.0, rest))
+        found.append(Weight("", rest_as, None, None, 1.0, rest))
     return found
 
 
@@ -73,7 +74,7 @@ def told(weights: Sequence[Weight]) -> Iterator[str]:
     """The parts as lines: `0.98  flood/en in title, once, idf 0.54, boost 2`."""
     for weight in weights:
         if not weight.field:
-            yield f"{weight.score:.3f}  other"
+            yield f"{weight.score:.3f}  {weight.form or 'other'}"
             continue
         times = weight.frequency
         often = "" if times is None else ", once" if times == 1 else f", {times:g} times"

@@ -181,8 +181,8 @@ def _matching(leaf: query.Leaf, words: Sequence[str], stems: Sequence[str], lang
     """Which of the words the leaf matches."""
     match leaf:
         case query.Term(_, word):
-            stem = analysis.stems([word], language)[0]
-            yield from (n for n, other in enumerate(stems) if other == stem)
+            forms = analysis.stem_forms(word, [analysis.language_tag(language)])
+            yield from (n for n, other in enumerate(stems) if other in forms)
         case query.Phrase(_, phrase, slop):
             for n, word in enumerate(words):
                 if word == phrase[0]:

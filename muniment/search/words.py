@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from muniment.index import analysis, query
@@ -12,6 +13,10 @@ MAX_WILDCARDS, MAX_COMPLEXITY = 6, 200  # tantivy's automata have 1,000 states, 
 _SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
 _SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 _SPELLED = re.compile("[äöüåø]", re.IGNORECASE)
+# Respelled the other way, in the languages that write so: never after a vowel or q (neue, Quelle).
+_RESPELLED = ((re.compile(r"(?<=[ao])e|(?<=(?<![aeq])u)e", re.IGNORECASE), ("de", "sv")),
+              (re.compile(r"(?<=a)a|(?<=o)e", re.IGNORECASE), ("da", "nb", "nn", "no", "sv")))  # fmt: skip
+MAX_RESPELLED = 3  # places in a phrase
 _WILD = re.compile(r"[\w*?]+")
 
 
@@ -54,8 +59,11 @@ def joined(side_by_side: Iterable[Typed]) -> Iterator[Typed]:
 
 
 def word(typed: Typed) -> query.Query | None:
-    """The tree of a word as typed, and as it is spelled without the letters of its language: Müller is Mueller too."""
-    return _either(_word, typed)
+    """The tree of a word as typed, and as it is spelled without the letters of its language: Müller is Mueller too.
+
+    Mueller is Müller by its stem, but of an author, who has none.
+    """
+    return _either(_word, typed) if typed.field != "author" else _spelled(_word, typed)
 
 
 def _either(read: Callable[[Typed], query.Query | None], typed: Typed) -> query.Query | None:
@@ -64,6 +72,28 @@ def _either(read: Callable[[Typed], query.Query | None], typed: Typed) -> query.
         return found
     other = read(typed._replace(text=_SPELLED.sub(lambda letter: _SPELLINGS[letter[0].lower()], typed.text)))
     return found if other is None or other == found else query.Or((found, other))
+
+
+def _spelled(read: Callable[[Typed], query.Query | None], typed: Typed) -> query.Query | None:
+    """As `_either`, and the other way: Mueller is Müller in articles of a language that writes ü, and nowhere else."""
+    found = _either(read, typed)
+    if found is None or typed.field in query.UNORDERED_FIELDS:
+        return found
+    ways = [found]
+    for second, languages in _RESPELLED:
+        others = [read(typed._replace(text=text)) for text in _without(second, typed.text)]
+        spelled = tuple(dict.fromkeys(other for other in others if other is not None and other != found))
+        if spelled:
+            ways.append(query.And((query.disjunction(spelled), query.AnyOf("language", languages))))
+    return query.disjunction(ways)
+
+
+def _without(second: re.Pattern[str], text: str) -> Iterator[str]:
+    """The text without some of the letters that are found: of the first few each choice, for Israel is no Isräl."""
+    places = [match.start() for match in second.finditer(text)][:MAX_RESPELLED]
+    for size in range(1, len(places) + 1):
+        for chosen in combinations(places, size):
+            yield "".join(letter for at, letter in enumerate(text) if at not in chosen)
 
 
 def _word(typed: Typed) -> query.Query | None:
@@ -92,7 +122,7 @@ def single(field: str, found: str) -> query.Query:
 
 def phrase(typed: Typed, reach: int) -> query.Query | None:
     """The tree of a quoted text: of a single word too, exactly as written. `reach` 1 is side by side."""
-    return _either(lambda spelled: _phrase(spelled, reach), typed)
+    return _spelled(lambda spelled: _phrase(spelled, reach), typed)
 
 
 def _phrase(typed: Typed, reach: int) -> query.Query | None:
@@ -108,8 +138,12 @@ def _phrase(typed: Typed, reach: int) -> query.Query | None:
     return query.Phrase(typed.field, tuple(found), reach - 1 if len(found) > 1 else 0)
 
 
-def near(typed: Typed, distance: int) -> query.Near:
-    """The words of a quoted text, in any order at most `distance` places from one another."""
+def near(typed: Typed, distance: int) -> query.Query | None:
+    """The tree of a quoted text whose words stand in any order, at most `distance` places from one another."""
+    return _spelled(lambda spelled: near_as_typed(spelled, distance), typed)
+
+
+def near_as_typed(typed: Typed, distance: int) -> query.Near:
     return query.Near(typed.field, tuple(analysis.query_words(typed.text)), distance)
 
 

@@ -127,6 +127,12 @@ def test_of_csv_the_first_column_counts(console: Console) -> None:
         assert found(run(console, text, "--sort", "oldest", name="names.csv")) == expected
 
 
+def test_a_carriage_return_within_a_line_of_csv_is_a_space(console: Console) -> None:
+    text = 'name,born\nMarta\rPellow,1970\n"Ilse Brandt\r\n\r\r\n'
+    expected = {"Marta Pellow": ["The gate keepers"], "Ilse Brandt": ["'=SUM(A1)"]}
+    assert found(run(console, text, name="names.csv")) == expected
+
+
 def test_a_wrong_line_is_told_and_the_rest_goes_on(console: Console) -> None:
     wrong = b"...\n" + b"x" * 30_000 + b"\n" + b"a " * 60 + b"\nMarta Pellow\n\xff\xfe\x00\n"
     done = run(console, wrong, code=3)

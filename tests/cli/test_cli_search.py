@@ -124,6 +124,12 @@ def test_explain_tells_on_stderr_how_the_query_was_read(stock: Stock) -> None:
     ]  # fmt: skip
 
 
+def test_explain_tells_with_all_what_the_words_were_looked_for_as(stock: Stock) -> None:
+    of_few, of_all = (stock.console("search", "harbour", "--explain", "--ids", *how) for how in ([], ["--all"]))
+    words = [line for line in of_few.err.splitlines() if line.startswith("harbour as ")]
+    assert words and words == [line for line in of_all.err.splitlines() if line.startswith("harbour as ")]
+
+
 def test_without_words_everything_that_passes_the_filters_is_listed(stock: Stock) -> None:
     done = stock.console("search", "--language", "en", "--all", "--json").json()
     assert done["total"] == len(done["hits"]) > 8

@@ -11,6 +11,7 @@ from muniment import curating, pipeline
 from muniment.archive.archive import Archive, rebuild
 from muniment.archive.config import read_config
 from muniment.archive.verify import Request, Verification
+from muniment.cli.hits import csv_lines, hit_as_json
 from muniment.errors import QueryError, UsageError
 from muniment.model import Article
 from tests.conftest import download
@@ -199,6 +200,10 @@ def test_what_was_withdrawn_is_found_by_what_may_still_be_said(pair: tuple[Path,
         hits = pipeline.find(archive, pipeline.Search("is:withdrawn", facets=("source", "tag")))
         assert (hits.total, [facet.count for facet in hits.facets["source"].values]) == (2, [2])
         assert all(hit.snapshot.withdrawn for hit in hits.hits)
+        printed = [hit_as_json(hit) for hit in hits.hits]
+        assert {hit["url"] for hit in printed} == {"https://example.org/a", "https://www.example.org/b"}
+        assert all(hit["withdrawn"] > other for hit in printed)
+        assert csv_lines(hits.hits).count(",https://") == 2
     assert numbers(root, "is:withdrawn") == sorted([first, other])
     assert numbers(root, "is:withdrawn tag:leak") == [other]
     assert numbers(root, "is:withdrawn site:example.org -tag:leak") == [first]

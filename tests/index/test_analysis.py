@@ -80,6 +80,7 @@ def test_stems_meet_only_within_one_language() -> None:
     assert analysis.stems(["run"], "fr") == ["run/fr"]
     assert analysis.stems(["run"], None) == analysis.stems(["run"], "ja") == ["run"]
     assert analysis.stem_forms("running", ["", "en", "ja"]) == ["running", "run/en"]
+    assert analysis.stem_forms("aarhus", ["en", "da"]) == ["aarhus/en", "aarhus/da", "arhus/da"]
 
 
 def test_accents_and_letter_forms_do_not_change_a_stem() -> None:

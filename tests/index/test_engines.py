@@ -54,6 +54,18 @@ def plain(number: int, text: str = "word", **fields: object) -> Document:
     return Document(number=number, text=text, **given)
 
 
+def test_letters_and_their_spellings_are_one_in_articles_of_their_language(index: Engine) -> None:
+    texts = (("de", "Hans Müller"), ("de", "Hans Mueller"), ("en", "Hans Müller"), ("da", "Søren fra Århus"))
+    index.add(plain(n, text, language=language) for n, (language, text) in enumerate(texts))
+    index.commit(1)
+    for asked in ("Mueller", '"Hans Mueller"', "exact:mueller", 'near:"mueller hans"', '"hans mueller"~3'):
+        assert numbers(index, parse(asked)) == [0, 1], asked
+    for asked in ("Müller", '"Hans Müller"', 'near:"müller hans"'):
+        assert numbers(index, parse(asked)) == [0, 1, 2], asked
+    for asked in ("aarhus", '"soeren fra aarhus"', '"søren fra aarhus"', "Århus"):
+        assert numbers(index, parse(asked)) == [3], asked
+
+
 def test_sorts_put_undated_articles_last_and_break_ties_by_number(index: Engine) -> None:
     dates = {1: None, 2: "2019", 3: "2019-05-30", 4: "2021-01", 5: "2019-01-01", 6: None}
     index.add(plain(n, published=date, captured=examples.START.replace(day=n % 3 + 1)) for n, date in dates.items())

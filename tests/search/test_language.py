@@ -8,11 +8,14 @@ from datetime import UTC, date, datetime
 import pytest
 
 from muniment.errors import QueryError
-from muniment.index.query import And, Fuzzy, Near, Not, Or, Phrase, Prefix, Query, Range, Term, Wildcard
+from muniment.index.query import And, AnyOf, Fuzzy, Near, Not, Or, Phrase, Prefix, Query, Range, Term, Wildcard
 from muniment.search import conversion, language, tagging, words
 from muniment.search.language import parse
 
 TODAY = date(2026, 11, 22)  # a Sunday
+
+
+SPELLED = (("de", "sv"), ("da", "nb", "nn", "no", "sv"))
 
 
 def word(text: str, field: str = "words") -> Term:
@@ -189,6 +192,20 @@ READ: list[tuple[str, Query]] = [
     ("Müller", Or((word("muller"), word("mueller")))),
     ('"Søren Ask"', Or((Phrase("words", ("soren", "ask")), Phrase("words", ("soeren", "ask"))))),
     ("blue", word("blue")),
+    (
+        '"Hans Mueller"',
+        Or(
+            (
+                Phrase("words", ("hans", "mueller")),
+                And((Phrase("words", ("hans", "muller")), AnyOf("language", ("de", "sv")))),
+            )
+        ),
+    ),
+    (
+        "author:Soeren",
+        Or((word("soeren", "author"), *(And((word("soren", "author"), AnyOf("language", n))) for n in SPELLED))),
+    ),
+    ('near:"neue Quellen"', Near("words", ("neue", "quellen"))),
     ("می‌خواهم", word("ميخواهم")),
     ("می خواهم", word("ميخواهم")),
     ("کتاب ها OR ایران", And((word("كتاب"), Or((word("ها"), word("ايران")))))),

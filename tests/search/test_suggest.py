@@ -92,6 +92,8 @@ def test_the_parts_of_a_score_sum_to_it(index: Engine, text: str) -> None:
         assert sum(part.score for part in parts) == pytest.approx(hit.score, rel=1e-3)
         assert all(part.field for part in parts), parts
         assert list(scores.told(parts))
+        *same, rest = scores.parts(index, tree, hit.number, 2 * hit.score, "published lately")
+        assert same == parts and list(scores.told([rest])) == [f"{rest.score:.3f}  published lately"]
 
 
 def test_a_word_tells_what_it_is_looked_for_as_and_how_many_articles_have_it(index: Engine) -> None:
