@@ -27,6 +27,8 @@ _LETTERS = (
 _RUN = re.compile(r"[^\W_]+(?:[\u200c'’][^\W_]+)*")
 _VALUE = re.compile(r'(?<![\w.])(source|tag|collection):(?:"([^"]*)"|([^\s()"]+))', re.IGNORECASE)
 _VALUES = re.compile(r'(?<![\w.])(?!(?:title|text|author|exact|near|removed):)\w+:(?:"[^"]*"|\S+)')
+_AUTHORS = re.compile(r'(?<![\w.])author:(?:"[^"]*"|\([^)]*\)|\S+)', re.IGNORECASE)
+_TEXTS = ("text", "title")
 _IN_LOWER_CASE = re.compile(r"(?<=\s)(or|and|not)(?=\s)")
 
 
@@ -69,27 +71,31 @@ def _fixed_words(engine: Engine, text: str) -> Iterator[tuple[int, int, list[str
         (m.start(), m.end())
         for m in re.finditer(r'(?<![\w.])(?!title|text|author|exact|near|removed)\w+:("[^"]*"|\S+)', text)
     ]
+    authors = [(m.start(), m.end()) for m in _AUTHORS.finditer(text)]
     for run in _RUN.finditer(text):
         if fields.match(text, run.start()) or any(a <= run.start() < b for a, b in values):
             continue
         if run[0] in ("AND", "OR", "NOT", "TO") or text[run.end() : run.end() + 1] in ("*", "?", "~"):
             continue
         folded = analysis.query_words(run[0])
-        if len(folded) == 1 and (better := like(engine, folded[0])):
+        within = ("author",) if any(a <= run.start() < b for a, b in authors) else _TEXTS
+        if len(folded) == 1 and (better := like(engine, folded[0], within)):
             yield run.start(), run.end(), better
 
 
-def like(engine: Engine, word: str) -> list[str]:
-    """Words of the index that `word` may be a misspelling of, the likeliest first; none of one that is often there."""
+def like(engine: Engine, word: str, fields: Sequence[str] = _TEXTS) -> list[str]:
+    """Words of the fields that `word` may be a misspelling of, the likeliest first; none of one that is often there."""
     if len(word) < 3 or word.isdecimal() or analysis.is_spaceless(word):
         return []
-    (here,) = _frequencies(engine, [word])
+    (here,) = _frequencies(engine, fields, [word])
     least = max(1, here * _RARE)
     near = _one_off(word)
-    known = {other: count for other, count in zip(near, _frequencies(engine, near), strict=True) if count >= least}
+    known = {
+        other: count for other, count in zip(near, _frequencies(engine, fields, near), strict=True) if count >= least
+    }
     letters = set(word)
     if len(word) > 5:
-        for field in ("text", "title"):
+        for field in fields:
             for other, count in engine.vocabulary(field, word[:3], MANY):
                 if count < least:
                     break
@@ -101,7 +107,7 @@ def like(engine: Engine, word: str) -> list[str]:
     told: dict[str, str] = {}  # one word of those that find the same
     for other in rated[: MOST * 3]:
         told.setdefault(" ".join(analysis.stem_forms(other, engine.languages())), other)
-    return list(told.values())[:MOST] or _parted(engine, word)
+    return list(told.values())[:MOST] or _parted(engine, fields, word)
 
 
 def _rate(word: str, other: str, count: int, near: dict[str, None]) -> float:
@@ -130,16 +136,16 @@ def _one_off(word: str) -> dict[str, None]:
     return dict.fromkeys(found)
 
 
-def _frequencies(engine: Engine, words: Sequence[str] | dict[str, None]) -> list[int]:
+def _frequencies(engine: Engine, fields: Sequence[str], words: Sequence[str] | dict[str, None]) -> list[int]:
     wanted = list(words)
-    return [a + b for a, b in zip(engine.frequencies("text", wanted), engine.frequencies("title", wanted), strict=True)]
+    return [sum(counts) for counts in zip(*(engine.frequencies(field, wanted) for field in fields), strict=True)]
 
 
-def _parted(engine: Engine, word: str) -> list[str]:
+def _parted(engine: Engine, fields: Sequence[str], word: str) -> list[str]:
     """Two words that were written as one."""
     places = range(2, len(word) - 1)
     starts, ends = [word[:n] for n in places], [word[n:] for n in places]
-    counts = zip(_frequencies(engine, starts), _frequencies(engine, ends), starts, ends, strict=True)
+    counts = zip(_frequencies(engine, fields, starts), _frequencies(engine, fields, ends), starts, ends, strict=True)
     rated = sorted(((min(a, b), start, end) for a, b, start, end in counts if a and b), reverse=True)
     return [f"{start} {end}" for _, start, end in rated[:1]]
 

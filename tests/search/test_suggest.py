@@ -29,6 +29,7 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             Document(
                 number=n, article=str(n), latest=True, title="Flood news" if n % 2 else "", text=text * (n + 1),
                 captured=datetime(2026, 1, 1, tzinfo=UTC), language=language, source="Tidewater Courier", tags=("water",),
+                authors=("Merin Kaine", "Flo Pellow"),
             )
             for n, (language, text) in enumerate(TEXTS.items())
         )  # fmt: skip
@@ -65,6 +66,9 @@ def proposed(index: Engine, text: str) -> list[str]:
         ("électon", "election"),
         ("flood source:tidewater", 'flood source:"tidewater courier"'),
         ("tag:watre", "tag:water"),
+        ("author:pelow flood", "author:pellow flood"),
+        ('author:"merin kaide"', 'author:"merin kaine"'),
+        ("author:(merin pellwo)", "author:(merin pellow)"),
     ],
 )
 def test_a_misspelt_query_gets_a_proposal_that_finds_something(index: Engine, typed: str, meant: str | None) -> None:
