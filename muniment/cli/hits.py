@@ -41,10 +41,18 @@ def print_results(results: Results, form: str | None, *, facets_wanted: bool) ->
         write("".join(one_line(hit.snapshot.url or hit.snapshot.uri) + "\n" for hit in results.hits))
     else:
         _print_for_people(results)
-        if results.total and (facets_wanted or sys.stdout.isatty()):
+        if is_counted(results, facets_wanted=facets_wanted):
             from muniment.cli.counts import print_counts
 
             print_counts(results.facets)
+
+
+def is_counted(results: Results, *, facets_wanted: bool) -> bool:
+    """Whether facets are told: on a terminal, or where they are wanted; of nothing too, where a facet without its own
+    filter has values."""
+    if not (facets_wanted or sys.stdout.isatty()):
+        return False
+    return results.total > 0 or any(counts.values or counts.unknown for counts in results.facets.values())
 
 
 def print_summary(results: Results, shown: int, *, quiet: bool, noun: str) -> None:

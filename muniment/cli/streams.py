@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from muniment.cli.common import json_text, write
-from muniment.cli.hits import as_json, csv_lines, hit_as_json, print_results
+from muniment.cli.hits import as_json, csv_lines, hit_as_json, is_counted, print_results
 
 if TYPE_CHECKING:
     from muniment.pipeline import Found, Results
@@ -39,7 +38,7 @@ def print_all(results: Results, hits: Iterator[Found], form: str | None, *, face
             print_results(results._replace(hits=group), form, facets_wanted=False)
     if form == "json":
         write(f"\n]{tail}\n")
-    elif form is None and results.total and (facets_wanted or sys.stdout.isatty()):
+    elif form is None and is_counted(results, facets_wanted=facets_wanted):
         from muniment.cli.counts import print_counts
 
         print_counts(results.facets)

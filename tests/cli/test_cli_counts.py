@@ -91,6 +91,13 @@ def test_a_pipe_gets_a_line_for_each_facet(papers: Console) -> None:
     ]  # fmt: skip
 
 
+def test_where_a_filter_leaves_nothing_its_facet_still_tells_the_other_values(papers: Console) -> None:
+    for options in ([], ["--all"]):
+        done = papers("search", "mill", "--source", "The Herald", "--facet", "source,language", *options, code=1)
+        assert done.lines == ["", "source    Small 1", "language  unknown 0"]
+        assert papers("search", "absent", "--facet", "source", *options, code=1).out == ""
+
+
 @pytest.mark.parametrize("columns", [24, 40, 80, 200])
 def test_a_terminal_gets_aligned_counts_with_bars_in_any_width(papers: Console, columns: int) -> None:
     lines = told(papers, "harbour", "--limit", "9", "--facet", "source,year,month,author", COLUMNS=str(columns))
