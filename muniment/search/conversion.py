@@ -97,6 +97,9 @@ class Conversion:
             raise Refusal('near: takes two words or more: near:"dam flood"', node.startchar)
         if len(found.words) > MAX_NEAR:
             raise Refusal(f"near: takes at most {MAX_NEAR} words: join the others by AND", node.startchar)
+        if (count := len(found.words)) - 1 > distance:
+            why = f"{count} words cannot stand within {distance} places: write ~{count} or more behind them"
+            raise Refusal(why, node.startchar)
         return words.near(typed, distance)
 
     def _pattern(self, node: Any, typed: Typed) -> query.Query | None:

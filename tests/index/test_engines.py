@@ -317,6 +317,14 @@ def test_patterns_as_complex_as_the_language_allows_find_the_same(index: Engine)
         assert numbers(index, tree) == sorted(number for word, number in words.items() if fits(analysis.words(word)[0]))
 
 
+def test_more_words_than_a_distance_has_places_are_found_nowhere_and_at_once(index: Engine) -> None:
+    """Their orders are too many to go through, which once took hours."""
+    index.add([plain(1, "a b c d e f g h i j k l m n")])
+    index.commit(1)
+    assert numbers(index, Near("text", tuple("abcdefghijklmn"), 10)) == []
+    assert numbers(index, Near("text", tuple("abc"), 2)) == [1]
+
+
 def test_words_at_a_distance_are_the_same_whichever_way_they_are_looked_for(index: Engine) -> None:
     """Many words and wide distances: spelled out, from the engine's places, or looked for in the texts."""
     rng = random.Random(11)

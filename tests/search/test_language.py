@@ -233,6 +233,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ('near:"dam"', 5, "two words or more"),
     ("near:da*", 5, "takes words in quotes"),
     ('near:"' + "a " * 21 + '"', 5, "at most 20 words"),
+    ('near:"a b c d e f g h i j k l"', 5, "12 words cannot stand within 10 places: write ~12"),
     ("has:authr", 4, "no has:authr; did you mean has:author"),
     ("has:latest", 4, "did you mean is:latest"),
     ("is:*", 3, "takes a name, such as is:latest"),

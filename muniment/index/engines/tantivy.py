@@ -573,6 +573,8 @@ def _near(field: str, words: Sequence[str], distance: int) -> list[tantivy.Query
         return [tantivy.Query.phrase_query(SCHEMA, field, [(0, words[0]), (0, words[1])], distance)]
     if len(words) == 2:
         return _two(field, words, distance)
+    if distance < len(words) - 1:  # there is no room, and more orders than can be gone through
+        return []
     # The first of them at 0, whichever that is, and the others anywhere behind.
     forms = {
         tuple(sorted(zip((0, *behind), order, strict=True)))
