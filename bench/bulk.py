@@ -41,7 +41,7 @@ def add(writer: Writer, made: dict[str, Any]) -> int:
         made["title"],
         made["text"],
         tuple(made["authors"]),
-        Published(date, _PRECISIONS[len(date)], "declared"),  # type: ignore[arg-type]
+        Published(date, _PRECISIONS[len(date)], "declared"),  # type: ignore[arg-type]  # the name of a length
         made["language"],
     )
     writer.add_article(article, number, made["url"], source=made["source"], tags=made["tags"])

@@ -204,13 +204,16 @@ def described(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]
 
 
 def _texts(archive: Archive) -> Callable[[int], Mapping[str, str]]:
-    """Gives the words of a snapshot to an engine that has to look at them. Of a damaged one, nothing is found."""
+    """Gives the words of a snapshot to an engine that has to look at them. A damaged one is told of."""
 
     def texts(number: int) -> dict[str, str]:
         snapshot = archive.snapshot(number)
         try:
             text = archive.text(snapshot)
-        except IntegrityError:
+        except IntegrityError as e:
+            import logging  # 9 ms that a search has no use for
+
+            logging.getLogger(__name__).warning("#%d may match too, and cannot be looked through: %s", number, e)
             text = ""
         return {"title": snapshot.title or "", "text": text, "author": " ".join(snapshot.authors)}
 
@@ -253,6 +256,16 @@ def tree_of(archive: Archive, search: Search) -> Query:
     if filters == Filters():
         raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
     return filtered(Everything(), filters)
+
+
+def indexed_tree_of(archive: Archive, search: Search) -> Query:
+    """As `tree_of`, for those who ask the index of articles themselves. Raises QueryError for `is:withdrawn`."""
+    from muniment.index.query import leaves
+
+    tree = tree_of(archive, search)
+    if any(leaf.field == "is" for leaf in leaves(tree)):
+        raise QueryError("is:withdrawn can be asked in `muniment search` by itself only: its words are gone")
+    return tree
 
 
 def _today() -> date:

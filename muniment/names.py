@@ -71,7 +71,7 @@ def look_for(archive: Archive, names: Iterator[Name], search: Search) -> Iterato
     """Each of the names, within what `search` finds: its text, filters, order and limit count for every one. Raises
     QueryError, IndexBehind."""
     narrowed = bool(search.text.strip()) or search.filters not in (None, results.Filters())
-    whole = finding.tree_of(archive, search) if narrowed else query.Everything()
+    whole = finding.indexed_tree_of(archive, search) if narrowed else query.Everything()
     with finding.open_index(archive) as engine:
         found = (_named(archive, engine, name, whole, search) for name in names)
         yield Names(found, engine.count(), archive.articles)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from muniment import durable, finding
 from muniment.archive.archive import Archive
-from muniment.errors import QueryError, StorageError, UsageError
+from muniment.errors import IntegrityError, QueryError, StorageError, UsageError
 from muniment.finding import Found, Results, Search
 from muniment.index import query
 from muniment.regular import read_regular
@@ -76,7 +76,7 @@ def read(archive: Archive, name: str) -> Saved:
 def save(archive: Archive, saved: Saved, *, replace: bool = False, from_now: bool = False) -> None:
     """Keep a search. With `from_now` what the archive holds already counts as told. Raises UsageError, QueryError."""
     path = _file(archive, saved.name)
-    finding.tree_of(archive, _search(saved))  # a wrong query is refused now, and not at night
+    finding.indexed_tree_of(archive, _search(saved))  # a wrong query is refused now, and not at night
     if path.exists() and not replace:
         raise UsageError(f"there is a search {saved.name!r} already: use --replace, or another name")
     durable.replace(path, format_saved(saved).encode())
@@ -130,7 +130,7 @@ def news(archive: Archive, saved: Saved, *, snippets: bool = True, everything: b
     """What a search finds that it did not at its last run, or `everything`; `remember` it when all of it was told."""
     search = _search(saved)._replace(snippets=snippets)
     try:
-        tree = finding.tree_of(archive, search)
+        tree = finding.indexed_tree_of(archive, search)
     except QueryError as e:
         raise UsageError(f"searches/{saved.name}.toml: {e}") from None
     since, warning = (0, None) if everything else _since(archive, saved)
@@ -182,9 +182,13 @@ def _changed(archive: Archive, since: int, until: int) -> tuple[int, ...]:
 
 
 def _had_text(archive: Archive, number: int, since: int) -> bool:
+    """Whether it had one before; no where that is damaged: it is told rather than missed."""
     snapshot = archive.snapshot(number)
     earlier = [made for made in archive.catalog.made_of(number) if made < since]
-    return any(archive.text(dataclasses.replace(snapshot, derivation=made)) for made in earlier)
+    try:
+        return any(archive.text(dataclasses.replace(snapshot, derivation=made)) for made in earlier)
+    except IntegrityError:
+        return False
 
 
 def _search(saved: Saved) -> Search:

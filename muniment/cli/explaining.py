@@ -20,7 +20,7 @@ def explain(results: Results, form: str | None) -> None:
         note(printable(line))
     for word in results.forms:
         as_what = "as written" if word.form == word.word else f"as {word.form}"
-        note(printable(f"{word.word} {as_what} in {word.field}: {counted(word.articles, 'article')}"))
+        note(printable(f"{word.word} {as_what} in {word.field}: {counted(word.articles, 'version')}"))
     for hit in results.hits:
         if hit.parts:
             note(f"#{hit.snapshot.number} has {hit.score:.3f}:")

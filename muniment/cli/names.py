@@ -98,6 +98,6 @@ def _cells(hit: Found) -> tuple[object, ...]:
 
 def _rows(rows: list[tuple[object, ...]]) -> str:
     text = io.StringIO()
-    cells = ([safe_cell(cell or "") if not isinstance(cell, int) else cell for cell in row] for row in rows)  # type: ignore[arg-type]
+    cells = ([cell if isinstance(cell, int) else safe_cell(str(cell or "")) for cell in row] for row in rows)
     csv.writer(text, lineterminator="\n").writerows(cells)
     return text.getvalue()

@@ -190,3 +190,8 @@ def test_a_list_is_read_as_a_stream() -> None:
 
     names = read_names(io.BufferedReader(Endless()))
     assert [next(names).line for _ in range(5000)][-1] == 5000
+
+
+def test_what_was_withdrawn_cannot_be_looked_through_and_no_index_is_called_damaged(console: Console) -> None:
+    assert "is:withdrawn can be asked" in run(console, "Sam\n", "is:withdrawn", code=2).err
+    assert "is:withdrawn can be asked" in console("searches", "save", "gone", "is:withdrawn", code=2).err

@@ -403,7 +403,7 @@ class _Ranking(BM25F):  # type: ignore[misc]  # of a library without types
         return log1p((held - holding + 0.5) / (holding + 0.5))
 
 
-class _Boosted(WrappingQuery):  # type: ignore[misc]
+class _Boosted(WrappingQuery):  # type: ignore[misc]  # the library is untyped
     """A query whose scores are multiplied, which Whoosh has for words only."""
 
     def __init__(self, child: wq.Query, factor: float):
