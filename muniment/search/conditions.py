@@ -1,18 +1,17 @@
-"""Conditions on dates, shares, states and values of few kinds: nodes of Whoosh's syntax tree to leaves of ours."""
+"""Conditions on dates, shares, states and values of few kinds."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any
 
 from muniment.index import query
 from muniment.kinds import KINDS
 from muniment.search import dates
 from muniment.search.dates import Interval
 from muniment.search.proposals import like, meant
-from muniment.search.tagging import FuzzyWord, Range, Start, Wild
+from muniment.search.syntax import Fuzzy, Leaf, Pattern, Phrase, Range, Word
 from muniment.search.words import Refusal
 
 FLAGS = ("paywall", "cookie-wall", "soft-404")
@@ -55,8 +54,11 @@ _TONGUES = {
 }  # fmt: skip
 
 
-def state(field: str, name: str, place: int, lookup: Callable[[str], Sequence[int]] | None) -> query.Query:
+def state(leaf: Leaf, lookup: Callable[[str], Sequence[int]] | None) -> query.Query:
     """The tree of `has:author`, `is:latest`. What only the archive knows becomes the numbers that `lookup` gives."""
+    field, name, place = leaf.field or "is", leaf.text, leaf.place
+    if not isinstance(leaf, (Word, Phrase)):
+        raise Refusal(f"{field}: takes a name, such as {EXAMPLES[field]}", place)
     known = HAS if field == "has" else IS
     plain = name.lower().strip()
     found = known.get(_ALSO.get(plain, plain))
@@ -86,23 +88,23 @@ def check_value(field: str, text: str, place: int) -> None:
         raise Refusal(f"there is no {field} {text!r}{meant(plain, names, field + ':{}')} (there are {listed})", place)
 
 
-def share(node: Any, text: str) -> query.Query:
+def share(node: Leaf) -> query.Query:
     """A condition on a share from 0 to 1, which the index holds in thousandths."""
-    field, place = node.fieldname, node.startchar
-    spread = None if isinstance(node, Range) else _SPREAD.fullmatch(text)
+    field, text, place = node.field or "confidence", node.text, node.place
+    spread = _SPREAD.fullmatch(text)
     if spread or isinstance(node, Range):
-        ends = spread.groups() if spread else (node.start, node.end)
+        ends = (node.low, node.high) if isinstance(node, Range) else spread.groups() if spread else ()
         low, high = (_thousandths(field, end, place) if end else None for end in ends)
         if low is None and high is None:
             raise Refusal(f"a range needs at least one end: {field}:0.5..0.8", place)
         if low is not None and high is not None and low > high:
             raise Refusal("this range ends before it begins: swap its ends", place)
-        without = (False, False) if spread else (node.startexcl, node.endexcl)
+        without = (node.without_low, node.without_high) if isinstance(node, Range) else (False, False)
         return query.Range(field, low, high, not without[0], not without[1])
     if text == "*":
         return query.Range(field)
     found = _COMPARED.fullmatch(text)
-    if found is None or found[1] == "=" or isinstance(node, (Wild, Start, FuzzyWord)):
+    if found is None or found[1] == "=" or isinstance(node, (Pattern, Fuzzy)):
         raise Refusal(f"write {field}:<0.7, {field}:>=0.9 or {field}:0.5..0.8", place)
     value = _thousandths(field, found[2], place)
     if found[1].startswith("<"):
@@ -116,23 +118,23 @@ def _thousandths(field: str, text: str, place: int) -> int:
     return round(float(text) * 1000)
 
 
-def dated(node: Any, today: date) -> query.Query:
+def dated(node: Leaf, today: date) -> query.Query:
     """A condition on the day of publication or of capture."""
-    name, place = node.fieldname or "published", node.startchar
+    name, place = node.field or "published", node.place
     if name in (*query.WORD_FIELDS, "exact"):
         raise Refusal(f"write {name}:[a TO b]; .. is for dates", place)
     if isinstance(node, Range) and name not in ("published", "date", "captured"):
         raise Refusal(f"{name}: takes one date", place)
     if isinstance(node, Range):
-        first, last = (_interval(end, place, today) if end and end != "*" else None for end in (node.start, node.end))
+        first, last = (_interval(end, place, today) if end and end != "*" else None for end in (node.low, node.high))
         if first is None and last is None:
             raise Refusal(f"a range needs at least one end: {name}:[2019 TO 2021], {name}:2019..", place)
         if first and last and first[0] > last[1]:
             raise Refusal("this range ends before it begins: swap its ends", place)
-        return between(name, first, last, not node.startexcl, not node.endexcl)
-    if isinstance(node, FuzzyWord):
+        return between(name, first, last, not node.without_low, not node.without_high)
+    if isinstance(node, Fuzzy):
         raise Refusal(f"~ does not work in {name}: give a range such as 2019..2021", place)
-    if isinstance(node, (Wild, Start)):
+    if isinstance(node, Pattern):
         if node.text != "*" or name not in ("published", "date", "captured"):
             raise Refusal(f"* does not work in dates: {dates.HOW_TO}", place)
         return between(name, None, None)

@@ -1,13 +1,11 @@
-"""Whoosh's syntax tree to ours."""
+"""The tree of a query's syntax to the typed tree of index/query.py."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from muniment.index import query
-from muniment.search import conditions, language, words
-from muniment.search import tagging as tags
+from muniment.search import conditions, language, syntax, words
 from muniment.search.words import Refusal, Typed
 
 MAX_SLOP = 10_000
@@ -18,37 +16,39 @@ MAX_NEAR = 20  # words
 class Conversion:
     """Converts the tree of one query; see `language.parse`."""
 
-    def __init__(self, text: str, today: date, lookup: language.Lookup | None = None):
-        self.text = text
+    def __init__(self, today: date, lookup: language.Lookup | None = None):
         self.today = today
         self.lookup = lookup
 
-    def convert(self, node: Any) -> query.Query | None:
+    def convert(self, node: syntax.Node) -> query.Query | None:
         """The tree of a node; None where it holds no word, as `&` does."""
-        if isinstance(node, tags.AllOf):
+        if isinstance(node, syntax.AllOf):
             return self._all_of(node)
-        if isinstance(node, tags.OneOf):
-            return query.disjunction(self._operand(part) for part in node)
-        if isinstance(node, tags.NoneOf):
-            return query.Not(self._operand(node[0]))
-        if node.fieldname in language.VALUES:
-            return self._value(node)
-        if node.fieldname in language.SHARES:
-            return conditions.share(node, self._text(node))
-        if node.fieldname in language.STATES:
-            return self._state(node)
-        if node.fieldname == "near":
-            return self._near(node)
-        if node.fieldname in language.DATES or self._is_short_range(node):
+        if isinstance(node, syntax.OneOf):
+            return query.disjunction(self._operand(part) for part in node.parts)
+        if isinstance(node, syntax.NoneOf):
+            return query.Not(self._operand(node.part))
+        if node.field is None:
+            is_range = isinstance(node, syntax.Range) and node.short
+            return conditions.dated(node, self.today) if is_range else self._words(node)
+        if node.field in language.VALUES:
+            return _value(node, language.VALUES[node.field])
+        if node.field in language.SHARES:
+            return conditions.share(node)
+        if node.field in language.STATES:
+            return conditions.state(node, self.lookup)
+        if node.field == "near":
+            return _near(node)
+        if node.field in language.DATES or (isinstance(node, syntax.Range) and node.short):
             return conditions.dated(node, self.today)
         return self._words(node)
 
-    def _all_of(self, node: Any) -> query.Query | None:
+    def _all_of(self, node: syntax.AllOf) -> query.Query | None:
         parts: list[query.Query | None] = []
         side_by_side: list[Typed] = []
-        for part in node:
-            if isinstance(part, tags.Word) and part.fieldname in (None, *query.WORD_FIELDS):
-                side_by_side.append(self._typed(part))
+        for part in node.parts:
+            if isinstance(part, syntax.Word) and part.field in (None, *query.WORD_FIELDS):
+                side_by_side.append(_typed(part))
                 continue
             parts += [words.all_of(side_by_side), self.convert(part)]
             side_by_side.clear()
@@ -56,86 +56,73 @@ class Conversion:
         found = [part for part in parts if part is not None]
         return query.conjunction(found) if found else None
 
-    def _operand(self, node: Any) -> query.Query:
+    def _operand(self, node: syntax.Node) -> query.Query:
         found = self.convert(node)
         if found is None:
-            raise Refusal("there is no word here to search for", node.startchar)
+            raise Refusal("there is no word here to search for", _place(node))
         return found
 
-    def _words(self, node: Any) -> query.Query | None:
-        typed = self._typed(node)
-        if isinstance(node, tags.Range):
-            return words.word_range(typed, (node.start, node.end), (not node.startexcl, not node.endexcl))
-        if isinstance(node, tags.FuzzyWord):
-            return words.fuzzy(typed, node.maxdist)
-        if isinstance(node, tags.Phrase):
-            found = words.phrase(typed, self._slop(node))
-        elif isinstance(node, (tags.Wild, tags.Start)):
-            return self._pattern(node, typed)
-        elif node.fieldname == "exact":
+    def _words(self, leaf: syntax.Leaf) -> query.Query | None:
+        typed = _typed(leaf)
+        if isinstance(leaf, syntax.Range):
+            return words.word_range(typed, (leaf.low, leaf.high), (not leaf.without_low, not leaf.without_high))
+        if isinstance(leaf, syntax.Fuzzy):
+            return words.fuzzy(typed, leaf.distance)
+        if isinstance(leaf, syntax.Pattern):
+            # A question mark alone is the end of a question, a space before it.
+            return None if leaf.text == "?" and leaf.field is None else words.pattern(typed)
+        if isinstance(leaf, syntax.Phrase):
+            found = words.phrase(typed, _reach(leaf, 1))
+        elif leaf.field == "exact":
             found = words.phrase(typed, 1)
         else:
             found = words.word(typed)
-        if found is None and node.fieldname:
-            raise Refusal("there is no word here to search for", node.startchar)
+        if found is None and leaf.field:
+            raise Refusal("there is no word here to search for", leaf.place)
         return found
 
-    def _slop(self, node: Any) -> int:
-        if node.slop > MAX_SLOP:
-            wide = f"~{node.slop} is too wide: at most ~{MAX_SLOP}; for words anywhere, write AND"
-            raise Refusal(wide, node.startchar)
-        return int(node.slop)
 
-    def _near(self, node: Any) -> query.Query | None:
-        if not isinstance(node, tags.Phrase):
-            word = getattr(node, "text", "") or "dam flood"
-            raise Refusal(f'near: takes words in quotes: near:"{word}", near:"dam flood"~5', node.startchar)
-        said = self.text[node.endchar - 1] != '"'
-        typed, distance = Typed(query.ANY_WORDS, node.text, node.startchar), self._slop(node) if said else NEAR
-        found = words.near_as_typed(typed, distance)
-        if len(found.words) < 2:
-            raise Refusal('near: takes two words or more: near:"dam flood"', node.startchar)
-        if len(found.words) > MAX_NEAR:
-            raise Refusal(f"near: takes at most {MAX_NEAR} words: join the others by AND", node.startchar)
-        if (count := len(found.words)) - 1 > distance:
-            why = f"{count} words cannot stand within {distance} places: write ~{count} or more behind them"
-            raise Refusal(why, node.startchar)
-        return words.near(typed, distance)
+def _place(node: syntax.Node) -> int:
+    """Where the first of its leaves begins."""
+    while not isinstance(node, syntax.Leaf):
+        node = node.part if isinstance(node, syntax.NoneOf) else node.parts[0]
+    return node.place
 
-    def _pattern(self, node: Any, typed: Typed) -> query.Query | None:
-        if typed.text == "?" and not node.fieldname:  # the end of a question, a space before it
-            return None
-        return words.pattern(typed)
 
-    def _typed(self, node: Any) -> Typed:
-        field = query.ANY_WORDS if node.fieldname in (None, "exact") else node.fieldname
-        return Typed(field, self._text(node), node.startchar)
+def _typed(leaf: syntax.Leaf) -> Typed:
+    return Typed(query.ANY_WORDS if leaf.field in (None, "exact") else leaf.field, leaf.text, leaf.place)
 
-    def _text(self, node: Any) -> str:
-        """The node's text; that of a Start is without its `*`."""
-        if isinstance(node, tags.Range):
-            return ""
-        text: str = node.text
-        return text + "*" if isinstance(node, tags.Start) else text
 
-    def _value(self, node: Any) -> query.Query:
-        field = language.VALUES[node.fieldname]
-        if isinstance(node, (tags.Wild, tags.Start)):
-            return words.value_pattern(field, self._text(node), node.startchar)
-        if isinstance(node, tags.Range):
-            typed = Typed(field, "", node.startchar)
-            return words.word_range(typed, (node.start, node.end), (not node.startexcl, not node.endexcl))
-        if isinstance(node, tags.FuzzyWord):
-            raise Refusal(f"~ does not work in {node.fieldname}: use * and ?", node.startchar)
-        conditions.check_value(field, node.text, node.startchar)
-        return words.value(field, node.text, node.startchar)
+def _reach(phrase: syntax.Phrase, without: int) -> int:
+    reach = without if phrase.reach is None else phrase.reach
+    if reach > MAX_SLOP:
+        raise Refusal(f"~{reach} is too wide: at most ~{MAX_SLOP}; for words anywhere, write AND", phrase.place)
+    return reach
 
-    def _state(self, node: Any) -> query.Query:
-        if not isinstance(node, (tags.Word, tags.Phrase)):
-            example = conditions.EXAMPLES[node.fieldname]
-            raise Refusal(f"{node.fieldname}: takes a name, such as {example}", node.startchar)
-        return conditions.state(node.fieldname, node.text, node.startchar, self.lookup)
 
-    def _is_short_range(self, node: Any) -> bool:
-        """Whether the node is 2019..2021."""
-        return isinstance(node, tags.Range) and self.text[node.startchar] not in "[{"
+def _near(leaf: syntax.Leaf) -> query.Query | None:
+    if not isinstance(leaf, syntax.Phrase):
+        word = leaf.text or "dam flood"
+        raise Refusal(f'near: takes words in quotes: near:"{word}", near:"dam flood"~5', leaf.place)
+    typed, distance = Typed(query.ANY_WORDS, leaf.text, leaf.place), _reach(leaf, NEAR)
+    found = words.near_as_typed(typed, distance)
+    if len(found.words) < 2:
+        raise Refusal('near: takes two words or more: near:"dam flood"', leaf.place)
+    if len(found.words) > MAX_NEAR:
+        raise Refusal(f"near: takes at most {MAX_NEAR} words: join the others by AND", leaf.place)
+    if (count := len(found.words)) - 1 > distance:
+        why = f"{count} words cannot stand within {distance} places: write ~{count} or more behind them"
+        raise Refusal(why, leaf.place)
+    return words.near(typed, distance)
+
+
+def _value(leaf: syntax.Leaf, field: str) -> query.Query:
+    if isinstance(leaf, syntax.Pattern):
+        return words.value_pattern(field, leaf.text, leaf.place)
+    if isinstance(leaf, syntax.Range):
+        ends, included = (leaf.low, leaf.high), (not leaf.without_low, not leaf.without_high)
+        return words.word_range(Typed(field, "", leaf.place), ends, included)
+    if isinstance(leaf, syntax.Fuzzy):
+        raise Refusal(f"~ does not work in {leaf.field}: use * and ?", leaf.place)
+    conditions.check_value(field, leaf.text, leaf.place)
+    return words.value(field, leaf.text, leaf.place)

@@ -25,7 +25,7 @@ the intervals overlap, so that what may have been published then is shown; what 
 capture are UTC's.
 
 Nothing is guessed: what could be misread is refused with the place and the remedy. A query of words alone needs no
-parser, and is spared the import of it (search/tagging.py).
+parser, and is spared the import of it (search/syntax.py).
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def _read(text: str, today: date, lookup: Lookup | None) -> query.Query:
     if any(sign in text for sign in ("||", "&&", "^", "..")):
         _refuse_signs(text)
     if _NEEDS_PARSER.search(text):
-        from muniment.search import conversion, tagging
+        from muniment.search import conversion, syntax
 
-        found = conversion.Conversion(text, today, lookup).convert(tagging.read(text, FIELDS))
+        found = conversion.Conversion(today, lookup).convert(syntax.read(text, FIELDS))
     else:
         found = words.all_of(Typed(query.ANY_WORDS, m[0], m.start()) for m in _WORD.finditer(text))
     if found is None:

@@ -9,7 +9,7 @@ import pytest
 
 from muniment.errors import QueryError
 from muniment.index.query import And, AnyOf, Fuzzy, Near, Not, Or, Phrase, Prefix, Query, Range, Term, Wildcard
-from muniment.search import conversion, language, tagging, words
+from muniment.search import conversion, language, syntax, words
 from muniment.search.language import parse
 
 TODAY = date(2026, 11, 22)  # a Sunday
@@ -369,8 +369,8 @@ def test_any_text_is_read_or_refused_and_nothing_else() -> None:
 def test_words_alone_are_read_as_with_the_parser() -> None:
     """The short way without the parser and the way through it give the same tree."""
     for text in ("a b", "AT&T iran's", "می خواهم کتاب ها", "東京都 x", "e.g. 3.14 … &", "état café"):
-        through_parser = conversion.Conversion(text, TODAY)
-        assert parse(text) == through_parser.convert(tagging.read(text, language.FIELDS))
+        through_parser = conversion.Conversion(TODAY)
+        assert parse(text) == through_parser.convert(syntax.read(text, language.FIELDS))
 
 
 def test_a_value_is_asked_for_as_it_is_stored() -> None:
