@@ -33,11 +33,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from muniment.errors import QueryError
 from muniment.index import analysis, query
 from muniment.search import words
 from muniment.search.words import Refusal, Typed
+
+if TYPE_CHECKING:
+    from muniment.search import conversion, syntax
 
 VALUES = {"source": "source", "language": "language", "lang": "language", "tag": "tag", "collection": "collection",
           "flag": "flag", "kind": "kind", "site": "host"}  # fmt: skip
@@ -53,6 +58,7 @@ _CHARACTERS = str.maketrans("“”„‟«»＂（）：", '"' * 7 + "():", "\u
 _CHARACTERS |= dict.fromkeys(range(0x2066, 0x206A))
 _SPACE = re.compile(r"\s")
 _NEEDS_PARSER = re.compile(r'["()\[\]{}*?~:]|\.\.|(?<!\S)(?:-|(?:AND|OR|NOT)(?!\S))')
+_MAY_BE_REFUSED = re.compile(r"\|\||&&|\^|\.\.")
 _WORD = re.compile(r"\S+")
 
 
@@ -64,9 +70,8 @@ def parse(text: str, *, today: date | None = None, lookup: Lookup | None = None)
 
     Raises QueryError, with the place in `text`, for anything that cannot be read without guessing.
     """
-    cleaned = _SPACE.sub(" ", text.translate(_CHARACTERS))
     try:
-        return _read(cleaned, today or datetime.now(UTC).date(), lookup)
+        return _read(_cleaned(text), today, lookup)
     except Refusal as e:
         places = [at for at, character in enumerate(text) if _CHARACTERS.get(ord(character), "kept") is not None]
         place = places[e.place] if e.place < len(places) else len(text)
@@ -81,7 +86,7 @@ def any_of(text: str, languages: Collection[str] = ()) -> query.Query:
     """
     from muniment.search import stopwords
 
-    cleaned = _SPACE.sub(" ", text.translate(_CHARACTERS))
+    cleaned = _cleaned(text)
     if len(cleaned) > MAX_LENGTH:
         raise QueryError(f"the query is longer than {MAX_LENGTH} characters: shorten it")
     typed = (Typed(query.ANY_WORDS, m[0], m.start()) for m in _WORD.finditer(cleaned))
@@ -92,15 +97,18 @@ def any_of(text: str, languages: Collection[str] = ()) -> query.Query:
     return parts[0] if len(parts) == 1 else query.Or(parts)
 
 
-def _read(text: str, today: date, lookup: Lookup | None) -> query.Query:
+def _cleaned(text: str) -> str:
+    return _SPACE.sub(" ", text if text.isascii() else text.translate(_CHARACTERS))
+
+
+def _read(text: str, today: date | None, lookup: Lookup | None) -> query.Query:
     if len(text) > MAX_LENGTH:
         raise Refusal(f"the query is longer than {MAX_LENGTH} characters: shorten it", MAX_LENGTH)
-    if any(sign in text for sign in ("||", "&&", "^", "..")):
+    if _MAY_BE_REFUSED.search(text):
         _refuse_signs(text)
     if _NEEDS_PARSER.search(text):
-        from muniment.search import conversion, syntax
-
-        found = conversion.Conversion(today, lookup).convert(syntax.read(text, FIELDS))
+        read, conversion = _parser()
+        found = conversion(today or datetime.now(UTC).date(), lookup).convert(read(text, FIELDS))
     else:
         found = words.all_of(Typed(query.ANY_WORDS, m[0], m.start()) for m in _WORD.finditer(text))
     if found is None:
@@ -108,11 +116,23 @@ def _read(text: str, today: date, lookup: Lookup | None) -> query.Query:
     return found
 
 
-def _refuse_signs(text: str) -> None:
-    """Raises Refusal for what other languages mean by signs, and ours would take for words or nothing."""
+@lru_cache(1)
+def _parser() -> tuple[Callable[[str, Sequence[str]], syntax.AllOf], type[conversion.Conversion]]:
+    from muniment.search import conversion, syntax
+
+    return syntax.read, conversion.Conversion
+
+
+@lru_cache(1)
+def _signs() -> re.Pattern[str]:
     spared = r'"[^"]*"|\w+://\S+'  # phrases and addresses
     spread = r"(?<![^\s(])(?P<start>\d[\d-]*)(?P<dots>\s*\.\.+\s*)(?P<end>\d[\d-]*)(?![^\s)])"
-    for found in re.finditer(rf'{spared}|(?P<sign>\|\||&&)|(?<=[\w")*?])\^(?P<boost>[\d.]+)|{spread}', text):
+    return re.compile(rf'{spared}|(?P<sign>\|\||&&)|(?<=[\w")*?])\^(?P<boost>[\d.]+)|{spread}')
+
+
+def _refuse_signs(text: str) -> None:
+    """Raises Refusal for what other languages mean by signs, and ours would take for words or nothing."""
+    for found in _signs().finditer(text):
         if found["sign"]:
             remedy = "OR between the words" if found["sign"] == "||" else "AND, or nothing, between the words"
             raise Refusal(f"{found['sign']} is not part of the language: write {remedy}", found.start())

@@ -97,6 +97,9 @@ class _Narrowing:
 
 
 def _answer(engine: Engine, narrowing: _Narrowing, tree: query.Query, page: Page) -> Hits:
+    if not page.facets:
+        asked = _ranked(narrowing.of(tree), page.today)
+        return engine.search(asked, limit=page.limit, offset=page.offset, sort=page.sort)
     counted: dict[query.Query, list[str]] = {tree: []}
     for name in page.facets:
         counted.setdefault(without_own(tree, name), []).append(name)

@@ -25,6 +25,7 @@ _OPERANDS = ("word", "address", "pattern", "phrase", "range", "short", "fuzzy")
 _GLUED = ("word", "address", "pattern")
 _END = re.compile(r"[.,;:!…،؛؟。？?]+")
 _ENDS = re.compile(r"(?P<low>\s*'[^']*'\s+|.*?)\b(?i:to)\b(?P<high>.*)")
+_BRACKET = re.compile(r"[\[\]{}]")
 _STAR_IN_WORD = re.compile(r"(?<=\w)\*|\*(?=\w)")
 
 
@@ -96,11 +97,8 @@ class _Token(NamedTuple):
     kind: str
     text: str
     place: int
+    end: int
     found: re.Match[str] | None
-
-    @property
-    def end(self) -> int:
-        return self.place + len(self.text)
 
 
 def read(text: str, fields: Sequence[str]) -> AllOf:
@@ -113,6 +111,8 @@ def _signs(fields: Sequence[str]) -> re.Pattern[str]:
     """Finds all that is more than a word, the first that fits at a place."""
     alone = r"(?<![^\s()]){}(?![^\s()])"
     kinds = {
+        # Most of a query: what stands between spaces, of letters and digits only.
+        "word": r"(?<![^ (])(?!(?:AND|OR|NOT)(?![^ )]))\w+(?![^ )])",
         "space": " +",
         "address": r"(?<!\w)[A-Za-z][\w+.-]*://[^\s\"()]+",
         # A known name before any colon; a name that might be meant as one; never the scheme of an address.
@@ -137,12 +137,12 @@ def _tokens(text: str, fields: Sequence[str]) -> list[_Token]:
     for found in _signs(tuple(fields)).finditer(text):
         start, end = found.span()
         if start > at:
-            tokens.append(_Token("word", text[at:start], at, None))
-        tokens.append(_Token(found.lastgroup or "", found[0], start, found))
+            tokens.append(_Token("word", text[at:start], at, start, None))
+        tokens.append(_Token(found.lastgroup or "", found[0], start, end, found))
         at = end
     if at < len(text):
-        tokens.append(_Token("word", text[at:], at, None))
-    tokens.append(_Token("end", "", len(text), None))
+        tokens.append(_Token("word", text[at:], at, len(text), None))
+    tokens.append(_Token("end", "", len(text), len(text), None))
     return tokens
 
 
@@ -247,6 +247,8 @@ class _Reader:
         return self._word(token, field, wanting)
 
     def _word(self, token: _Token, field: str | None, wanting: _Token | None) -> Leaf:
+        if token.kind == "word" and token.found is not None:  # found by itself, with nothing glued to it
+            return Word(token.text, field, token.place, token.end)
         tokens = [token]
         while self._next().kind in _GLUED:
             tokens.append(self._next())
@@ -273,9 +275,8 @@ class _Reader:
             closed = _whole(self._text.rstrip() + '"')
             where = token.place + quote
             _refuse(f"this quote is not closed: add one where the phrase ends, or remove it{closed}", where)
-        for at, character in enumerate(text):
-            if character in "[]{}":
-                _refuse("brackets like these are for ranges: [2019 TO 2021]", token.place + at)
+        if bracket := _BRACKET.search(text):
+            _refuse("brackets like these are for ranges: [2019 TO 2021]", token.place + bracket.start())
         if after_field and wanting is not None and text.startswith("-"):
             _refuse(f"put the minus before the field: -{wanting.text.lower()}{text[1:]}", token.place)
         if after_field and text in OPERATORS:
