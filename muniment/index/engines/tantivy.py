@@ -1,29 +1,22 @@
-"""The default engine, on tantivy.
-
-Fields of the schema: `title`, `text`, `author` hold folded words with positions; `title_stem`, `text_stem` hold stems;
-the value fields hold whole values, the facets and the sort keys are columns.
+"""The default engine, on tantivy; compiling.py has the schema and puts queries in its terms.
 
 tantivy has no filters in Python, so that words are analysed here and handed over joined by spaces. Hazards that shape
-this file: a phrase of one word and `limit=0` panic; a purely negative query matches nothing without a positive part;
-the slop of its phrases lets words swap, and is a guess where there are three (see `_two`, looking.py); a
-long-lived index object leaks merged files when another process writes, so that each write opens its own.
+this file: `limit=0` panics; a long-lived index object leaks merged files when another process writes, so that each
+write opens its own.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tantivy
 from tantivy.tantivy import __version__
 
-from muniment.errors import IndexBehind, Locked, QueryError, StorageError
+from muniment.errors import IndexBehind, Locked, StorageError
 from muniment.index import analysis, query, sound
 from muniment.index.engine import (
     Document,
@@ -42,7 +35,8 @@ from muniment.index.engine import (
     word_values,
     write_state,
 )
-from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
+from muniment.index.engines.compiling import SCHEMA, SORT_FIELDS, Compiler, forms_of, number_range, term, unscored
+from muniment.index.facets import FACET_DATES, Counts, check_facets, counts_of_dates, counts_of_values
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -52,40 +46,7 @@ if TYPE_CHECKING:
 NAME = f"tantivy {__version__} schema 7"
 WRITER_BYTES = 128_000_000
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
-MANY_TERMS = 500
-FEW_ALTERNATIVES = 8
-IDENTITIES = ("number", "article")
 MANY_FORMS = {False: 5_000, True: 150}  # of words at a distance, where no texts are at hand, and where they are
-SORT_FIELDS = {
-    "newest": ("newest", tantivy.Order.Desc),
-    "oldest": ("oldest", tantivy.Order.Asc),
-    "captured": ("captured_order", tantivy.Order.Desc),
-}
-
-
-def _build_schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    for field in query.WORD_FIELDS:
-        ordered = "freq" if field in query.UNORDERED_FIELDS else "position"
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option=ordered)
-    for field in query.STEMMED_FIELDS:
-        builder.add_text_field(f"{field}_stem", tokenizer_name="whitespace", index_option="freq")
-    for field in query.VALUE_FIELDS:
-        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
-    for field in FACETS:
-        if field in FACET_DATES:
-            builder.add_integer_field(f"facet_{field}", fast=True)
-        else:
-            builder.add_text_field(f"facet_{field}", tokenizer_name="raw", index_option="basic", fast=True)
-    for field in query.NUMBER_FIELDS:
-        builder.add_integer_field(field, indexed=field in IDENTITIES, fast=True)  # ranges are looked up in columns
-    for field, _ in SORT_FIELDS.values():
-        builder.add_integer_field(field, fast=True)
-    builder.add_integer_field("version", fast=True)
-    return builder.build()
-
-
-SCHEMA = _build_schema()
 
 
 class TantivyEngine:
@@ -133,7 +94,7 @@ class TantivyEngine:
         """Of the document with this number, as it will be after the commit; -1 where there is none."""
         if number in self._uncommitted or self._base is None:
             return self._uncommitted.get(number, -1)
-        held = self._base.search(_term("number", number), 1).hits
+        held = self._base.search(term("number", number), 1).hits
         versions = self._base.fast_field_values("version", [address for _, address in held])
         return int(versions[0] or 0) if versions else -1
 
@@ -194,8 +155,7 @@ class TantivyEngine:
         self._searcher = self._index.searcher()
         held = self._searcher.terms_with_prefix("language", "")
         self._languages = [tag for tag, _ in held]
-        # One search compiles its tree several times.
-        self._in_fields = lru_cache(64)(self._compile_leaf)
+        self._compiler = Compiler(self._searcher, self._languages)
         self._looking: Looking | None = None
 
     def state(self) -> State:
@@ -223,7 +183,7 @@ class TantivyEngine:
     ) -> Hits:
         # tantivy makes room for as many hits as are asked for.
         limit, offset = min(limit, self.count()), min(offset, self.count())
-        compiled = self._compile(self._settled(tree))
+        compiled = self._compiled(tree)
         if sort == "relevance" and not query.is_scored(tree):
             sort = "newest"
         if sort == "relevance":
@@ -239,7 +199,7 @@ class TantivyEngine:
 
     def facets(self, tree: query.Query, names: Sequence[str], limit: int = 10) -> dict[str, Counts]:
         check_facets(names)
-        return self._facets(self._compile(self._settled(tree)), names, limit)
+        return self._facets(self._compiled(tree), names, limit)
 
     def _facets(self, compiled: tantivy.Query, names: Sequence[str], limit: int) -> dict[str, Counts]:
         if not names:
@@ -259,17 +219,17 @@ class TantivyEngine:
 
     def numbers(self, tree: query.Query) -> Iterator[tuple[int, int]]:
         with self._telling_damage():
-            if self._is_hopeless(tree):
+            if self._compiler.is_hopeless(tree):
                 return
             searcher = self._searcher
-            for page in self._in_order(searcher, self._compile(self._settled(tree)), "number", tantivy.Order.Asc):
+            for page in self._in_order(searcher, self._compiled(tree), "number", tantivy.Order.Asc):
                 articles = searcher.fast_field_values("article", [address for _, address in page])
                 for (number, _), article in zip(page, articles, strict=True):
                     yield number, int(article or 0)
 
     def stream(self, tree: query.Query, *, sort: Sort = "relevance") -> Iterator[Hit]:
         with self._telling_damage():
-            searcher, compiled = self._searcher, self._compile(self._settled(tree))
+            searcher, compiled = self._searcher, self._compiled(tree)
             if sort == "relevance" and not query.is_scored(tree):
                 sort = "newest"
             if sort == "relevance":
@@ -281,6 +241,9 @@ class TantivyEngine:
                 for number, (score, _) in zip(numbers, page, strict=True):
                     yield Hit(int(number or 0), score if sort == "relevance" else 0.0)
 
+    def _compiled(self, tree: query.Query) -> tantivy.Query:
+        return self._compiler.compile(self._settled(tree))
+
     def _settled(self, tree: query.Query) -> query.Query:
         """The tree, with the numbers of the documents in place of words at a distance that tantivy cannot tell."""
         if not any(map(query.is_wide, query.leaves(tree))):
@@ -288,7 +251,7 @@ class TantivyEngine:
         from muniment.index.engines.looking import Looking
 
         if self._looking is None:
-            self._looking = Looking(self.numbers, lambda leaf: _forms(leaf) <= MANY_FORMS[self.texts is not None])
+            self._looking = Looking(self.numbers, lambda leaf: forms_of(leaf) <= MANY_FORMS[self.texts is not None])
         return self._looking.settled(tree, self.texts)
 
     def _in_order(
@@ -305,8 +268,8 @@ class TantivyEngine:
                 return
             last, size = page[-1][0], PAGE
             low, high = (last, None) if order == tantivy.Order.Asc else (None, last)
-            beyond = _number_range(query.Range(field, low, high, False, False))
-            clauses = [(tantivy.Occur.Must, compiled), (tantivy.Occur.Must, _unscored(beyond))]
+            beyond = number_range(query.Range(field, low, high, False, False))
+            clauses = [(tantivy.Occur.Must, compiled), (tantivy.Occur.Must, unscored(beyond))]
             rest = tantivy.Query.boolean_query(clauses)
 
     def _by_relevance(self, searcher: tantivy.Searcher, compiled: tantivy.Query) -> Iterator[list[Any]]:
@@ -330,17 +293,7 @@ class TantivyEngine:
     def weights(self, leaf: query.Leaf, number: int) -> list[Weight]:
         from muniment.index.engines.weighing import weighed
 
-        return weighed(self._searcher, _term("number", number), leaf, self._in_field)
-
-    def _is_hopeless(self, tree: query.Query) -> bool:
-        """Whether a condition that all matches must meet is met by none: spares a search what it costs otherwise."""
-        parts = tree.parts if isinstance(tree, query.And) else (tree,)
-        return any(
-            isinstance(part, query.Term)
-            and part.field in query.VALUE_FIELDS
-            and not self._searcher.doc_freq(part.field, part.word)
-            for part in parts
-        )
+        return weighed(self._searcher, term("number", number), leaf, self._compiler.in_field)
 
     def close(self) -> None:
         if self._writer is not None:
@@ -354,100 +307,6 @@ class TantivyEngine:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    # The query tree in tantivy's terms
-
-    def _compile(self, tree: query.Query) -> tantivy.Query:
-        match tree:
-            case query.And(parts):
-                return self._conjunction(parts)
-            case query.Or() | query.Term() | query.Phrase() | query.Near():
-                return _any(self._alternatives(tree))
-            case query.Not():
-                return self._conjunction((tree,))
-            case query.Everything():
-                return _unscored(tantivy.Query.all_query())
-            case query.Nothing():
-                return tantivy.Query.empty_query()
-            case query.Boosted(part, factor):
-                return tantivy.Query.boost_query(self._compile(part), factor)
-            case query.Range(field) if field in query.NUMBER_FIELDS:
-                return _unscored(_number_range(tree))
-            case query.AnyOf(field, values):
-                return _unscored(_one_of(field, values))
-            case query.Prefix() | query.Wildcard() | query.Fuzzy() | query.Range():
-                return _any(self._alternatives(tree))
-
-    def _alternatives(self, tree: query.Query) -> list[tantivy.Query]:
-        """Queries, any of which may match. Flat, because each level of unions costs as much as the search itself."""
-        match tree:
-            case query.Or(parts):
-                return [alternative for part in parts for alternative in self._alternatives(part)]
-            case query.Term() | query.Phrase() | query.Near() | query.Prefix() | query.Wildcard() | query.Fuzzy():
-                found = self._in_fields(tree)
-            case query.Range(field) if field not in query.NUMBER_FIELDS:
-                found = self._in_fields(tree)
-            case _:
-                found = [self._compile(tree)]
-        return found
-
-    def _compile_leaf(self, leaf: query.Leaf) -> list[tantivy.Query]:
-        if leaf.field in query.VALUE_FIELDS:
-            return [_unscored(part) for part in self._in_field(leaf.field, leaf)]
-        return [
-            _boosted(part) if field == "title" else part
-            for field in query.fields_of(leaf)
-            for part in self._in_field(field, leaf)
-        ]
-
-    def _conjunction(self, parts: Sequence[query.Query]) -> tantivy.Query:
-        must, must_not = tantivy.Occur.Must, tantivy.Occur.MustNot
-        excluded = [
-            (must_not, alternative)
-            for part in parts
-            if isinstance(part, query.Not)
-            for alternative in self._alternatives(part.part)
-        ]
-        filters = [(must, self._compile(part)) for part in parts if _is_filter(part)]
-        others = [part for part in parts if not _is_filter(part) and not isinstance(part, query.Not)]
-        wanted = [self._alternatives(part) for part in others]
-        if len(wanted) == 1 and 1 < len(wanted[0]) <= FEW_ALTERNATIVES and filters:
-            # The filters go into each alternative: a union that is not led by its filter is worked out in full.
-            wanted = [[tantivy.Query.boolean_query([(must, one), *filters]) for one in wanted[0]]]
-            filters = []
-        clauses = [*((must, _any(alternatives)) for alternatives in wanted), *filters, *excluded]
-        if len(clauses) == len(excluded):
-            clauses.append((must, self._compile(query.Everything())))
-        return tantivy.Query.boolean_query(clauses)
-
-    def _in_field(self, field: str, leaf: query.Leaf) -> list[tantivy.Query]:
-        match leaf:
-            case query.Term(_, word) if field in query.STEMMED_FIELDS:
-                stem_field = f"{field}_stem"
-                forms = analysis.stem_forms(word, self._languages)
-                return [_term(stem_field, form) for form in forms if self._searcher.doc_freq(stem_field, form)]
-            case query.Term(_, word):
-                return [_term(field, word)]
-            case query.Phrase(_, words) | query.Near(_, words) if field in query.UNORDERED_FIELDS and len(words) > 1:
-                return []
-            case query.Phrase(_, words, slop):
-                return _phrases(field, words, slop)
-            case query.Near(_, words, distance):
-                return _near(field, words, distance)
-            case query.Prefix(_, start):
-                # By far the fastest of the ways to ask for a prefix: no mistakes, and any end.
-                return [tantivy.Query.fuzzy_term_query(SCHEMA, field, start, 0, prefix=True)]
-            case query.Wildcard(_, pattern):
-                return [_wildcard(field, pattern)]
-            case query.Fuzzy(_, word, distance):
-                return [tantivy.Query.fuzzy_term_query(SCHEMA, field, word, distance, transposition_cost_one=False)]
-            case query.Range():
-                # tantivy has no ranges of text.
-                held = (word for word, _ in self._searcher.terms_with_prefix(field, ""))
-                inside = [word for word in held if query.is_within(word, leaf)]
-                return [tantivy.Query.term_set_query(SCHEMA, field, inside)]
-            case query.AnyOf(_, values):
-                return [_one_of(field, values)]
 
 
 def _committed(path: Path) -> Callable[[str], bool]:
@@ -499,109 +358,3 @@ def _total(found: Any) -> int:
     # Any, because the library's stub does not know of `count`.
     total: int = found.count
     return total
-
-
-def _term(field: str, word: str | int) -> tantivy.Query:
-    return tantivy.Query.term_query(SCHEMA, field, word)
-
-
-def _any(parts: Sequence[tantivy.Query]) -> tantivy.Query:
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return tantivy.Query.empty_query()
-    return tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
-
-
-def _is_filter(part: query.Query) -> bool:
-    """Whether the part is a quick condition on values, without a score."""
-    match part:
-        case query.Term(field) | query.Range(field) | query.AnyOf(field):
-            return field in query.VALUE_FIELDS or field in query.NUMBER_FIELDS
-        case _:
-            return False
-
-
-def _one_of(field: str, values: Sequence[int] | Sequence[str]) -> tantivy.Query:
-    """Any of the values; a set of terms, which is looked up in the whole dictionary, is faster for many only."""
-    if field in query.NUMBER_FIELDS and field not in IDENTITIES:
-        return _any([_number_range(query.Range(field, value, value)) for value in values])
-    if len(values) <= MANY_TERMS:
-        return _any([_term(field, value) for value in values])
-    return tantivy.Query.term_set_query(SCHEMA, field, values)
-
-
-def _unscored(compiled: tantivy.Query) -> tantivy.Query:
-    return tantivy.Query.const_score_query(compiled, 0.0)
-
-
-def _boosted(compiled: tantivy.Query) -> tantivy.Query:
-    return tantivy.Query.boost_query(compiled, query.TITLE_BOOST)
-
-
-def _wildcard(field: str, pattern: str) -> tantivy.Query:
-    try:
-        return tantivy.Query.regex_query(SCHEMA, field, query.wildcard_regex(pattern))
-    except ValueError as e:  # the automaton has too many states: the query language refuses such a pattern before
-        raise QueryError("this pattern is too complex: use fewer letters, * and ?", pattern) from e
-
-
-def _phrases(field: str, words: Sequence[str], slop: int) -> list[tantivy.Query]:
-    if len(words) == 1:
-        return [_term(field, words[0])]
-    if len(words) == 2:
-        return _two(field, words, slop + 1)
-    gaps = itertools.product(range(1, slop + 2), repeat=len(words) - 1)
-    forms = (zip(itertools.accumulate((0, *gap)), words, strict=True) for gap in gaps)
-    return [tantivy.Query.phrase_query(SCHEMA, field, list(form)) for form in forms]
-
-
-def _two(field: str, words: Sequence[str], reach: int) -> list[tantivy.Query]:
-    """Two words in this order, at most `reach` places apart. Of two words, tantivy's slop is how far they are from the
-    places asked for, either way; so that the places from 1 to an odd number are those around the middle."""
-    odd = reach - 1 + reach % 2
-    found = [tantivy.Query.phrase_query(SCHEMA, field, [(0, words[0]), ((1 + odd) // 2, words[1])], (odd - 1) // 2)]
-    if odd != reach:
-        found.append(tantivy.Query.phrase_query(SCHEMA, field, [(0, words[0]), (reach, words[1])]))
-    return found
-
-
-def _near(field: str, words: Sequence[str], distance: int) -> list[tantivy.Query]:
-    if len(words) == 1:
-        return [_term(field, words[0])]
-    if len(words) == 2 and words[0] != words[1]:
-        return [tantivy.Query.phrase_query(SCHEMA, field, [(0, words[0]), (0, words[1])], distance)]
-    if len(words) == 2:
-        return _two(field, words, distance)
-    if distance < len(words) - 1:  # there is no room, and more orders than can be gone through
-        return []
-    # The first of them at 0, whichever that is, and the others anywhere behind.
-    forms = {
-        tuple(sorted(zip((0, *behind), order, strict=True)))
-        for order in set(itertools.permutations(words))
-        for behind in itertools.combinations(range(1, distance + 1), len(words) - 1)
-    }
-    return [tantivy.Query.phrase_query(SCHEMA, field, list(form)) for form in sorted(forms)]
-
-
-def _forms(leaf: query.Leaf) -> int:
-    """How many exact phrases a leaf of several words stands for, about."""
-    if isinstance(leaf, query.Phrase):
-        return int((leaf.slop + 1) ** (len(leaf.words) - 1))
-    if not isinstance(leaf, query.Near):
-        return 1
-    return math.perm(max(leaf.distance, 1), len(leaf.words) - 1) * len(leaf.words)
-
-
-def _number_range(leaf: query.Range) -> tantivy.Query:
-    if leaf.low is None and leaf.high is None:
-        return tantivy.Query.exists_query(leaf.field)
-    return tantivy.Query.range_query(
-        SCHEMA,
-        leaf.field,
-        tantivy.FieldType.Integer,
-        leaf.low,
-        leaf.high,
-        leaf.include_low or leaf.low is None,
-        leaf.include_high or leaf.high is None,
-    )
