@@ -39,7 +39,7 @@ import Stemmer
 VERSION = f"5 stemmer {Stemmer.version()} unicode {unicodedata.unidata_version}"
 MAX_WORD = 64
 MAX_STEMS = 200_000  # words of a language whose stems are kept, some 30 MB
-MAX_KNOWN, LONGEST_KNOWN = 200_000, 40  # pieces of texts, and their letters, whose words are kept, some 40 MB
+MAX_KNOWN, LONGEST_KNOWN = 200_000, 40  # pieces of texts, and their letters, whose words are kept, some 50 MB
 Span = tuple[str, int, int]
 
 ALGORITHMS = {
@@ -301,6 +301,7 @@ def stem_forms(word: str, languages: Sequence[str]) -> list[str]:
     return list(forms)
 
 
+@lru_cache(1024)
 def language_tag(language: str | None) -> str:
     """The primary subtag in lower case: "en" of "en-GB"; "" where unknown."""
     return re.split("[-_]", language.strip().lower(), maxsplit=1)[0] if language else ""

@@ -245,10 +245,11 @@ def numeric_values(document: Document) -> dict[str, int]:
 def word_values(document: Document) -> dict[str, list[str]]:
     """The document's words for every field of WORD_FIELDS but the author, and their stems."""
     title, text = analysis.words(document.title), analysis.words_once(document.text)
-    stems = [
-        [*analysis.stems(found, document.language), *analysis.stems(analysis.compounds(whole), document.language)]
-        for found, whole in ((title, document.title), (text, document.text))
-    ]
+    stems = []
+    for found, whole in ((title, document.title), (text, document.text)):
+        stems.append(list(analysis.stems(found, document.language)))
+        if compounds := analysis.compounds(whole):
+            stems[-1] += analysis.stems(compounds, document.language)
     values = {"title": title, "text": text, "title_stem": stems[0], "text_stem": stems[1]}
     if document.removed:
         gone = set(analysis.stems(document.removed, document.language)).difference(*stems)
