@@ -245,8 +245,12 @@ def numeric_values(document: Document) -> dict[str, int]:
 def word_values(document: Document) -> dict[str, list[str]]:
     """The document's words for every field of WORD_FIELDS but the author, and their stems."""
     title, text = analysis.words(document.title), analysis.words_once(document.text)
-    stems = [analysis.stems(found, document.language) for found in (title, text)]
-    values = {"title": title, "text": text, "title_stem": list(stems[0]), "text_stem": list(stems[1])}
+    stems = []
+    for found, whole in ((title, document.title), (text, document.text)):
+        stems.append(list(analysis.stems(found, document.language)))
+        if compounds := analysis.compounds(whole):
+            stems[-1] += analysis.stems(compounds, document.language)
+    values = {"title": title, "text": text, "title_stem": stems[0], "text_stem": stems[1]}
     if document.removed:
         gone = set(analysis.stems(document.removed, document.language)).difference(*stems)
         values |= {"removed": list(document.removed), "removed_stem": sorted(gone)}

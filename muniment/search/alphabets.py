@@ -30,6 +30,12 @@ _ARABIC = "".join(map(chr, (*range(0x621, 0x656), 0x670, 0x671, *range(0x679, 0x
 _BLOCKS_OF_SCRIPTS = {"cyrillic": (*range(0x400, 0x460), *range(0x48A, 0x4C0)), "greek": tuple(range(0x370, 0x400))}
 _PERSIAN_PREFIX = re.compile("^(ن?مي)(?=.)")
 _PERSIAN_SUFFIX = re.compile("(?<=..)(ها?|ها(?:ي(?:ي|م|ت|ش|ما?|مان|تا|تان|شا|شان)?)?|تر?|تر(?:ين?|ها?)?)$")
+# What a word of the index with its hamza on one seat (analysis.py) may look like, letter by letter.
+_SEATS = {
+    "مسوو": ("مسيو",), "شوون": ("شيون", "شءون"), "رووس": ("ريوس", "رءوس"), "رووف": ("ريوف",), "هيا": ("هيي",),
+    "مسال": ("مسيل",), "جرات": ("جريت",), "نشات": ("نشيت",), "سوال": ("سيوال",),
+    "قرايت": ("قراءت",), "برايت": ("براءت",),
+}  # fmt: skip
 _TWO_LETTERS = ("ss", "ae", "oe", "th")
 _TWO = re.compile("ss|ae|oe|th|.", re.DOTALL)
 
@@ -53,6 +59,7 @@ def forms_of(core: str, script: str, is_start: bool, is_whole: bool = False) -> 
     if is_start and 1 < len(core) < 6 and core.isascii() and core.isalpha():
         forms.append(" ".join(core))
     if script == "arabic":
+        forms += [core.replace(seat, other) for seat, others in _SEATS.items() if seat in core for other in others]
         prefixed, suffixed = _PERSIAN_PREFIX.sub(r"\1 ", core), _PERSIAN_SUFFIX.sub(r" \1", core)
         forms += [prefixed, suffixed, _PERSIAN_SUFFIX.sub(r" \1", prefixed)]
     written = [way for form in dict.fromkeys(forms) for way in _in_bytes(form, script)]

@@ -13,7 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 from muniment.index import analysis, query
@@ -203,7 +203,7 @@ class _Fits:
         if known is None:
             if len(self._known) > MAX_KNOWN:
                 self._known.clear()
-            known = self._known[piece] = self._matches(analysis.words(piece))
+            known = self._known[piece] = self._matches([*analysis.words(piece), *analysis.compounds(piece)])
         return known
 
 
@@ -255,8 +255,18 @@ def _written_places(stretch: Stretch, leaf: query.Leaf, core: str, is_start: boo
             if script != "latin" or needle.isascii() or all(byte in coded for byte in needle if byte > 0x7F)
             for at in _every(coded, b"".join((b" " * is_start, needle, b" " * is_whole)))
         )
+    if script == "arabic" and isinstance(leaf, query.Term) and "\u200c" in stretch.text and len(core) > 3:
+        found = chain(found, _in_two(core, coded, script))
     for at in found:
         yield at + bisect_right(gone, at) if gone else at
+
+
+def _in_two(core: str, coded: bytes, script: str) -> Iterator[int]:
+    """Where the letters stand with a space or a joiner among them, which is one here: what is found is looked at."""
+    for form in forms_of(core, script, True):
+        for match in re.finditer(b" " + b" ?".join(re.escape(bytes([code])) for code in form), coded):
+            if b" " in match[0][1:]:
+                yield match.start()
 
 
 def _every(text: Any, needle: Any) -> Iterator[int]:

@@ -156,11 +156,22 @@ def _marks(
     found = analysis.spans(text[low:high])
     words = [word for word, _, _ in found]
     stems = analysis.stems(words, language)
+    compounds = analysis.compound_spans(text[low:high])
+    whole = analysis.stems([word for word, _, _ in compounds], language)
     marked = sorted(
         (found[n][1] + low, low + (found[n][2] if length is None else found[n][1] + length))
         for leaf in leaves
         for length in [_marked_length(leaf)]
         for n in _matching(leaf, words, stems, language)
+    )
+    marked = sorted(
+        marked
+        + [
+            (low + compounds[n][1], low + compounds[n][2])
+            for leaf in leaves
+            if whole and isinstance(leaf, query.Term)
+            for n in _matching(leaf, (), whole, language)
+        ]
     )
     merged: list[tuple[int, int]] = []
     for a, b in marked:

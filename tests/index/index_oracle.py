@@ -28,7 +28,8 @@ def analysed(document: Document) -> Analysed:
         "author": [analysis.words(" ".join(document.authors))],
         "removed": [list(document.removed)],
     }
-    stems = {f: set(analysis.stems(words[f][0], document.language)) for f in ("title", "text", "removed")}
+    compounds = {"title": analysis.compounds(document.title), "text": analysis.compounds(document.text), "removed": []}
+    stems = {f: set(analysis.stems(words[f][0] + compounds[f], document.language)) for f in compounds}
     stems["removed"] -= stems["title"] | stems["text"]
     numbers = {"number": document.number, "captured": int(document.captured.timestamp())}
     numbers["article"] = article_id(document.article)

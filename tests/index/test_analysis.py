@@ -18,13 +18,22 @@ ONE_WORD = [
     ("می‌خواهم", "می خواهم", "میخواهم", "ميخواهم"),
     ("نمی‌رود", "نمی رود", "نمیرود"),
     ("کتاب‌ها", "کتاب ها", "کتابها", "كتابها"),
-    ("گزارش‌ها", "گزارش ها", "گزارشها"),
+    ("گزارش‌ها", "گزارش ها", "گزارشها", "گزارشِ‌ها"),
     ("پل‌های", "پل های", "پلهای"),
     ("می‌گوید", "می گوید", "میگوید"),
     ("بزرگ‌ترین", "بزرگ ترین", "بزرگترین"),
     ("إيران", "ايران", "ایران"),
     ("مدرسة", "مدرسه"),
     ("كِتَاب", "کتـــاب", "كتاب"),
+    ("مسئول", "مسؤول", "مسوول", "مسي\u0654ول"),
+    ("المسئولية", "المسؤولية"),
+    ("شئون", "شؤون"),
+    ("رؤوس", "رءوس", "رئوس"),
+    ("هیئت", "هیأت", "هيات", "هیات"),
+    ("مسئله", "مسأله", "مساله"),
+    ("سئوال", "سؤال", "سوال"),
+    ("ویدئو", "ویدیو"),
+    ("پائیز", "پاییز"),
     ("۱۳۹۹", "١٣٩٩", "1399"),
     ("U.S.", "u.s.", "US"),
     ("Iran's", "Iran’s", "Iran"),
@@ -37,6 +46,44 @@ ONE_WORD = [
 def test_spellings_of_one_word_are_one_word(spellings: tuple[str, ...]) -> None:
     assert {tuple(analysis.words(spelling)) for spelling in spellings} == {tuple(analysis.words(spellings[0]))}
     assert len(analysis.words(spellings[0])) == 1
+
+
+def test_a_hamza_parts_words_where_it_is_all_that_does() -> None:
+    for one, other in (("شئون", "شیون"), ("سئول", "سؤول"), ("كفاءة", "كفاية"), ("ماء", "ما")):
+        assert analysis.words(one) != analysis.words(other)
+        assert analysis.stems(analysis.words(one), "fa") != analysis.stems(analysis.words(other), "fa")
+
+
+def test_a_persian_word_has_one_stem_with_a_last_hamza_and_without() -> None:
+    for one, other in (("علماء", "علما"), ("اعضاء", "اعضا"), ("امضاء", "امضا")):
+        first, second = (analysis.stems(analysis.words(word), "fa") for word in (one, other))
+        assert first == second
+
+
+@pytest.mark.parametrize(
+    ("text", "compounds"),
+    [
+        ("دانش‌آموزان", ["دانشاموزان"]),
+        ("روزنامه‌نگار، و گفت‌وگو.", ["روزنامهنگار", "گفتوگو"]),
+        ("برنامه‌ریزی‌های", ["برنامهريزيهاي"]),
+        ("می‌خواهم کتاب‌ها بزرگ‌ترین", []),
+        ("دانش آموز a\u200cb", []),
+        ("plain", []),
+        ("ک‌" * 100, ["ك" * 64]),
+    ],
+)
+def test_compounds_are_told_as_one_word_too(text: str, compounds: list[str]) -> None:
+    assert analysis.compounds(text) == compounds
+    assert [word for word, _, _ in analysis.compound_spans(text)] == compounds
+    for word, start, end in analysis.compound_spans(text):
+        assert analysis.compounds(text[start:end]) == [word]
+
+
+def test_words_of_a_long_text_are_those_of_its_parts() -> None:
+    """However often a word was met before, and whatever stands around it."""
+    for text in (*examples.SAMPLES.values(), *(document.text for document in examples.documents(60, seed=4))):
+        found = [word for word, _, _ in analysis.spans(text * 3)]
+        assert analysis.words(text * 3) == found == analysis.words(text * 3)
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,8 @@ def test_a_compound_with_a_non_joiner_is_found_in_other_forms(index: Engine) -> 
     index.commit(1)
     assert found(index, "دانش‌آموز") == [0, 1, 2, 3]
     assert found(index, "دانش آموز") == [0, 1, 3]
+    assert found(index, "دانشآموز") == [0, 2]
+    assert found(index, "title:دانشآموز OR exact:دانشآموز") == [2]
 
 
 def test_a_host_is_found_with_and_without_what_stands_before_it(index: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import random
+from itertools import product
 
 import pytest
 
@@ -53,7 +54,9 @@ def marks(text: str, asked: str, language: str | None) -> list[str]:
         ("Søren boede i Århus og Aarhus", "da", "soeren aarhus", ["Søren", "Århus", "Aarhus"]),
         (PERSIAN, "fa", "می خواهد", ["می‌خواهد"]),
         (PERSIAN, "fa", "كتابها", ["کتاب‌های", "كِتاب ها"]),
-        (PERSIAN, "fa", "دانش‌آموزان", ["دانش", "آموزان"]),
+        (PERSIAN, "fa", "دانش‌آموزان", ["دانش‌آموزان"]),
+        (PERSIAN, "fa", "دانشآموز", ["دانش‌آموزان"]),
+        (PERSIAN, "fa", "آموز", ["آموزان"]),
         (JAPANESE, "ja", "大学", ["大学"]),
         (JAPANESE, "ja", "コンピュータ", ["コンピュータ"]),
         (JAPANESE, "ja", "学", ["学", "学"]),
@@ -61,6 +64,50 @@ def marks(text: str, asked: str, language: str | None) -> list[str]:
 )
 def test_what_matches_is_marked(text: str, language: str | None, asked: str, marked: list[str]) -> None:
     assert marks(text, asked, language) == marked
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("مسئول", "مسؤول", "مسوول"),
+        ("شئون", "شؤون", "شءون"),
+        ("رؤوس", "رئوس", "رءوس"),
+        ("رئوف", "رؤوف"),
+        ("هیئت", "هیأت", "هيات"),
+        ("هيئة", "هيأة"),
+        ("مسئله", "مسأله", "مساله"),
+        ("جرئت", "جرأت", "جرات"),
+        ("نشئت", "نشأت"),
+        ("سئوال", "سؤال", "سوال"),
+        ("قرائت", "قراءت"),
+        ("برائت", "براءت"),
+    ],
+)
+def test_a_word_is_marked_on_whichever_seat_its_hamza_is(spellings: tuple[str, ...]) -> None:
+    for asked, written in product(spellings, repeat=2):
+        for tree in (parse(asked), parse(f'"{asked} پایان"')):
+            shown = snippet(f"مقدمه. {written} پایان متن است.", tree, "fa")
+            assert written in "".join(piece for piece, match in shown.pieces if match), (asked, written)
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "asked"),
+    [
+        ("es", "España", "espana"),
+        ("es", "año", "ano"),
+        ("sv", "Västerås", "vasteras"),
+        ("sv", "Luleå", "Luleaa"),
+        ("fi", "Hämeenlinna", "hameenlinna"),
+        ("et", "Jõhvi", "johvi"),
+        ("da", "Ærø", "aero"),
+        ("tr", "Diyarbakır", "diyarbakir"),
+    ],
+)
+def test_letters_of_their_own_are_marked_however_they_were_typed(language: str, written: str, asked: str) -> None:
+    for one, other in ((written, asked), (asked, written)):
+        for tree in (parse(one), parse(f'"{one}"')):
+            shown = snippet(f"Xyz {other} xyz.", tree, language)
+            assert [piece for piece, match in shown.pieces if match] == [other], (one, other)
 
 
 def test_the_letters_are_the_originals_and_the_length_is_bounded() -> None:
