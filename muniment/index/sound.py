@@ -12,6 +12,7 @@ What a disk changes by itself, and leaves the time as it is, is not seen.
 
 from __future__ import annotations
 
+import os
 from binascii import crc32
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,9 +42,8 @@ def record(path: Path, is_committed: Callable[[str], bool]) -> None:
         if not is_committed(file.name):
             continue
         try:
-            found = file.stat()
-            entry = known.get(file.name)
-            if entry is None or entry[:2] != (found.st_size, found.st_mtime_ns):
+            if (entry := known.get(file.name)) is None:  # one that differs from its entry was changed since
+                found = file.stat()
                 entry = _Entry(found.st_size, found.st_mtime_ns, _crc(file))
         except FileNotFoundError:  # merged into another by then
             continue
@@ -57,7 +57,7 @@ def check(path: Path) -> None:
     copied = False
     for name, entry in entries.items():
         try:
-            found = (path / name).stat()
+            found = os.stat(f"{path}/{name}")  # noqa: PTH116 - each search asks for dozens of them
             if (found.st_size, found.st_mtime_ns) == entry[:2]:
                 continue
             if found.st_size != entry.size or _crc(path / name) != entry.crc:

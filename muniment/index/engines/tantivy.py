@@ -2,14 +2,16 @@
 
 tantivy has no filters in Python, so that words are analysed here and handed over joined by spaces. Hazards that shape
 this file: `limit=0` panics; a long-lived index object leaks merged files when another process writes, so that each
-write opens its own.
+write opens its own. Where a few documents were added, they are found before all is merged that their commit set
+merging (merging.py).
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +44,12 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
     from muniment.index.engines.looking import Looking
+    from muniment.index.engines.merging import Merging
 
 NAME = f"tantivy {__version__} schema 7"
-WRITER_BYTES = 128_000_000
+WRITER_BYTES = {False: 15_000_000, True: 128_000_000}  # for few documents: tables are made, and gone through, in size
+FEW_DOCUMENTS = 50
+AT_ONCE = 0.02  # seconds until it is clear that segments are being merged
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_FORMS = {False: 5_000, True: 150}  # of words at a distance, where no texts are at hand, and where they are
 
@@ -57,7 +62,8 @@ class TantivyEngine:
     def __init__(self, path: Path):
         self._path = path
         self._writer: tantivy.IndexWriter | None = None
-        self._highest = -1
+        self._many = False  # whether the writer is for many documents
+        self._merging: Merging | None = None
         self._base: tantivy.Searcher | None = None
         self._uncommitted: dict[int, int] = {}
         sound.check(path)  # before the library maps a file into memory
@@ -79,13 +85,13 @@ class TantivyEngine:
     # Writing
 
     def add(self, documents: Iterable[Document]) -> None:
-        writer = self._open_writer()
-        for document in documents:
-            if document.number > self._highest:
-                self._highest = document.number
-            elif self._version(document.number) > document.version:
+        coming = iter(documents)
+        first = list(itertools.islice(coming, FEW_DOCUMENTS))
+        writer = self._open_writer(many=len(first) == FEW_DOCUMENTS)
+        for document in itertools.chain(first, coming):
+            if (held := self._version(document.number)) > document.version:
                 continue
-            else:
+            if held >= 0:
                 writer.delete_documents_by_term("number", document.number)
             self._uncommitted[document.number] = document.version
             writer.add_document(_as_tantivy(document))
@@ -94,6 +100,8 @@ class TantivyEngine:
         """Of the document with this number, as it will be after the commit; -1 where there is none."""
         if number in self._uncommitted or self._base is None:
             return self._uncommitted.get(number, -1)
+        if not self._base.doc_freq("number", number):
+            return -1
         held = self._base.search(term("number", number), 1).hits
         versions = self._base.fast_field_values("version", [address for _, address in held])
         return int(versions[0] or 0) if versions else -1
@@ -105,24 +113,30 @@ class TantivyEngine:
             self._uncommitted[number] = -1
 
     def commit(self, log_size: int, log: str = "") -> None:
+        from muniment.index.engines.merging import Merging
+
         writer = self._open_writer()
         try:
-            writer.commit()
-            writer.wait_merging_threads()
-        except (ValueError, RuntimeError, OSError) as e:
-            raise StorageError(f"the index at {self._path} could not be written: {e}") from e
+            with self._telling_failure("could not be written"):
+                writer.commit()
+                self._merging = Merging(writer)
+                self._merging.wait(None if self._many else AT_ONCE)
         finally:
             self._forget_writer()
         sound.record(self._path, _committed(self._path))
         write_state(self._path, NAME, log_size, log)
-        self.refresh()
+        with self._telling_damage():
+            self._read()
+        if not self._merging.is_going_on:
+            self._merging = None
 
-    def _open_writer(self) -> tantivy.IndexWriter:
+    def _open_writer(self, *, many: bool = False) -> tantivy.IndexWriter:
         if self._writer is None:
+            self._settle()
             sound.check(self._path)
             index = _open_index(self._path)
             try:
-                self._writer = index.writer(WRITER_BYTES, num_threads=1)
+                self._writer, self._many = index.writer(WRITER_BYTES[many], num_threads=1), many
             except ValueError as e:
                 if "LockBusy" not in str(e):
                     raise StorageError(f"the index at {self._path} cannot be written: {e}") from e
@@ -130,9 +144,22 @@ class TantivyEngine:
             # A killed commit leaves a file of deletions that the next one would make again, and fail for good.
             self._writer.garbage_collect_files()
             self._base = index.searcher()
-            found = self._base.search(tantivy.Query.all_query(), 1, order_by_field="number").hits
-            self._highest = found[0][0] if found else -1
         return self._writer
+
+    def _settle(self) -> None:
+        """Segments that are being merged are waited for, and listed."""
+        merging, self._merging = self._merging, None
+        if merging is not None:
+            with self._telling_failure("could not be merged"):
+                merging.wait()
+            sound.record(self._path, _committed(self._path))
+
+    @contextmanager
+    def _telling_failure(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, RuntimeError, OSError) as e:
+            raise StorageError(f"the index at {self._path} {what}: {e}") from e
 
     def _forget_writer(self) -> None:
         self._writer, self._base = None, None
@@ -299,6 +326,7 @@ class TantivyEngine:
         if self._writer is not None:
             self._writer.rollback()
             self._forget_writer()
+        self._settle()
         if self._shelter is not None:
             self._shelter.cleanup()
 
