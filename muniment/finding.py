@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -200,6 +201,10 @@ def described(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]
             except IntegrityError as e:
                 damage = str(e)
             also_in = sources.get(hit.number, ())
+            if snapshot.withdrawn is not None:
+                from muniment import withdrawn
+
+                snapshot = replace(snapshot, source=withdrawn.source(archive, snapshot))
             yield Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage, of, also_in)
 
 

@@ -20,6 +20,7 @@ from muniment.search.conditions import WITHDRAWN
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
+    from muniment.snapshot import Snapshot
 
 KEPT = ("source", "host", "tag", "collection", "kind", "captured", "number", "article")
 
@@ -62,12 +63,8 @@ def opened(archive: Archive) -> Iterator[Engine]:
 
 
 def _documents(archive: Archive) -> Iterator[Document]:
-    from muniment.ingest.urls import host_of, source_of
-
-    named = archive.catalog.source_name
     for snapshot in archive.catalog.snapshots(archive.catalog.in_state("withdrawn")):
-        url = snapshot.url or (snapshot.uri if snapshot.uri.startswith(("http://", "https://")) else None)
-        host = source_of(url) if url else ""
+        url = _address(snapshot)
         yield Document(
             number=snapshot.number,
             article=snapshot.key,
@@ -76,12 +73,27 @@ def _documents(archive: Archive) -> Iterator[Document]:
             title="",
             text="",
             captured=snapshot.captured_at,
-            source=(named(host_of(url)) or named(host) or host) if url else None,
+            source=source(archive, snapshot),
             hosts=hosts_of(url),
             tags=tuple(archive.catalog.labels_of(snapshot.key, "tag")),
             collections=tuple(archive.catalog.labels_of(snapshot.key, "collection")),
             kinds=kinds_of(snapshot),
         )
+
+
+def source(archive: Archive, snapshot: Snapshot) -> str | None:
+    """The source by what is left: the name that its host has in the archive, or the host."""
+    from muniment.ingest.urls import host_of, source_of
+
+    url = _address(snapshot)
+    if url is None:
+        return None
+    named, host = archive.catalog.source_name, source_of(url)
+    return named(host_of(url)) or named(host) or host
+
+
+def _address(snapshot: Snapshot) -> str | None:
+    return snapshot.url or (snapshot.uri if snapshot.uri.startswith(("http://", "https://")) else None)
 
 
 def _parts(tree: query.Query) -> tuple[query.Query, ...]:

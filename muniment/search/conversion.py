@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from muniment.index import query
@@ -46,7 +47,9 @@ class Conversion:
     def _all_of(self, node: syntax.AllOf) -> query.Query | None:
         parts: list[query.Query | None] = []
         side_by_side: list[Typed] = []
-        for part in node.parts:
+        for at, part in enumerate(node.parts):
+            if isinstance(part, syntax.Word) and part.field in language.DATES:
+                _check_no_range(node.parts[at : at + 3])
             if isinstance(part, syntax.Word) and part.field in (None, *query.WORD_FIELDS):
                 side_by_side.append(_typed(part))
                 continue
@@ -80,6 +83,17 @@ class Conversion:
         if found is None and leaf.field:
             raise Refusal("there is no word here to search for", leaf.place)
         return found
+
+
+def _check_no_range(parts: Sequence[syntax.Node]) -> None:
+    """Raises Refusal for published:2020 TO 2021, whose TO would be a word to search for."""
+    match parts:
+        case [
+            syntax.Word(field=name, text=low),
+            syntax.Word(field=None, text="TO" | "to", place=place),
+            syntax.Word(field=None, text=high),
+        ] if high[:1].isdigit():
+            raise Refusal(f"a range stands in brackets, or without a space: write {name}:{low}..{high}", place)
 
 
 def _place(node: syntax.Node) -> int:

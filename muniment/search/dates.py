@@ -27,12 +27,15 @@ _MONTHS = (
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = ("day", "week", "month", "year")
 _NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10, "twelve": 12}
-KNOWN = ("today", "yesterday", "this", "last", "past", "ago", *_UNITS, *_MONTHS, *_DAYS)
+KNOWN = ("today", "yesterday", "this", "last", "past", "ago", *_UNITS, *(f"{u}s" for u in _UNITS), *_MONTHS, *_DAYS)
+OTHER_YEARS = range(1250, 1500)  # of the Persian calendar and the Hijri: nothing that is archived is as old as these
 
 
 def interval(text: str, today: date) -> Interval:
     """The first and the last day of what a date says. Raises ValueError, whose message says why, where it says none."""
     text = "".join(str(int(c)) if c.isdecimal() else c for c in text.strip())
+    if (other := _ISO.fullmatch(text)) and int(other[1]) in OTHER_YEARS:
+        raise ValueError(_in_other_calendars(text, int(other[1]), int(other[3] or 0), int(other[4] or 0)))
     try:
         found = _numeric(text) or _worded(re.findall(r"[^\W\d_]+|\d+", text.lower()), today)
     except (ValueError, OverflowError):
@@ -157,6 +160,28 @@ def _whole(year: int, month: int | None, day: int | None) -> Interval:
         return whole, whole
     first, last = date(year, month or 1, 1), month or 12
     return first, date(year, last, _length(year, last))
+
+
+def _in_other_calendars(text: str, year: int, month: int, day: int) -> str:
+    """What a date of another calendar is in ours. It is not guessed which of them was meant."""
+    from hijridate import Hijri
+
+    from muniment.ingest.clean.dates import jalali
+
+    def lunar(year: int, month: int, day: int) -> date | None:
+        try:
+            return date(*Hijri(year, month, day).to_gregorian().datetuple())
+        except (ValueError, OverflowError):
+            return None
+
+    said = []
+    for name, convert in (("Persian", jalali), ("Hijri", lunar)):
+        first = convert(year, month or 1, day or 1)
+        after = first if day else convert(year or 0, month + 1, 1) if month in range(1, 12) else convert(year + 1, 1, 1)
+        if first and after:
+            last = after if day else after - timedelta(days=1)
+            said.append(f"{first} in the {name} calendar" if day else f"{first}..{last} in the {name} calendar")
+    return f"{text} is no date that an article has: {' or '.join(said) or HOW_TO}"
 
 
 def _meant(text: str) -> str:

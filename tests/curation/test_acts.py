@@ -200,6 +200,7 @@ def test_what_was_withdrawn_is_found_by_what_may_still_be_said(pair: tuple[Path,
         hits = pipeline.find(archive, pipeline.Search("is:withdrawn", facets=("source", "tag")))
         assert (hits.total, [facet.count for facet in hits.facets["source"].values]) == (2, [2])
         assert all(hit.snapshot.withdrawn for hit in hits.hits)
+        assert {hit.snapshot.source for hit in hits.hits} == {hits.facets["source"].values[0].value}
         printed = [hit_as_json(hit) for hit in hits.hits]
         assert {hit["url"] for hit in printed} == {"https://example.org/a", "https://www.example.org/b"}
         assert all(hit["withdrawn"] > other for hit in printed)

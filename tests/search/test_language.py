@@ -337,6 +337,12 @@ REFUSED: list[tuple[str, int, str]] = [
     ('"a b"~10001', 0, "too wide: at most ~10000"),
     ("(" * 60 + "a" + ")" * 60, 50, "nested more than 50 deep"),
     ("x" * 5001, 5000, "longer than 5000 characters"),
+    ("published:2020 TO 2021", 15, "write published:2020..2021"),
+    ("dam captured:2020-05 to 2021", 21, "write captured:2020-05..2021"),
+    ("published:1400", 10, "2021-03-21..2022-03-20 in the Persian calendar or 1979-11-20..1980-11-08 in the Hijri"),
+    ("published:۱۴۰۰-۰۲", 10, "2021-04-21..2021-05-21 in the Persian"),
+    ("1399-12-30..", 0, "2021-03-20 in the Persian"),
+    ('published:"last 2 wekes"', 10, 'did you mean "last 2 weeks"'),
     ("\u200f\u200fa AND", 4, "AND needs something after"),
 ]
 
