@@ -89,10 +89,12 @@ def find(archive: Archive, search: Search) -> Results:
     An index that lacks articles catches up first; where it cannot (another process is at it), the results say so.
     """
     from muniment.search.results import search as run
+    from muniment.search.words import spelled_in
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
     with _opened(archive, asked) as (engine, tree, indexed):
+        asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         suggestions = _suggestions(engine, search, hits.total)
@@ -163,10 +165,12 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
     They are of the moment when the search began, whatever is added meanwhile.
     """
     from muniment.search.results import search_all
+    from muniment.search.words import spelled_in
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
     with _opened(archive, asked) as (engine, tree, indexed):
+        asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
         stories = _stories(archive) if search.collapse else None
         counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
         suggestions = _suggestions(engine, search, counted.total)
