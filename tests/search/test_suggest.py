@@ -82,6 +82,13 @@ def test_where_nothing_is_like_it_nothing_is_proposed(index: Engine, typed: str)
     assert proposed(index, typed) == []
 
 
+def test_of_a_text_in_place_of_a_query_the_first_words_are_looked_at(index: Engine) -> None:
+    assert proposed(index, "reservior " * 2_000) == []
+    assert proposed(index, " OR ".join(["reservior"] * 12 + ["xqzwv"] * 500))[:1] == [
+        " OR ".join(["reservoir"] * 12 + ["xqzwv"] * 500)
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     ["flood", "flood engineer", '"the flood" OR reservoir', "eng* flood", "(absent water) OR title:flood",
