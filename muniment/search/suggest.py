@@ -30,6 +30,7 @@ _RUN = re.compile(r"[^\W_]+(?:[\u200c'’][^\W_]+)*")
 _VALUE = re.compile(r'(?<![\w.])(source|tag|collection):(?:"([^"]*)"|([^\s()"]+))', re.IGNORECASE)
 _VALUES = re.compile(r'(?<![\w.])(?!(?:title|text|author|exact|near|removed):)\w+:(?:"[^"]*"|\S+)')
 _AUTHORS = re.compile(r'(?<![\w.])author:(?:"[^"]*"|\([^)]*\)|\S+)', re.IGNORECASE)
+_FIELD = re.compile(r"[A-Za-z]+:(?=\S)")
 _TEXTS = ("text", "title")
 _IN_LOWER_CASE = re.compile(r"(?<=\s)(or|and|not)(?=\s)")
 
@@ -68,25 +69,35 @@ def _replaced(text: str, changes: list[tuple[int, int, str]]) -> str:
 
 def _fixed_words(engine: Engine, text: str) -> Iterator[tuple[int, int, list[str]]]:
     """(start, end, what may be meant) of each run of letters in the query that is a rare word, or none."""
-    fields = re.compile(r"[A-Za-z]+:(?=\S)")
-    values = [
-        (m.start(), m.end())
-        for m in re.finditer(r'(?<![\w.])(?!title|text|author|exact|near|removed)\w+:("[^"]*"|\S+)', text)
-    ]
-    authors = [(m.start(), m.end()) for m in _AUTHORS.finditer(text)]
+    values = [match.span() for match in _VALUES.finditer(text)]
+    authors = [match.span() for match in _AUTHORS.finditer(text)]
     looked = 0
-    for run in _RUN.finditer(text):
-        if fields.match(text, run.start()) or any(a <= run.start() < b for a, b in values):
+    for start, end in _runs(text):
+        if _FIELD.match(text, start) or any(a <= start < b for a, b in values):
             continue
-        if run[0] in ("AND", "OR", "NOT", "TO") or text[run.end() : run.end() + 1] in ("*", "?", "~"):
+        typed = text[start:end]
+        if typed in ("AND", "OR", "NOT", "TO") or text[end : end + 1] in ("*", "?", "~"):
             continue
-        folded = analysis.query_words(run[0])
-        within = ("author",) if any(a <= run.start() < b for a, b in authors) else _TEXTS
         looked += 1
         if looked > LOOKED:
             return
-        if len(folded) == 1 and (better := like(engine, folded[0], within)):
-            yield run.start(), run.end(), better
+        within = ("author",) if any(a <= start < b for a, b in authors) else _TEXTS
+        if analysis.is_spaceless(typed):
+            from muniment.search import unspaced
+
+            better = unspaced.like(engine, analysis.fold(typed), within, MOST)
+        else:
+            folded = analysis.query_words(typed)
+            better = like(engine, folded[0], within) if len(folded) == 1 else []
+        if better:
+            yield start, end, better
+
+
+def _runs(text: str) -> list[tuple[int, int]]:
+    """Where what may be a misspelt word stands: runs of letters, and of scripts that write no spaces."""
+    unspaced = analysis.runs_without_spaces(text)
+    spaced = [match.span() for match in _RUN.finditer(text)]
+    return sorted([*unspaced, *(s for s in spaced if not any(a < s[1] and s[0] < b for a, b in unspaced))])
 
 
 def like(engine: Engine, word: str, fields: Sequence[str] = _TEXTS) -> list[str]:
