@@ -68,7 +68,7 @@ class Found(NamedTuple):
 class Results(NamedTuple):
     """What was found, and in how much of the archive: the index holds `indexed` of `articles` articles. `suggestions`
     are queries that may have been meant, where next to nothing was found; `forms` what the words were looked for as,
-    where that was to be explained."""
+    where that was to be explained; `left_out` the words of a sentence that say too little to be looked for."""
 
     search: Search
     tree: Query
@@ -81,6 +81,7 @@ class Results(NamedTuple):
     took: float
     suggestions: Sequence[str] = ()
     forms: Sequence[Form] = ()
+    left_out: Sequence[str] = ()
 
 
 def find(archive: Archive, search: Search) -> Results:
@@ -89,10 +90,12 @@ def find(archive: Archive, search: Search) -> Results:
     An index that lacks articles catches up first; where it cannot (another process is at it), the results say so.
     """
     from muniment.search.results import search as run
+    from muniment.search.words import spelled_in
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
     with _opened(archive, asked) as (engine, tree, indexed):
+        asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
         suggestions = _suggestions(engine, search, hits.total)
@@ -101,10 +104,10 @@ def find(archive: Archive, search: Search) -> Results:
     found = list(described(archive, search, tree, iter(hits.hits)))
     if parts:
         found = [hit._replace(parts=parts.get(hit.snapshot.number, ())) for hit in found]
-    took = time.perf_counter() - begun
     return Results(
-        search, asked, hits.total, found, hits.facets, archive.articles, indexed, archive.size, took, suggestions, forms
-    )
+        search, asked, hits.total, found, hits.facets, archive.articles, indexed, archive.size,
+        time.perf_counter() - begun, suggestions, forms, _left_out(search),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -126,7 +129,7 @@ def _opened(archive: Archive, tree: Query) -> Iterator[tuple[Engine, Query, int]
 
 def _suggestions(engine: Engine, search: Search, total: int) -> Sequence[str]:
     """Where next to nothing was found: queries that may have been meant, and find more."""
-    if total > 2 or search.sentence or not search.text.strip() or not engine.count():
+    if total > 2 or search.sentence or search.within is not None or not search.text.strip() or not engine.count():
         return ()
     from muniment.search import language, suggest
     from muniment.search.results import Filters, filtered
@@ -158,24 +161,45 @@ def _parts(engine: Engine, tree: Query, hits: Sequence[Hit], *, recent: bool) ->
 
 @contextmanager
 def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterator[Found]]]:
-    """As `find`, with no hits in the results: all of them come from the iterator, a group at a time, however many, and
-    without what makes their scores.
+    """As `find`, with no hits in the results: all of them come from the iterator, a group at a time, however many.
 
     They are of the moment when the search began, whatever is added meanwhile.
     """
     from muniment.search.results import search_all
+    from muniment.search.words import spelled_in
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
     with _opened(archive, asked) as (engine, tree, indexed):
+        asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
         stories = _stories(archive) if search.collapse else None
         counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
+        suggestions = _suggestions(engine, search, counted.total)
         forms = _forms(engine, tree) if search.explain else ()
-        took = time.perf_counter() - begun
         results = Results(
-            search, asked, counted.total, (), counted.facets, archive.articles, indexed, archive.size, took, (), forms
-        )
-        yield results, described(archive, search, tree, islice(hits, search.offset, None))
+            search, asked, counted.total, (), counted.facets, archive.articles, indexed, archive.size,
+            time.perf_counter() - begun, suggestions, forms, _left_out(search),
+        )  # fmt: skip
+        found = described(archive, search, tree, islice(hits, search.offset, None))
+        yield results, _with_parts(engine, tree, found, recent=search.recent) if search.explain else found
+
+
+def _with_parts(engine: Engine, tree: Query, found: Iterator[Found], *, recent: bool) -> Iterator[Found]:
+    """The hits with what makes their scores, each worked out when it is its turn."""
+    from muniment.index.engine import Hit
+
+    for hit in found:
+        number = hit.snapshot.number
+        yield hit._replace(parts=_parts(engine, tree, [Hit(number, hit.score)], recent=recent).get(number, ()))
+
+
+def _left_out(search: Search) -> Sequence[str]:
+    if not search.sentence or not search.text.strip():
+        return ()
+    from muniment.index.analysis import language_tag
+    from muniment.search import language
+
+    return language.left_out(search.text, tuple(map(language_tag, search.filters.language if search.filters else ())))
 
 
 def _page(search: Search, limit: int, offset: int) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from muniment.cli.common import counted, note, printable
@@ -9,7 +10,7 @@ from muniment.search.explain import explained
 from muniment.search.scores import told
 
 if TYPE_CHECKING:
-    from muniment.pipeline import Results
+    from muniment.pipeline import Found, Results
 
 
 def explain(results: Results, form: str | None) -> None:
@@ -21,7 +22,12 @@ def explain(results: Results, form: str | None) -> None:
     for word in results.forms:
         as_what = "as written" if word.form == word.word else f"as {word.form}"
         note(printable(f"{word.word} {as_what} in {word.field}: {counted(word.articles, 'version')}"))
-    for hit in results.hits:
+    explain_scores(results.hits)
+
+
+def explain_scores(hits: Iterable[Found]) -> None:
+    """What makes the score of each hit."""
+    for hit in hits:
         if hit.parts:
             note(f"#{hit.snapshot.number} has {hit.score:.3f}:")
             for line in told(hit.parts):

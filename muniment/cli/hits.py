@@ -55,8 +55,11 @@ def is_counted(results: Results, *, facets_wanted: bool) -> bool:
     return results.total > 0 or any(counts.values or counts.unknown for counts in results.facets.values())
 
 
-def print_summary(results: Results, shown: int, *, quiet: bool, noun: str) -> None:
-    """How much matched, in how much of the archive, on stderr; what the index lacks is told to the quiet too."""
+def print_summary(results: Results, shown: int, form: str | None, *, quiet: bool, noun: str) -> None:
+    """How much matched, in how much of the archive, on stderr; to programs only what may have been meant where nothing
+    was found, which `--json` holds itself. What the index lacks is told to the quiet too."""
+    meant = not quiet and form != "json" and (form is None or results.total == 0)
+    quiet = quiet or form is not None
     if results.total == 0:
         note(f"nothing matched; {coverage(results)}", quiet=quiet)
     else:
@@ -68,8 +71,10 @@ def print_summary(results: Results, shown: int, *, quiet: bool, noun: str) -> No
             f"{counted(results.total, noun)} matched{which}; {coverage(results)}; {results.took * 1000:.1f} ms",
             quiet=quiet,
         )
-    if results.suggestions:
-        note("did you mean: " + one_line("   ".join(results.suggestions)), quiet=quiet)
+    if results.left_out:
+        note("left out, for they say little: " + one_line(", ".join(results.left_out)), quiet=quiet)
+    if results.suggestions and meant:
+        note("did you mean: " + one_line("   ".join(results.suggestions)))
     if results.indexed < results.articles and quiet:
         note(f"muniment: warning: {coverage(results)}")
 
@@ -197,6 +202,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "hits": [hit_as_json(hit) for hit in results.hits],
         "facets": {name: as_json(name, counts) for name, counts in results.facets.items()},
         **({"suggestions": list(results.suggestions)} if results.suggestions else {}),
+        **({"left_out": list(results.left_out)} if results.left_out else {}),
         **_explained(results),
     }
 

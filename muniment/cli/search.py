@@ -111,9 +111,10 @@ def search(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> Non
     else:
         from muniment.cli.streams import print_all
 
-        shown = print_all(results, hits, options["form"], facets_wanted=bool(options["facets"]))
-    quiet = options["quiet"] or options["form"] is not None
-    print_summary(results, shown, quiet=quiet, noun="version" if options["versions"] else "article")
+        explained = options["explain"] and options["form"] != "json"
+        shown = print_all(results, hits, options["form"], facets_wanted=bool(options["facets"]), explained=explained)
+    noun = "version" if options["versions"] else "article"
+    print_summary(results, shown, options["form"], quiet=options["quiet"], noun=noun)
     if results.total == 0 and results.indexed < results.articles:
         ctx.exit(IndexBehind.exit_code)  # it may be among those that the index lacks
     ctx.exit(0 if results.total else 1)

@@ -20,8 +20,11 @@ def groups(hits: Iterator[Found]) -> Iterator[list[Found]]:
         yield group
 
 
-def print_all(results: Results, hits: Iterator[Found], form: str | None, *, facets_wanted: bool) -> int:
-    """In the same forms as print_results, and `jsonl`; returns how many there were."""
+def print_all(
+    results: Results, hits: Iterator[Found], form: str | None, *, facets_wanted: bool, explained: bool = False
+) -> int:
+    """In the same forms as print_results, and `jsonl`; returns how many there were. `explained`: and on stderr what
+    makes each score."""
     shown = 0
     if form == "json":
         head, _, tail = json_text(as_json(results)).partition('"hits": []')
@@ -30,6 +33,10 @@ def print_all(results: Results, hits: Iterator[Found], form: str | None, *, face
         write(csv_lines(()))
     for number, group in enumerate(groups(hits)):
         shown += len(group)
+        if explained:
+            from muniment.cli.explaining import explain_scores
+
+            explain_scores(group)
         if form == "json":
             write((",\n" if number else "\n") + ",\n".join(json_text(hit_as_json(hit)) for hit in group))
         elif form == "csv":

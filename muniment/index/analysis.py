@@ -253,6 +253,13 @@ def is_spaceless(word: str) -> bool:
     return _MAY_BE_SPACELESS.match(word) is not None and _spaceless_runs().match(word) is not None
 
 
+def runs_without_spaces(text: str) -> list[tuple[int, int]]:
+    """Where the runs of scripts that write no spaces stand in a text: (start, end)."""
+    if _MAY_BE_SPACELESS.search(text) is None:
+        return []
+    return [match.span() for match in _spaceless_runs().finditer(text)]
+
+
 @lru_cache(1)
 def _spaceless_runs() -> re.Pattern[str]:
     # Takes 3 ms to compile, which most searches can do without.

@@ -233,18 +233,31 @@ def word_matcher(leaf: Prefix | Wildcard | Fuzzy | Range) -> Callable[[str], boo
             return lambda word: is_within(word, leaf)
 
 
-def edit_distance_within(a: str, b: str, limit: int) -> bool:
-    """Whether `b` is at most `limit` single-character edits from `a` (Levenshtein; a swap counts as two)."""
-    if abs(len(a) - len(b)) > limit:
+def edit_distance_within(a: str, b: str, limit: int, *, swaps: bool = False) -> bool:
+    """Whether `b` is at most `limit` (a few) single-character edits from `a`: Levenshtein, where a swap counts as two.
+
+    With `swaps`, that of two characters side by side is one.
+    """
+    longer = len(a) - len(b)
+    if abs(longer) > limit:
         return False
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        above, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (x != y))
-        if min(row) > limit:
-            return False
-    return row[-1] <= limit
+    start, end_a, end_b = 0, len(a), len(b)
+    while start < end_a and start < end_b and a[start] == b[start]:
+        start += 1
+    while start < end_a and start < end_b and a[end_a - 1] == b[end_b - 1]:
+        end_a -= 1
+        end_b -= 1
+    if start in (end_a, end_b):
+        return True  # what is left of the other is as long as they differ
+    if not limit:
+        return False
+    a, b = a[start:end_a], b[start:end_b]
+    return (
+        edit_distance_within(a[1:], b[1:], limit - 1, swaps=swaps)
+        or edit_distance_within(a[1:], b, limit - 1, swaps=swaps)
+        or edit_distance_within(a, b[1:], limit - 1, swaps=swaps)
+        or (swaps and a[:2] == b[1::-1] != "" and edit_distance_within(a[2:], b[2:], limit - 1, swaps=swaps))
+    )
 
 
 def days(date: str) -> tuple[int, int]:

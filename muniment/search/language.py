@@ -86,15 +86,26 @@ def any_of(text: str, languages: Collection[str] = ()) -> query.Query:
     """
     from muniment.search import stopwords
 
+    kept = stopwords.without(_words_of_sentence(text), languages)
+    parts = tuple([words.single(query.ANY_WORDS, word) for word in kept])
+    if not parts:
+        raise QueryError("there is nothing to search for: give a word")
+    return parts[0] if len(parts) == 1 else query.Or(parts)
+
+
+def left_out(text: str, languages: Collection[str] = ()) -> Sequence[str]:
+    """The words of a sentence that `any_of` leaves out, as the index has them, each once."""
+    from muniment.search import stopwords
+
+    return stopwords.left_out(_words_of_sentence(text), languages)
+
+
+def _words_of_sentence(text: str) -> list[str]:
     cleaned = _cleaned(text)
     if len(cleaned) > MAX_LENGTH:
         raise QueryError(f"the query is longer than {MAX_LENGTH} characters: shorten it")
     typed = (Typed(query.ANY_WORDS, m[0], m.start()) for m in _WORD.finditer(cleaned))
-    found = [part for piece in words.joined(typed) for part in analysis.query_words(piece.text)]
-    parts = tuple([words.single(query.ANY_WORDS, word) for word in stopwords.without(found, languages)])
-    if not parts:
-        raise QueryError("there is nothing to search for: give a word")
-    return parts[0] if len(parts) == 1 else query.Or(parts)
+    return [part for piece in words.joined(typed) for part in analysis.query_words(piece.text)]
 
 
 def _cleaned(text: str) -> str:

@@ -95,6 +95,12 @@ def without(found: Sequence[str], languages: Collection[str] = ()) -> Sequence[s
     return [word for word in found if word not in _words(likely)] or found
 
 
+def left_out(found: Sequence[str], languages: Collection[str] = ()) -> Sequence[str]:
+    """The words that `without` leaves out, each once, in their order."""
+    kept = set(without(found, languages))
+    return [word for word in dict.fromkeys(found) if word not in kept]
+
+
 @lru_cache(32)
 def _words(tag: str) -> frozenset[str]:
     # Word by word: Persian affixes among them would be joined to the word before.

@@ -3,7 +3,7 @@ some have. Each proposal is tried.
 
 A word is compared with the vocabulary of the index in two ways that stay quick however large that is: every change of
 one letter is looked up, and what starts with the same letters is compared by letters. So of mistakes in the first three
-letters one is allowed for, behind them two.
+letters one is allowed for, behind them two; these only where no word one mistake away is frequent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from muniment.index.engine import Engine
 FEW = 2  # hits: more are an answer
 MOST = 3  # proposals
 TRIED = 6
+LOOKED = 12  # words of a query that are looked at: who has more of them has pasted a text
 MANY = 1_000  # words with the same beginning, the most frequent of them
+_SURE = 20  # articles with a word one letter off: words two letters off are not looked for
 _RARE = 50  # times as frequent as what was typed is what may be meant, where that is there too
 _LETTERS = (
     "abcdefghijklmnopqrstuvwxyz", "ابتثجحخدذرزسشصضطظعغفقكلمنهويپچژگء", "абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґ",
@@ -28,6 +30,7 @@ _RUN = re.compile(r"[^\W_]+(?:[\u200c'’][^\W_]+)*")
 _VALUE = re.compile(r'(?<![\w.])(source|tag|collection):(?:"([^"]*)"|([^\s()"]+))', re.IGNORECASE)
 _VALUES = re.compile(r'(?<![\w.])(?!(?:title|text|author|exact|near|removed):)\w+:(?:"[^"]*"|\S+)')
 _AUTHORS = re.compile(r'(?<![\w.])author:(?:"[^"]*"|\([^)]*\)|\S+)', re.IGNORECASE)
+_FIELD = re.compile(r"[A-Za-z]+:(?=\S)")
 _TEXTS = ("text", "title")
 _IN_LOWER_CASE = re.compile(r"(?<=\s)(or|and|not)(?=\s)")
 
@@ -66,21 +69,35 @@ def _replaced(text: str, changes: list[tuple[int, int, str]]) -> str:
 
 def _fixed_words(engine: Engine, text: str) -> Iterator[tuple[int, int, list[str]]]:
     """(start, end, what may be meant) of each run of letters in the query that is a rare word, or none."""
-    fields = re.compile(r"[A-Za-z]+:(?=\S)")
-    values = [
-        (m.start(), m.end())
-        for m in re.finditer(r'(?<![\w.])(?!title|text|author|exact|near|removed)\w+:("[^"]*"|\S+)', text)
-    ]
-    authors = [(m.start(), m.end()) for m in _AUTHORS.finditer(text)]
-    for run in _RUN.finditer(text):
-        if fields.match(text, run.start()) or any(a <= run.start() < b for a, b in values):
+    values = [match.span() for match in _VALUES.finditer(text)]
+    authors = [match.span() for match in _AUTHORS.finditer(text)]
+    looked = 0
+    for start, end in _runs(text):
+        if _FIELD.match(text, start) or any(a <= start < b for a, b in values):
             continue
-        if run[0] in ("AND", "OR", "NOT", "TO") or text[run.end() : run.end() + 1] in ("*", "?", "~"):
+        typed = text[start:end]
+        if typed in ("AND", "OR", "NOT", "TO") or text[end : end + 1] in ("*", "?", "~"):
             continue
-        folded = analysis.query_words(run[0])
-        within = ("author",) if any(a <= run.start() < b for a, b in authors) else _TEXTS
-        if len(folded) == 1 and (better := like(engine, folded[0], within)):
-            yield run.start(), run.end(), better
+        looked += 1
+        if looked > LOOKED:
+            return
+        within = ("author",) if any(a <= start < b for a, b in authors) else _TEXTS
+        if analysis.is_spaceless(typed):
+            from muniment.search import unspaced
+
+            better = unspaced.like(engine, analysis.fold(typed), within, MOST)
+        else:
+            folded = analysis.query_words(typed)
+            better = like(engine, folded[0], within) if len(folded) == 1 else []
+        if better:
+            yield start, end, better
+
+
+def _runs(text: str) -> list[tuple[int, int]]:
+    """Where what may be a misspelt word stands: runs of letters, and of scripts that write no spaces."""
+    unspaced = analysis.runs_without_spaces(text)
+    spaced = [match.span() for match in _RUN.finditer(text)]
+    return sorted([*unspaced, *(s for s in spaced if not any(a < s[1] and s[0] < b for a, b in unspaced))])
 
 
 def like(engine: Engine, word: str, fields: Sequence[str] = _TEXTS) -> list[str]:
@@ -94,13 +111,13 @@ def like(engine: Engine, word: str, fields: Sequence[str] = _TEXTS) -> list[str]
         other: count for other, count in zip(near, _frequencies(engine, fields, near), strict=True) if count >= least
     }
     letters = set(word)
-    if len(word) > 5:
-        for field in fields:
+    if len(word) > 5 and max(known.values(), default=0) < _SURE:
+        for field in fields[:1]:
             for other, count in engine.vocabulary(field, word[:3], MANY):
                 if count < least:
                     break
                 is_like = abs(len(other) - len(word)) < 3 and len(letters.symmetric_difference(other)) < 5
-                if is_like and other not in known and _is_two_off(word, other):
+                if is_like and other not in known and query.edit_distance_within(word, other, 2, swaps=True):
                     known[other] = count
     known.pop(word, None)
     rated = sorted(known, key=lambda other: (_rate(word, other, known[other], near), other))
@@ -113,16 +130,6 @@ def like(engine: Engine, word: str, fields: Sequence[str] = _TEXTS) -> list[str]
 def _rate(word: str, other: str, count: int, near: dict[str, None]) -> float:
     """How unlikely it is that `other` was meant: more mistakes, fewer articles, another first letter."""
     return (0 if other in near else 4) + 2 * (word[0] != other[0]) - (sorted(word) == sorted(other)) - math.log(count)
-
-
-def _is_two_off(word: str, other: str) -> bool:
-    """Whether two mistakes lie between the words; two letters that were swapped are one."""
-    if not query.edit_distance_within(word, other, 3):
-        return False
-    if query.edit_distance_within(word, other, 2):
-        return True
-    swapped = (word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in range(len(word) - 1))
-    return any(query.edit_distance_within(way, other, 1) for way in swapped)
 
 
 def _one_off(word: str) -> dict[str, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -88,9 +88,37 @@ def _spelled(read: Callable[[Typed], query.Query | None], typed: Typed) -> query
     return query.disjunction(ways)
 
 
+def spelled_in(tree: query.Query, languages: Collection[str]) -> query.Query:
+    """The tree without the spellings of languages (tags) that no article of the index is in, which find nothing."""
+    match tree:
+        case query.Or(parts):
+            kept = [spelled_in(part, languages) for part in parts if not _is_spelling_of_others(part, languages)]
+            return tree if tuple(kept) == tuple(parts) else query.disjunction(kept)
+        case query.And(parts):
+            kept = [spelled_in(part, languages) for part in parts]
+            return tree if tuple(kept) == tuple(parts) else query.conjunction(kept)
+        case query.Not(part):
+            return query.Not(spelled_in(part, languages))
+        case query.Boosted(part, factor):
+            return query.Boosted(spelled_in(part, languages), factor)
+        case _:
+            return tree
+
+
+def _is_spelling_of_others(part: query.Query, languages: Collection[str]) -> bool:
+    match part:
+        case query.And((_, query.AnyOf("language", tags))):
+            return any(tags == respelled for _, respelled in _RESPELLED) and not set(tags) & set(languages)
+    return False
+
+
 def _without(second: re.Pattern[str], text: str) -> Iterator[str]:
-    """The text without some of the letters that are found: of the first few each choice, for Israel is no Isräl."""
-    places = [match.start() for match in second.finditer(text)][:MAX_RESPELLED]
+    """The text without some of the letters that are found: of the first few each choice, for Israel is no Isräl.
+
+    Not at the end of a prefix: mue* would be mu* and find museums.
+    """
+    places = [m.start() for m in second.finditer(text) if text[m.end() : m.end() + 1] not in ("*", "?")]
+    del places[MAX_RESPELLED:]
     for size in range(1, len(places) + 1):
         for chosen in combinations(places, size):
             yield "".join(letter for at, letter in enumerate(text) if at not in chosen)
@@ -148,7 +176,24 @@ def near_as_typed(typed: Typed, distance: int) -> query.Near:
 
 
 def pattern(typed: Typed) -> query.Query:
-    """The tree of a word with `*` or `?` in it."""
+    """The tree of a word with `*` or `?` in it, and of its other spellings, as those of `phrase`."""
+    return _and_respelled(_pattern, typed)
+
+
+def _and_respelled(read: Callable[[Typed], query.Query], typed: Typed) -> query.Query:
+    """What `read` makes of a pattern as typed, which alone may be refused, and of its other spellings."""
+    as_typed = read(typed)
+
+    def respelled(other: Typed) -> query.Query | None:
+        try:
+            return as_typed if other == typed else read(other)
+        except Refusal:  # with letters more, a pattern may be too complex
+            return None
+
+    return _spelled(respelled, typed) or as_typed
+
+
+def _pattern(typed: Typed) -> query.Query:
     folded = _SIGNS_AROUND.sub("", analysis.fold(typed.text).replace("\u200c", ""))
     if folded == "*" and typed.field != query.ANY_WORDS:
         return _known(query.Prefix(typed.field, ""))
@@ -198,7 +243,11 @@ def _spaceless_pattern(typed: Typed, folded: str) -> query.Query:
 
 
 def fuzzy(typed: Typed, distance: int) -> query.Query:
-    """The tree of `word~`."""
+    """The tree of `word~`, and of its other spellings, as those of `phrase`."""
+    return _and_respelled(lambda spelled: _fuzzy(spelled, distance), typed)
+
+
+def _fuzzy(typed: Typed, distance: int) -> query.Query:
     found = analysis.query_words(typed.text)
     if len(found) != 1 or analysis.is_spaceless(found[0]):
         raise Refusal("~ goes with a single word of letters", typed.place)

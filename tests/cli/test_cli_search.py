@@ -124,6 +124,15 @@ def test_explain_tells_on_stderr_how_the_query_was_read(stock: Stock) -> None:
     ]  # fmt: skip
 
 
+def test_explain_leaves_out_the_spellings_of_languages_that_the_archive_has_not(stock: Stock) -> None:
+    for asked, told in (
+        ('near:"haarbour goer"', "haarbour goer within 10 places"),
+        ('"goer soer"', 'phrase "goer soer"'),
+    ):
+        (line, *_) = stock.console("search", asked, "--explain", code=1).err.splitlines()
+        assert line.startswith(told), line
+
+
 def test_explain_tells_with_all_what_the_words_were_looked_for_as(stock: Stock) -> None:
     of_few, of_all = (stock.console("search", "harbour", "--explain", "--ids", *how) for how in ([], ["--all"]))
     words = [line for line in of_few.err.splitlines() if line.startswith("harbour as ")]

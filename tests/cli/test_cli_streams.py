@@ -59,6 +59,40 @@ def test_nothing_found_is_told_in_every_form(many: Console) -> None:
     assert "choose one of" in many("search", "x", "--jsonl", "--json", code=2).err
 
 
+def test_where_nothing_is_found_a_proposal_is_told_in_every_form(many: Console) -> None:
+    assert many("search", "everywhere", "--ids", "--limit", 1).err == ""
+    for options in (("--all",), ("--jsonl",), ("--all", "--jsonl"), ("--all", "--csv"), ("--ids",), ()):
+        assert "did you mean: everywhere" in many("search", "everywhree", *options, code=1).err, options
+    for options in (("--json",), ("--json", "--all")):
+        answer = many("search", "everywhree", *options, code=1)
+        assert answer.json()["suggestions"] == ["everywhere"]
+        assert answer.err == ""
+    assert many("search", "everywhree", "--all", "--quiet", code=1).err == ""
+
+
+def test_a_stream_explains_the_score_of_each_hit_as_pages_do(many: Console) -> None:
+    page = many("search", "everywhere", "--limit", COUNT, "--explain", "--json").json()["hits"]
+    stream = many("search", "everywhere", "--all", "--explain", "--jsonl")
+    assert [hit["score_parts"] for hit in stream.rows()] == [hit["score_parts"] for hit in page]
+    assert all(hit["score_parts"] for hit in page)
+    assert many("search", "everywhere", "--all", "--explain", "--json").json()["hits"] == page
+    told = [line for line in stream.err.splitlines() if line.endswith(":") and line.startswith("#")]
+    assert [int(line[1:].split()[0]) for line in told] == [hit["snapshot"] for hit in page]
+    assert "score_parts" not in many("search", "everywhere", "--all", "--jsonl", "--recent").out
+
+
+def test_a_sentence_tells_which_words_it_left_out(many: Console) -> None:
+    sentence = "What is it that they have everywhere?"
+    for options in ((), ("--all",)):
+        told = many("search", "--any", sentence, *options)
+        assert "left out, for they say little: what, is, it, that, they, have\n" in told.err
+        assert many("search", "--any", sentence, "--json", *options).json()["left_out"][:2] == ["what", "is"]
+    assert "left out" not in many("search", "--any", sentence, "--quiet").err
+    assert "left out" not in many("search", "--any", "zeppelin everywhere").err
+    assert "left_out" not in many("search", "--any", "zeppelin everywhere", "--json").json()
+    assert "left_out" not in many("search", "everywhere", "--json").json()
+
+
 @pytest.mark.parametrize("form", ["--ids", "--jsonl", "--json", "--csv", "-q"])
 def test_a_reader_may_stop_early(many: Console, form: str) -> None:
     running = many.spawn("search", "everywhere", "--all", form)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import get_args
 
@@ -141,16 +142,22 @@ def run(commands: list[Example], folder: Path, variables: dict[str, str]) -> lis
     return printed[:-1]
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive of the papers and the uploads."""
-    folder = tmp_path_factory.mktemp("filled")
+@lru_cache(1)
+def filled_archive(base: Path) -> Path:
+    """An archive of the papers and the uploads, made once."""
+    folder = base / "filled"
+    folder.mkdir()
     commands = ("init archive --origin example.org/archive", "--archive archive add --from papers.txt $NETWORK",
                 "--archive archive add uploads --tag upload")  # fmt: skip
     with Site() as site:
         prepare(folder, site)
         run([Example(f"muniment {command}", "") for command in commands], folder, environment(site, ""))
     return folder / "archive"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled_archive(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from muniment.index.query import (
@@ -71,6 +73,21 @@ def test_edit_distance_counts_a_swap_as_two() -> None:
     assert not edit_distance_within("tehran", "etrhan", 1)
     assert not edit_distance_within("ab", "ba", 1)
     assert edit_distance_within("ab", "ba", 2)
+    assert edit_distance_within("tehran", "etrhan", 2, swaps=True) and edit_distance_within("ab", "ba", 1, swaps=True)
+    assert not edit_distance_within("abcd", "cdab", 2, swaps=True) and not edit_distance_within("a", "b", 0, swaps=True)
+
+
+def test_edit_distance_is_levenshteins() -> None:
+    rng = random.Random(3)
+    for _ in range(3_000):
+        a, b = ("".join(rng.choices("abc", k=rng.randrange(9))) for _ in range(2))
+        row = list(range(len(b) + 1))
+        for i, x in enumerate(a, 1):
+            above, row[0] = row[0], i
+            for j, y in enumerate(b, 1):
+                above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (x != y))
+        for limit in range(5):
+            assert edit_distance_within(a, b, limit) == (row[-1] <= limit), (a, b, limit)
 
 
 def test_wildcards_take_every_other_sign_literally() -> None:

@@ -190,6 +190,10 @@ READ: list[tuple[str, Query]] = [
     ("captured:..2026", Range("captured", None, captured("2026-12-31", "2026-12-31").high, True, False)),
     # Scripts
     ("Müller", Or((word("muller"), word("mueller")))),
+    ("Müll*", Or((Prefix("words", "mull"), Prefix("words", "muell")))),
+    ("Müllr~", Or((Fuzzy("words", "mullr", 1), Fuzzy("words", "muellr", 1)))),
+    ("mue*", Prefix("words", "mue")),
+    ("bluff~", Fuzzy("words", "bluff", 1)),
     ('"Søren Ask"', Or((Phrase("words", ("soren", "ask")), Phrase("words", ("soeren", "ask"))))),
     ("blue", word("blue")),
     (

@@ -19,6 +19,9 @@ TEXTS = {
     "ru": "Инженер измерил наводнение",
     "fr": "L'élection du maire a été reportée",
     "el": "Ο μηχανικός μέτρησε την πλημμύρα",
+    "zh": "记者在水库大坝附近采访了工程师和渔民。",
+    "ja": "東京都の水道局は貯水池の水位を発表した。",
+    "th": "น้ำท่วมหมู่บ้านริมแม่น้ำเมื่อวานนี้",
 }
 
 
@@ -27,7 +30,7 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with open_engine(request.param, tmp_path_factory.mktemp("index"), create=True) as opened:
         opened.add(
             Document(
-                number=n, article=str(n), latest=True, title="Flood news" if n % 2 else "", text=text * (n + 1),
+                number=n, article=str(n), latest=True, title="Flood news" if n in (1, 3) else "", text=text * (n + 1),
                 captured=datetime(2026, 1, 1, tzinfo=UTC), language=language, source="Tidewater Courier", tags=("water",),
                 authors=("Merin Kaine", "Flo Pellow"),
             )
@@ -69,6 +72,16 @@ def proposed(index: Engine, text: str) -> list[str]:
         ("author:pelow flood", "author:pellow flood"),
         ('author:"merin kaide"', 'author:"merin kaine"'),
         ("author:(merin pellwo)", "author:(merin pellow)"),
+        ("工呈师", "工程师"),
+        ("水库大霸", "水库大坝"),
+        ("水库的大坝", "水库大坝"),
+        ("采了", "采访了"),
+        ("库水大坝", "水库大坝"),
+        ("渔民工程师", "渔民 工程师"),
+        ('flood OR "水道居は"', 'flood OR "水道局は"'),
+        ("貯水值", "貯水池"),
+        ("text:貯水值 flod", None),
+        ("หมูบ้าน", "หมู่บ้าน"),
     ],
 )
 def test_a_misspelt_query_gets_a_proposal_that_finds_something(index: Engine, typed: str, meant: str | None) -> None:
@@ -76,10 +89,31 @@ def test_a_misspelt_query_gets_a_proposal_that_finds_something(index: Engine, ty
 
 
 @pytest.mark.parametrize(
-    "typed", ["xqzwv", "ab", "12345", "flo*", "fload~", "水曜", "source:nowhere", "published:2010"]
+    "typed",
+    [
+        "xqzwv",
+        "ab",
+        "12345",
+        "flo*",
+        "fload~",
+        "水曜",
+        "采民",
+        "渔程师民",
+        "霸*",
+        "text:霸大",
+        "source:nowhere",
+        "published:2010",
+    ],
 )
 def test_where_nothing_is_like_it_nothing_is_proposed(index: Engine, typed: str) -> None:
     assert proposed(index, typed) == []
+
+
+def test_of_a_text_in_place_of_a_query_the_first_words_are_looked_at(index: Engine) -> None:
+    assert proposed(index, "reservior " * 2_000) == []
+    assert proposed(index, " OR ".join(["reservior"] * 12 + ["xqzwv"] * 500))[:1] == [
+        " OR ".join(["reservoir"] * 12 + ["xqzwv"] * 500)
+    ]
 
 
 @pytest.mark.parametrize(
