@@ -119,7 +119,9 @@ def _opened(archive: Archive, tree: Query) -> Iterator[tuple[Engine, Query, int]
             with withdrawn.opened(archive) as engine:
                 yield engine, withdrawn.without(tree), archive.articles
             return
-    with open_index(archive) as engine:
+    from muniment.index import generations
+
+    with open_index(archive) as engine, generations.telling_damage(archive.root / "index"):
         engine.texts = _texts(archive)
         yield engine, tree, engine.count()
 

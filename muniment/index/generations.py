@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from muniment.index.engine import Engine, State, open_engine
@@ -40,6 +41,13 @@ def open_current(root: Path) -> Engine | None:
                 raise
             name = now
     return None
+
+
+def telling_damage(root: Path) -> AbstractContextManager[None]:
+    """Whoever asks the index in use is told where it is damaged, and not by an engine's own errors."""
+    from muniment.index import sound
+
+    return sound.telling_damage(root / (current(root) or ""), ValueError)
 
 
 def begun(root: Path) -> tuple[str, int] | None:

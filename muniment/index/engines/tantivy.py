@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,12 +154,8 @@ class TantivyEngine:
                 merging.wait()
             sound.record(self._path, _committed(self._path))
 
-    @contextmanager
-    def _telling_failure(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, RuntimeError, OSError) as e:
-            raise StorageError(f"the index at {self._path} {what}: {e}") from e
+    def _telling_failure(self, what: str) -> AbstractContextManager[None]:
+        return sound.telling_failure(self._path, what, ValueError, RuntimeError, OSError)
 
     def _forget_writer(self) -> None:
         self._writer, self._base = None, None
