@@ -39,6 +39,7 @@ from muniment.index.engine import (
 )
 from muniment.index.engines.compiling import SCHEMA, SORT_FIELDS, Compiler, forms_of, number_range, term, unscored
 from muniment.index.facets import FACET_DATES, Counts, check_facets, counts_of_dates, counts_of_values
+from muniment.index.holding import Hold
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -66,10 +67,19 @@ class TantivyEngine:
         self._merging: Merging | None = None
         self._base: tantivy.Searcher | None = None
         self._uncommitted: dict[int, int] = {}
-        sound.check(path)  # before the library maps a file into memory
-        only_read = path.is_dir() and not os.access(path, os.W_OK)
-        self._shelter = _shelter(path) if only_read else None
-        self._index = _open_index(Path(self._shelter.name) if self._shelter else path)
+        self._shelter: TemporaryDirectory[str] | None = None
+        self._hold = Hold(path)
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        sound.check(self._path)  # before the library maps a file into memory
+        if not os.access(self._path, os.W_OK):
+            self._shelter = _shelter(self._path)
+        self._index = _open_index(Path(self._shelter.name) if self._shelter else self._path)
         with self._telling_damage():
             self._read()
 
@@ -325,6 +335,7 @@ class TantivyEngine:
         self._settle()
         if self._shelter is not None:
             self._shelter.cleanup()
+        self._hold.release()
 
     def __enter__(self) -> Engine:
         return self

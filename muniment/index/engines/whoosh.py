@@ -50,6 +50,7 @@ from muniment.index.engine import (
     write_state,
 )
 from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
+from muniment.index.holding import Hold
 
 NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 7"
 WRITER_MEGABYTES = 64
@@ -89,11 +90,19 @@ class WhooshEngine:
         self._base: Any = None  # what the writer began with
         if not _is_ours(path):
             raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
-        sound.check(path)
+        self._hold = Hold(path)
         try:
-            self._index = index.open_dir(str(path))
+            self._open()
+        except BaseException:
+            self._hold.release()
+            raise
+
+    def _open(self) -> None:
+        sound.check(self._path)
+        try:
+            self._index = index.open_dir(str(self._path))
         except Exception as e:  # whatever it makes of a file that is none of its own
-            raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
+            raise IndexBehind(f"no index that can be opened at {self._path}: run muniment reindex") from e
         with self._telling_damage():
             self._read()
 
@@ -329,6 +338,7 @@ class WhooshEngine:
             self._pending.clear()
         if not self._searcher.is_closed:
             self._searcher.close()
+        self._hold.release()
 
     def __enter__(self) -> Engine:
         return self
