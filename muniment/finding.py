@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from muniment.snapshot import Snapshot
 
 GROUP = 200  # hits that are looked up at once
+BUILT_AT_ONCE = {"tantivy": 1_000, "whoosh": 100}  # articles that a search indexes anew: two seconds, about
+LONGEST_BUILD = 10.0  # seconds, where these are long
 
 
 class Search(NamedTuple):
@@ -122,7 +124,9 @@ def _opened(archive: Archive, tree: Query) -> Iterator[tuple[Engine, Query, int]
             with withdrawn.opened(archive) as engine:
                 yield engine, withdrawn.without(tree), archive.articles
             return
-    with open_index(archive) as engine:
+    from muniment.index import generations
+
+    with open_index(archive) as engine, generations.telling_damage(archive.root / "index"):
         engine.texts = _texts(archive)
         yield engine, tree, engine.count()
 
@@ -335,6 +339,8 @@ def open_index(archive: Archive) -> Engine:
     from muniment.indexing import problem_of
 
     root = archive.root / "index"
+    if generations.is_outdated(root):
+        _renew(archive)
     engine = generations.open_current(root)
     if engine is not None:
         state = engine.state()
@@ -355,12 +361,40 @@ def open_index(archive: Archive) -> Engine:
     return current
 
 
-def index_new(archive: Archive) -> None:
+def _renew(archive: Archive) -> None:
+    """An index of another version is built anew where that takes a few seconds. Raises IndexBehind where it cannot be,
+    or takes longer: what was built until then counts."""
+    from muniment.index import generations
+    from muniment.indexing import outdated
+
+    root = archive.root / "index"
+    deadline = time.monotonic() + LONGEST_BUILD
+
+    def look_at_clock(reached: int) -> None:
+        if reached < archive.progress.size and time.monotonic() > deadline:
+            raise TimeoutError
+
+    try:
+        if archive.progress.articles > BUILT_AT_ONCE[generations.engine_in_use(root)]:
+            raise TimeoutError
+        index_new(archive, look_at_clock)
+    except TimeoutError:
+        raise IndexBehind(f"the index {outdated(archive)}") from None
+    except Locked:  # somebody else is at it, and will be done soon
+        while generations.is_outdated(root):
+            if time.monotonic() > deadline:
+                raise IndexBehind(f"the index {outdated(archive)}") from None
+            time.sleep(0.05)
+    except StorageError as e:
+        raise IndexBehind(f"the index {outdated(archive)}; it cannot be built anew now: {e}") from e
+
+
+def index_new(archive: Archive, progress: Callable[[int], None] = lambda reached: None) -> None:
     """Bring the index up to the log. Raises Locked where another process is at it, IndexBehind where it cannot be."""
     from muniment.indexing import Indexer
 
     indexer = Indexer(archive)
     try:
-        indexer.take_new()
+        indexer.take_new(progress)
     finally:
         indexer.close()

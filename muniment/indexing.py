@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment.archive.archive import Archive
-from muniment.errors import IndexBehind, IntegrityError
+from muniment.errors import IndexBehind, IntegrityError, MunimentError
 
 if TYPE_CHECKING:
     from muniment.index.engine import Document, Engine, State
@@ -22,14 +22,30 @@ COMMIT_SECONDS = 60.0  # searches see what a long `add` stores; more often, and 
 
 
 class Indexer:
-    """Feeds an engine from the archive. Close it, or what it took in since its last commit is taken in again."""
+    """Feeds an engine from the archive. Close it, or what it took in since its last commit is taken in again.
+
+    An index of another version of muniment is left to those who have it open: another is built beside it, or the one
+    that was begun goes on, and takes its place when `take_new` has come to the end of the log.
+    """
 
     def __init__(self, archive: Archive, engine: Engine | None = None):
         from muniment.index import generations
 
         self._archive = archive
-        root = archive.root / "index"
-        self.engine = engine or generations.open_current(root) or generations.create(root)
+        self._root = root = archive.root / "index"
+        self._build: str | None = None
+        if engine is None and generations.is_outdated(root):
+            self._build, engine = begin_build(archive, generations.engine_in_use(root))
+            try:
+                engine.add(())  # its lock
+            except MunimentError:
+                engine.close()
+                raise
+            _tell_of_build(archive, engine.state().log_size)
+        elif engine is None:
+            engine = generations.open_current(root) or generations.create(root)
+            generations.remove_old(root)
+        self.engine = engine
         state = self.engine.state()
         if problem := problem_of(archive, state):
             self.engine.close()
@@ -63,6 +79,12 @@ class Indexer:
         self._take(group, size, end)
         self._take_changed(start, end)
         progress(end)
+        if self._build is not None:
+            from muniment.index import generations
+
+            self.commit()
+            generations.put_in_use(self._root, self._build)
+            self._build = None
 
     def _take_changed(self, start: int, end: int) -> None:
         """What was tagged, named or collected since is taken in anew; what was withdrawn leaves."""
@@ -170,6 +192,22 @@ class Indexer:
                 self._stories.close()
 
 
+def begin_build(archive: Archive, engine: str) -> tuple[str, Engine]:
+    """The name and the engine of an index beside the one in use: what a killed build left, where that is of use."""
+    from muniment.index import generations
+
+    return generations.begin_build(archive.root / "index", engine, lambda state: problem_of(archive, state) is None)
+
+
+def _tell_of_build(archive: Archive, reached: int) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "the index was built by another version of muniment: it is built anew from %s articles; what is interrupted"
+        " goes on the next time%s", f"{archive.progress.articles:,}", _standing(archive) if reached else "",
+    )  # fmt: skip
+
+
 def _open_stories(archive: Archive, root: Path) -> Stories | None:
     """The file of stories, a new one where it is damaged or another log's; None where another process is at it: then it
     catches up at the next occasion."""
@@ -198,10 +236,14 @@ def _open_stories(archive: Archive, root: Path) -> Stories | None:
 def problem_of(archive: Archive, state: State) -> str | None:
     """Why an index in this state cannot answer for this archive: it is of another version or of another log."""
     if not state.current:
-        return "was built by another version of muniment: run `muniment reindex`" + _standing(archive)
+        return outdated(archive)
     if state.log_size and archive.catalog.id_of(state.log_size - 1) != state.log:
         return "was built from another log than this archive's: run `muniment reindex`"
     return None
+
+
+def outdated(archive: Archive) -> str:
+    return "was built by another version of muniment: run `muniment reindex`, or add something" + _standing(archive)
 
 
 def _standing(archive: Archive) -> str:
@@ -211,7 +253,7 @@ def _standing(archive: Archive) -> str:
     build = generations.begun(archive.root / "index")
     if build is None or not archive.progress.size:
         return ""
-    return f" (one that was begun stands at {100 * build[1] // archive.progress.size} in 100, and goes on)"
+    return f" (one that was begun stands at {100 * build[1] // archive.progress.size} in 100)"
 
 
 def _document(

@@ -111,15 +111,13 @@ def reindex(archive: Archive, engine: str | None, progress: Callable[[int], None
     """
     from muniment.durable import Lock
     from muniment.index import generations
-    from muniment.indexing import Indexer, problem_of
+    from muniment.indexing import Indexer, begin_build
 
     root = archive.root / "index"
     lock = Lock(archive.root / "lock", wait)
     try:
         root.mkdir(exist_ok=True)
-        name, opened = generations.begin_build(
-            root, engine or generations.engine_in_use(root), lambda state: problem_of(archive, state) is None
-        )
+        name, opened = begin_build(archive, engine or generations.engine_in_use(root))
         indexer = Indexer(archive, opened)
         try:
             indexer.take_new(progress)

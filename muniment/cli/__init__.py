@@ -117,11 +117,9 @@ def run(arguments: list[str]) -> int:
     except Exception as e:  # noqa: BLE001 - the last resort: a traceback helps nobody who is not developing muniment
         return _fail_unexpectedly(e)
     except BaseException as e:
-        if (
-            type(e).__name__ != "PanicException"
-        ):  # tantivy's, of a damaged index; no Exception, and nowhere to import it
+        if type(e).__name__ != "PanicException":  # Rust's: no Exception, and nowhere to import it
             raise
-        return _fail("the index is damaged: run `muniment reindex`", 4)
+        return _fail_unexpectedly(e)
 
 
 def _fail(message: str, code: int) -> int:
@@ -131,7 +129,7 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _fail_unexpectedly(error: Exception) -> int:
+def _fail_unexpectedly(error: BaseException) -> int:
     import sqlite3
     import traceback
 

@@ -203,6 +203,17 @@ def open_engine(name: str, path: Path, *, create: bool = False) -> Engine:
     raise UsageError(f"there is no engine {name!r}: choose tantivy or whoosh")
 
 
+def present_name(name: str) -> str:
+    """What the engine of this name, as it is now, calls itself in the state of what it builds."""
+    if name == "tantivy":
+        from muniment.index.engines import tantivy
+
+        return tantivy.NAME
+    from muniment.index.engines import whoosh
+
+    return whoosh.NAME
+
+
 def read_state(path: Path, name: str) -> State:
     """What the index in the folder `path` says of itself; `name` is the present engine's."""
     try:

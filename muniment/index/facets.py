@@ -54,10 +54,19 @@ class Counts(NamedTuple):
 
 def counts_of_values(counts: Iterable[tuple[str, int]], limit: int) -> Counts:
     """From (value, count) of all values: the most frequent, equals by value; "" is "none known"."""
-    ordered = sorted([(-count, value) for value, count in counts])
-    unknown = sum([-negative for negative, value in ordered if not value])
-    known = tuple([_make_facet((value, -negative)) for negative, value in ordered if value])
-    return Counts(known, unknown=unknown).cut(limit)
+    known, unknown = list(counts), 0
+    for place, (value, _) in enumerate(known):
+        if not value:
+            unknown = known.pop(place)[1]
+            break
+    numbers = [count for _, count in known]
+    listed, total = known, sum(numbers)
+    if limit < len(known):  # of forty thousand authors, only those that may be listed are put in order
+        least = sorted(numbers, reverse=True)[limit - 1] if limit else total + 1
+        listed = [entry for entry in known if entry[1] >= least]
+    ordered = sorted([(-count, value) for value, count in listed])[:limit]
+    values = tuple([_make_facet((value, -negative)) for negative, value in ordered])
+    return Counts(values, len(known) - len(values), total - _sum(values), unknown)
 
 
 def counts_of_dates(counts: Iterable[tuple[int, int]]) -> Counts:

@@ -1,16 +1,19 @@
 """Which index is in use: `index/current` names a folder beside it, `<engine>-<generation>`.
 
 A new index is built in a folder of its own and put in use by replacing that one small file, so that a search sees the
-old index or the new one and nothing between. A build that was killed is found again and resumed.
+old index or the new one and nothing between. A build that was killed is found again and resumed. The old folder goes
+when nobody has it open any more: at once, or when somebody writes the next time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from muniment.index.engine import Engine, State, open_engine
+from muniment.index.holding import alone, remove
 from muniment.regular import read_regular
 
 DEFAULT_ENGINE = "tantivy"
@@ -42,16 +45,34 @@ def open_current(root: Path) -> Engine | None:
     return None
 
 
+def is_outdated(root: Path) -> bool:
+    """Whether there is an index in use, and it is of another version of muniment: it cannot answer, nor be added to."""
+    from muniment.index.engine import present_name, read_state
+
+    if (name := current(root)) is None:
+        return False
+    state = read_state(root / name, present_name(name.partition("-")[0]))
+    return bool(state.engine) and not state.current
+
+
+def telling_damage(root: Path) -> AbstractContextManager[None]:
+    """Whoever asks the index in use is told where it is damaged, and not by an engine's own errors."""
+    from muniment.index import sound
+
+    return sound.telling_damage(root / (current(root) or ""), ValueError)
+
+
 def begun(root: Path) -> tuple[str, int] | None:
     """The build beside the index in use: its folder's name, and how many leaves it accounts for; None without one."""
     from muniment.index.engine import read_state
 
-    in_use = current(root)
+    last = _generation(current(root))
     try:
-        names = sorted(path.name for path in root.iterdir() if path.name != in_use and _NAME.match(path.name))
+        names = [path.name for path in root.iterdir() if _NAME.match(path.name) and _generation(path.name) > last]
     except OSError:
         return None
-    return (names[-1], read_state(root / names[-1], "").log_size) if names else None
+    found = max(((read_state(root / name, "").log_size, name) for name in names), default=None)
+    return (found[1], found[0]) if found else None
 
 
 def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
@@ -60,7 +81,7 @@ def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
     from muniment.errors import StorageError
 
     name = f"{engine}-1"
-    _remove(_folder(root, name))
+    remove(_folder(root, name))
     try:
         opened = open_engine(engine, root / name, create=True)
     except OSError as e:
@@ -71,30 +92,48 @@ def create(root: Path, engine: str = DEFAULT_ENGINE) -> Engine:
 
 def begin_build(root: Path, engine: str, is_of_use: Callable[[State], bool]) -> tuple[str, Engine]:
     """The name and the engine of an index to build: the one that a killed build left, where it is still of use."""
-    from muniment.errors import IndexBehind
+    from muniment.errors import StorageError
 
-    in_use = current(root)
-    generation = int(in_use.partition("-")[2]) + 1 if in_use else 1
-    name = f"{engine}-{generation}"
     try:
-        opened = open_engine(engine, _folder(root, name), create=True)
-        if is_of_use(opened.state()):
-            return name, opened
-        opened.close()
-    except IndexBehind:
-        pass
-    _remove(root / name)
-    return name, open_engine(engine, root / name, create=True)
+        with alone(root):
+            name = f"{engine}-{_generation(current(root)) + 1}"
+            return name, _begun_or_new(engine, _folder(root, name), is_of_use)
+    except OSError as e:
+        raise StorageError(f"{e.filename or root}: {e.strerror}") from e
+
+
+def _begun_or_new(engine: str, folder: Path, is_of_use: Callable[[State], bool]) -> Engine:
+    from muniment.errors import IndexBehind, Locked
+
+    if folder.exists():
+        try:
+            opened = open_engine(engine, folder, create=True)
+            if is_of_use(opened.state()):
+                return opened
+            opened.close()
+        except IndexBehind:
+            pass
+        if not remove(folder):
+            raise Locked(f"another process is at the index at {folder}: try again when it is done")
+    return open_engine(engine, folder, create=True)
 
 
 def put_in_use(root: Path, name: str) -> None:
-    """Make the folder the one in use, and remove all others."""
+    """Make the folder the one in use, and remove those before it."""
     from muniment.durable import replace
 
     replace(root / "current", f"{name}\n".encode())
+    remove_old(root)
+
+
+def remove_old(root: Path) -> None:
+    """Remove the folders that another took the place of, but those that somebody still has open."""
+    if (name := current(root)) is None:
+        return
     for other in root.iterdir():
-        if other.is_dir() and other.name != name and _NAME.match(other.name):
-            _remove(other)
+        is_old = other.name != name and _NAME.match(other.name) and _generation(other.name) <= _generation(name)
+        if is_old and other.is_dir() and not other.is_symlink():
+            remove(other)
 
 
 def engine_in_use(root: Path) -> str:
@@ -112,7 +151,5 @@ def _folder(root: Path, name: str) -> Path:
     return root / name
 
 
-def _remove(folder: Path) -> None:
-    import shutil  # 3 ms that a search has no use for
-
-    shutil.rmtree(folder, ignore_errors=True)
+def _generation(name: str | None) -> int:
+    return int(name.partition("-")[2]) if name else 0

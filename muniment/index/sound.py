@@ -23,6 +23,7 @@ from muniment import durable
 from muniment.errors import IndexBehind, MunimentError, StorageError
 
 _CHUNK = 1 << 20
+_UNREADABLE = ("Failed to open", "IO error", "orrupted")  # what tantivy says of files, in a ValueError
 
 
 class _Entry(NamedTuple):
@@ -76,13 +77,44 @@ def check(path: Path) -> None:
 @contextmanager
 def telling_damage(path: Path, *of: type[Exception]) -> Iterator[None]:
     """What an engine makes of damaged files is IndexBehind: errors `of` these kinds, and the panics of Rust, which are
-    no Exception and nowhere to import."""
+    no Exception and nowhere to import. Where every file is sound, and nothing could not be read, the error is our own,
+    and stays what it is."""
     try:
         yield
     except BaseException as e:
-        if type(e).__name__ == "PanicException" or (isinstance(e, of) and not isinstance(e, MunimentError)):
+        panicked = type(e).__name__ == "PanicException"
+        if not panicked and (isinstance(e, MunimentError) or not isinstance(e, of)):
+            raise
+        _tell_changed(path, e)
+        if isinstance(e, OSError) or any(sign in str(e) for sign in _UNREADABLE) or not _listed(path):
             raise _damaged(path, type(e).__name__) from e
+        if panicked:
+            said = " ".join(str(e).split())
+            raise MunimentError(f"internal error, please report it: the index is sound, and panics: {said}") from e
         raise
+
+
+@contextmanager
+def telling_failure(path: Path, what: str, *of: type[Exception]) -> Iterator[None]:
+    """What goes wrong when an index is written is IndexBehind where its files are damaged, else StorageError."""
+    try:
+        yield
+    except of as e:
+        _tell_changed(path, e)
+        raise StorageError(f"the index at {path} {what}: {e}") from e
+
+
+def _tell_changed(path: Path, error: BaseException) -> None:
+    """Raises IndexBehind where a file holds other bytes than were written, whatever its time of change says."""
+    for name, entry in _listed(path).items():
+        try:
+            if _crc(path / name) == entry.crc:
+                continue
+        except FileNotFoundError:
+            continue
+        except OSError:
+            pass
+        raise _damaged(path, name) from error
 
 
 def _damaged(path: Path, what: str) -> IndexBehind:

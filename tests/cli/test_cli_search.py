@@ -230,6 +230,38 @@ def test_an_index_that_is_damaged_is_an_error_of_its_own_and_reindex_mends_it(co
     assert len(console("search", "Dunmore", "--ids").lines) == 1
 
 
+@pytest.mark.parametrize("engine", ["tantivy", "whoosh"])
+def test_a_flipped_byte_in_any_file_of_an_index_is_told_by_whatever_asks_it(
+    copied: Callable[[], Console], engine: str
+) -> None:
+    console = copied()
+    assert console.archive is not None
+    console("reindex", "--engine", engine)
+    console("searches", "save", "sea", "harbour")
+    index = next(path for path in (console.archive / "index").iterdir() if path.is_dir())
+    asked = [
+        ["search", "harbour"],
+        ["search", "Dunmoer", "--explain", "--facet", "author,year"],
+        ["search", "harbour", "--all", "--json"],
+        ["searches", "run", "sea"],
+    ]
+    files = [line.split(" ")[0] for line in (index / "sound").read_text().splitlines()]
+    for n, file in enumerate(files):
+        content = (index / file).read_bytes()
+        at = len(content) // 2
+        (index / file).write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        done = console(*asked[n % len(asked)], code=4)
+        assert done.out == "" and done.err.startswith("muniment: ") and done.err.count("\n") == 1
+        assert f"is damaged ({file}): run `muniment reindex`" in done.err
+        (index / file).write_bytes(content)
+    assert console("search", "harbour", "--ids").lines
+    (index / files[0]).write_bytes(b"")
+    added = console("add", "--title", "Late", "-", stdin=b"A late word of the harbourmaster.")
+    assert "stored, but not indexed yet" in added.err and "run `muniment reindex`" in added.err
+    console("reindex")
+    assert len(console("search", "harbourmaster", "--ids").lines) == 1
+
+
 def test_reindex_changes_the_engine_and_the_answers_stay(copied: Callable[[], Console]) -> None:
     console = copied()
     before = console("search", "harbour", "--ids", "--sort", "newest").lines

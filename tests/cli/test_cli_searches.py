@@ -14,6 +14,7 @@ from bench import bulk
 from muniment import watching
 from muniment.archive.archive import Archive
 from muniment.errors import UsageError
+from muniment.model import Article
 from muniment.search.results import Filters
 from muniment.search.saved import Saved, format_saved, parse_saved
 
@@ -300,3 +301,78 @@ def test_names_stay_in_their_folder() -> None:
         with pytest.raises(UsageError):
             watching.check_name(name)
     assert watching.check_name("خبر-2") == "خبر-2"
+
+
+# ---- what is damaged
+
+
+def damage(root: Path, number: int) -> None:
+    """The text that was made of a snapshot, a byte of it flipped where it lies."""
+    with Archive(root) as archive:
+        derivation = archive.snapshot(number).derivation
+        assert derivation is not None
+        place = archive.catalog.placements(derivation)[0]
+    with (root / place.segment).open("r+b") as file:
+        file.seek(place.offset + place.length // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 0x10]))
+
+
+def memory(root: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (root / "searches" / "state").glob("*.json")}
+
+
+@pytest.mark.parametrize("engine", ["tantivy", "whoosh"])
+def test_an_index_that_cannot_answer_is_told_once_for_all_searches_and_none_moves(
+    console: Console, root: Path, engine: str
+) -> None:
+    add(root, "One")
+    console("reindex", "--engine", engine)
+    for name, query in (("a", "dam"), ("b", "gates"), ("c", "painted")):
+        save(root, name, query)
+        told(root, name)
+    (root / "searches" / "aa.toml").write_text('query = "(dam"\n')
+    add(root, "Two")
+    kept = memory(root)
+    index = next(path for path in (root / "index").iterdir() if path.is_dir())
+    file = index / (index / "sound").read_text().partition(" ")[0]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    for options in ([], ["--json"], ["--again"]):
+        done = console("searches", "run", "--all", *options, code=4)
+        assert done.out == ""
+        assert done.err.count("muniment reindex") == 1 and "is damaged" in done.err
+    assert memory(root) == kept and len(kept) == 3
+    file.write_bytes(whole)
+    done = console("searches", "run", "--all", "--json", code=3)
+    assert [(row["search"], row["title"]) for row in done.rows()] == [("a", "Two"), ("b", "Two"), ("c", "Two")]
+
+
+def test_a_damaged_text_that_has_to_be_looked_through_is_warned_of(console: Console, root: Path) -> None:
+    sound, damaged = add(root, "One"), add(root, "Two")
+    asked = 'near:"gates dam tuesday painted"~12'
+    assert set(console("search", asked, "--ids").lines) == {str(sound), str(damaged)}
+    damage(root, damaged)
+    done = console("search", asked, "--ids")
+    assert done.lines == [str(sound)]
+    assert f"#{damaged} may match too, and cannot be looked through: " in done.err
+    save(root, "near", asked)
+    done = console("searches", "run", "near", "--json")
+    assert [row["snapshot"] for row in done.rows()] == [sound]
+    assert f"#{damaged} may match too" in done.err
+
+
+def test_an_article_whose_earlier_text_is_damaged_is_told_again_rather_than_missed(root: Path) -> None:
+    """Cleaned anew, it is new where it had no text before; whether it had cannot be told of a damaged one."""
+    whole, damaged = add(root, "One"), add(root, "Two")
+    save(root, "dam", "dam")
+    assert told(root, "dam") == ["Two", "One"]
+    damage(root, damaged)
+    with Archive(root) as archive, archive.writer() as writer:
+        for number, title in ((whole, "One"), (damaged, "Two")):
+            made = Article(title, f"{title}. {TEXT} Cleaned anew.", extractor="t/2")
+            writer.add_article(made, number, f"https://www.paper.example/{title}")
+        writer.commit()
+    assert told(root, "dam") == ["Two"]
+    assert told(root, "dam") == []

@@ -10,11 +10,11 @@ from pathlib import Path
 import index_examples as examples
 import pytest
 
-from muniment.errors import IndexBehind
+from muniment.errors import IndexBehind, MunimentError
 from muniment.index import sound
 from muniment.index.engine import Engine, open_engine
 from muniment.index.facets import FACETS
-from muniment.index.query import Everything
+from muniment.index.query import AnyOf, Everything, Term
 
 ENGINES = ("tantivy", "whoosh")
 TREES = [examples.tree(random.Random(seed)) for seed in range(6)]
@@ -138,3 +138,91 @@ def test_the_list_is_short_and_of_the_files_that_are_there(made: Path) -> None:
     sound.check(made)
     (made / "sound").write_bytes(b"nonsense\n../x 1 2 3\n\xff")
     sound.check(made)
+
+
+def overwrite(file: Path, content: bytes) -> None:
+    """In place: to cut a file that an engine has mapped into memory would end the process."""
+    with file.open("r+b") as opened:
+        opened.write(content)
+
+
+def test_an_error_that_is_no_damage_is_not_told_as_damage(made: Path, name: str) -> None:
+    wrong = AnyOf("number", ("a", "b"))  # type: ignore[arg-type]
+    with open_engine(name, made) as index:
+        with pytest.raises(ValueError, match="'a'"):
+            index.search(wrong)
+        assert index.search(Everything()).total == 80
+        biggest = max(written_once(made), key=lambda file: file.stat().st_size)
+        content, times = biggest.read_bytes(), biggest.stat()
+        overwrite(biggest, content[:-9] + bytes(9))
+        os.utime(biggest, ns=(times.st_atime_ns, times.st_mtime_ns))
+        with pytest.raises(IndexBehind, match=rf"damaged \({biggest.name}\): run `muniment reindex`"):
+            index.search(wrong)
+
+
+def test_a_panic_on_sound_files_is_an_internal_error_and_on_damaged_ones_damage(made: Path) -> None:
+    class PanicException(BaseException):  # named as Rust's is, which is nowhere to import
+        pass
+
+    with pytest.raises(MunimentError, match=r"internal error.*out of range") as e, sound.telling_damage(made):
+        raise PanicException("index\nout of range")
+    assert type(e.value) is MunimentError and "\n" not in str(e.value)
+    file = written_once(made)[0]
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(IndexBehind, match="muniment reindex"), sound.telling_damage(made):
+        raise PanicException("index out of range")
+
+
+def test_a_writer_tells_damage_and_writes_nothing(made: Path, name: str) -> None:
+    with open_engine(name, made) as index:
+        state = index.state()
+        for file in written_once(made):
+            content, times = file.read_bytes(), file.stat()
+            overwrite(file, bytes(len(content)))
+            with pytest.raises(IndexBehind, match="muniment reindex"):
+                index.add(examples.documents(3, 1))
+                index.commit(3)
+            overwrite(file, content)
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with open_engine(name, made) as index:
+        assert index.state() == state
+        assert index.count() == 80
+
+
+def test_damage_that_a_writer_stumbles_over_is_told(made: Path, name: str) -> None:
+    """Both read their segments when they merge them."""
+    index = open_engine(name, made)
+    index.add(examples.documents(3, 1))
+    for file in written_once(made):
+        overwrite(file, bytes(file.stat().st_size))
+    with pytest.raises(IndexBehind, match="muniment reindex"), index:
+        index.commit(3)
+        with open_engine(name, made) as again:
+            answers(again)
+    with pytest.raises(IndexBehind, match="muniment reindex"):
+        open_engine(name, made)
+
+
+def test_every_answer_of_a_damaged_index_is_that_it_is_damaged(made: Path, name: str) -> None:
+    asked: list[Callable[[Engine], object]] = [
+        lambda index: index.facets(Everything(), FACETS),
+        lambda index: index.frequencies("text", ["word", "river"]),
+        lambda index: index.vocabulary("text", "", 5),
+        lambda index: [index.weights(Term("text", word), 3) for word in ("word", "river")],
+        answers,
+    ]
+    with open_engine(name, made) as index:
+        expected = [ask(index) for ask in asked]
+    for file in written_once(made):
+        content, times = file.read_bytes(), file.stat()
+        for wrong in (bytes(len(content)), content[: len(content) // 2]):
+            file.write_bytes(wrong)
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+            for ask, right in zip(asked, expected, strict=True):
+                try:
+                    with open_engine(name, made) as index, sound.telling_damage(made, ValueError):
+                        assert ask(index) == right or len(wrong) == len(content), file.name
+                except IndexBehind as e:
+                    assert "muniment reindex" in str(e)
+        file.write_bytes(content)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))

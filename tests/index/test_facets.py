@@ -15,7 +15,7 @@ import pytest
 from muniment.errors import UsageError
 from muniment.index import query
 from muniment.index.engine import Document, Engine, open_engine
-from muniment.index.facets import FACETS, Counts, Facet, check_facets, with_empty
+from muniment.index.facets import FACETS, Counts, Facet, check_facets, counts_of_values, with_empty
 from muniment.search import results
 from muniment.search.results import Page
 from muniment.search.selecting import without_own
@@ -231,3 +231,16 @@ def test_values_of_any_letters_are_counted_as_they_are_written(name: str, tmp_pa
     }
     for facet in ("source", "author"):
         assert {value.value: value.count for value in counts[facet].values} == dict.fromkeys(values, 1)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 10, 1000])
+def test_the_most_frequent_of_many_values_are_listed_and_the_others_counted(limit: int) -> None:
+    rng = random.Random(limit)
+    for _ in range(60):
+        names = rng.sample(["", *map(str, range(60))], rng.randrange(40))
+        counts = [(name, rng.randrange(1, 6)) for name in names]
+        ordered = sorted(((-count, name) for name, count in counts if name))
+        listed = tuple(Facet(name, -count) for count, name in ordered[:limit])
+        rest = -sum(count for count, _ in ordered[limit:])
+        expected = Counts(listed, max(0, len(ordered) - limit), rest, dict(counts).get("", 0))
+        assert counts_of_values(iter(counts), limit) == expected

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ from muniment.index.engine import (
 )
 from muniment.index.engines.compiling import SCHEMA, SORT_FIELDS, Compiler, forms_of, number_range, term, unscored
 from muniment.index.facets import FACET_DATES, Counts, check_facets, counts_of_dates, counts_of_values
+from muniment.index.holding import Hold
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -68,10 +69,19 @@ class TantivyEngine:
         self._merging: Merging | None = None
         self._base: tantivy.Searcher | None = None
         self._uncommitted: dict[int, int] = {}
-        sound.check(path)  # before the library maps a file into memory
-        only_read = path.is_dir() and not os.access(path, os.W_OK)
-        self._shelter = _shelter(path) if only_read else None
-        self._index = _open_index(Path(self._shelter.name) if self._shelter else path)
+        self._shelter: TemporaryDirectory[str] | None = None
+        self._hold = Hold(path)
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        sound.check(self._path)  # before the library maps a file into memory
+        if not os.access(self._path, os.W_OK):
+            self._shelter = _shelter(self._path)
+        self._index = _open_index(Path(self._shelter.name) if self._shelter else self._path)
         with self._telling_damage():
             self._read()
 
@@ -158,12 +168,8 @@ class TantivyEngine:
                 merging.wait()
             sound.record(self._path, _committed(self._path))
 
-    @contextmanager
-    def _telling_failure(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, RuntimeError, OSError) as e:
-            raise StorageError(f"the index at {self._path} {what}: {e}") from e
+    def _telling_failure(self, what: str) -> AbstractContextManager[None]:
+        return sound.telling_failure(self._path, what, ValueError, RuntimeError, OSError)
 
     def _forget_writer(self) -> None:
         self._writer, self._base = None, None
@@ -333,6 +339,7 @@ class TantivyEngine:
         self._settle()
         if self._shelter is not None:
             self._shelter.cleanup()
+        self._hold.release()
 
     def __enter__(self) -> Engine:
         return self

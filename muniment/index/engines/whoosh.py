@@ -14,7 +14,7 @@ import heapq
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from math import log1p
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ from muniment.index.engine import (
     write_state,
 )
 from muniment.index.facets import FACET_DATES, FACETS, Counts, check_facets, counts_of_dates, counts_of_values
+from muniment.index.holding import Hold
 
 NAME = f"whoosh {'.'.join(map(str, whoosh.__version__))} schema 7"
 WRITER_MEGABYTES = 64
@@ -89,12 +90,19 @@ class WhooshEngine:
         self._base: Any = None  # what the writer began with
         if not _is_ours(path):
             raise IndexBehind(f"no index that was made here at {path}: run muniment reindex")
-        sound.check(path)
+        self._hold = Hold(path)
         try:
-            with self._telling_damage():
-                self._index = index.open_dir(str(path))
-        except IndexBehind as e:
-            raise IndexBehind(f"no index that can be opened at {path}: run muniment reindex") from e
+            self._open()
+        except BaseException:
+            self._hold.release()
+            raise
+
+    def _open(self) -> None:
+        sound.check(self._path)
+        try:
+            self._index = index.open_dir(str(self._path))
+        except Exception as e:  # whatever it makes of a file that is none of its own
+            raise IndexBehind(f"no index that can be opened at {self._path}: run muniment reindex") from e
         with self._telling_damage():
             self._read()
 
@@ -121,11 +129,12 @@ class WhooshEngine:
         if number in self._pending:
             pending = self._pending[number]
             return -1 if pending is None else pending.version
-        if self._base is None:
-            self._base = self._writer.searcher()
-        place = self._base.document_number(number=number)
-        reader = self._base.reader()
-        return -1 if place is None else int(reader.column_reader("version")[place])
+        with self._telling_damage():
+            if self._base is None:
+                self._base = self._writer.searcher()
+            place = self._base.document_number(number=number)
+            reader = self._base.reader()
+            return -1 if place is None else int(reader.column_reader("version")[place])
 
     def remove(self, numbers: Iterable[int]) -> None:
         self._open_writer()
@@ -134,14 +143,18 @@ class WhooshEngine:
     def commit(self, log_size: int, log: str = "") -> None:
         writer = self._open_writer()
         self._close_base()
-        for number, document in self._pending.items():
-            writer.delete_by_term("number", number)
-            if document is not None:
-                writer.add_document(**_as_whoosh(document))
         try:
-            writer.commit()
-        except OSError as e:
-            raise StorageError(f"the index at {self._path} could not be written: {e}") from e
+            with self._telling_damage():  # segments that are merged are read
+                for number, document in self._pending.items():
+                    writer.delete_by_term("number", number)
+                    if document is not None:
+                        writer.add_document(**_as_whoosh(document))
+                with sound.telling_failure(self._path, "could not be written", OSError):
+                    writer.commit()
+        except BaseException:
+            with suppress(Exception):  # it is of no more use, but that it holds the lock
+                writer.cancel()
+            raise
         finally:
             self._writer = None
             self._pending.clear()
@@ -152,6 +165,7 @@ class WhooshEngine:
 
     def _open_writer(self) -> Any:
         if self._writer is None:
+            sound.check(self._path)
             try:
                 self._writer = self._index.writer(limitmb=WRITER_MEGABYTES)
             except LockError as e:
@@ -230,7 +244,8 @@ class WhooshEngine:
 
     def facets(self, tree: query.Query, names: Sequence[str], limit: int = 10) -> dict[str, Counts]:
         check_facets(names)
-        return self._facets([place for place, _ in self._matches(tree, scored=False)], names, limit)
+        with self._telling_damage():
+            return self._facets([place for place, _ in self._matches(tree, scored=False)], names, limit)
 
     def _facets(self, places: Sequence[int], names: Sequence[str], limit: int) -> dict[str, Counts]:
         found: dict[str, Counts] = {}
@@ -280,21 +295,24 @@ class WhooshEngine:
         return self._languages
 
     def frequencies(self, field: str, words: Sequence[str]) -> list[int]:
-        reader = self._searcher.reader()
-        return [int(reader.doc_frequency(field, word.encode())) for word in words]
+        with self._telling_damage():
+            reader = self._searcher.reader()
+            return [int(reader.doc_frequency(field, word.encode())) for word in words]
 
     def vocabulary(self, field: str, start: str, limit: int) -> Sequence[tuple[str, int]]:
-        reader = self._searcher.reader()
-        held = list(reader.expand_prefix(field, start.encode()))
-        counted = [(word.decode(), int(reader.doc_frequency(field, word))) for word in held]
+        with self._telling_damage():
+            reader = self._searcher.reader()
+            held = list(reader.expand_prefix(field, start.encode()))
+            counted = [(word.decode(), int(reader.doc_frequency(field, word))) for word in held]
         return heapq.nsmallest(limit, counted, key=lambda pair: (-pair[1], pair[0]))
 
     def weights(self, leaf: query.Leaf, number: int) -> list[Weight]:
         weights: list[Weight] = []
-        for field in query.fields_of(leaf):
-            compiled = self._in_field(field, leaf)
-            for part in compiled.subqueries if isinstance(compiled, wq.Or) else [compiled]:
-                weights += self._weight(part, field, leaf, number)
+        with self._telling_damage():
+            for field in query.fields_of(leaf):
+                compiled = self._in_field(field, leaf)
+                for part in compiled.subqueries if isinstance(compiled, wq.Or) else [compiled]:
+                    weights += self._weight(part, field, leaf, number)
         return weights
 
     def _weight(self, part: wq.Query, field: str, leaf: query.Leaf, number: int) -> Iterator[Weight]:
@@ -320,6 +338,7 @@ class WhooshEngine:
             self._pending.clear()
         if not self._searcher.is_closed:
             self._searcher.close()
+        self._hold.release()
 
     def __enter__(self) -> Engine:
         return self
