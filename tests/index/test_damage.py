@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def made(name: str, tmp_path: Path) -> Path:
         for start in (0, 40):
             index.add(examples.documents(80, 1)[start : start + 40])
             index.commit(start + 1)
+    time.sleep(0.02)  # a file system's clock ticks every few milliseconds: a change within a tick is not seen
     return path
 
 
