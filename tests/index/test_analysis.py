@@ -54,6 +54,11 @@ def test_a_hamza_parts_words_where_it_is_all_that_does() -> None:
         assert analysis.stems(analysis.words(one), "fa") != analysis.stems(analysis.words(other), "fa")
 
 
+def test_an_arabic_word_with_its_hamza_moved_has_the_stem_of_its_plural() -> None:
+    for spellings in (("هيئة", "الهيئة", "هيئات", "الهيئات", "هيأة"), ("مسؤول", "المسئولون", "مسؤولين", "المسؤولين")):
+        assert len({tuple(analysis.stems(analysis.words(word), "ar")) for word in spellings}) == 1, spellings
+
+
 def test_a_persian_word_has_one_stem_with_a_last_hamza_and_without() -> None:
     for one, other in (("علماء", "علما"), ("اعضاء", "اعضا"), ("امضاء", "امضا")):
         first, second = (analysis.stems(analysis.words(word), "fa") for word in (one, other))
