@@ -13,7 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from muniment.index import analysis, query
@@ -123,6 +123,8 @@ def places(stretch: Stretch, leaf: query.Leaf, language: str | None) -> list[tup
             continue
         candidates = _written_places(stretch, leaf, core, is_start)
         listed = list(islice(_fitting(stretch.text, candidates, fits), MAX_PLACES))
+        if not listed and isinstance(leaf, query.Term) and "\u200c" in stretch.text and script_of(core) == "arabic":
+            listed = list(islice(_fitting(stretch.text, _in_two(stretch, core), fits), MAX_PLACES))
         if not listed and stretch.is_first and not stretch.is_complete(script_of(core)):
             slowly = (match.start() for match in _loose(core, is_start).finditer(stretch.text, 0, SLOWLY))
             listed = list(islice(_fitting(stretch.text, slowly, fits), MAX_PLACES))
@@ -255,18 +257,18 @@ def _written_places(stretch: Stretch, leaf: query.Leaf, core: str, is_start: boo
             if script != "latin" or needle.isascii() or all(byte in coded for byte in needle if byte > 0x7F)
             for at in _every(coded, b"".join((b" " * is_start, needle, b" " * is_whole)))
         )
-    if script == "arabic" and isinstance(leaf, query.Term) and "\u200c" in stretch.text and len(core) > 3:
-        found = chain(found, _in_two(core, coded, script))
     for at in found:
         yield at + bisect_right(gone, at) if gone else at
 
 
-def _in_two(core: str, coded: bytes, script: str) -> Iterator[int]:
-    """Where the letters stand with a space or a joiner among them, which is one here: what is found is looked at."""
+def _in_two(stretch: Stretch, core: str) -> Iterator[int]:
+    """Where the letters stand with a space or a joiner among them, which is one here."""
+    script = script_of(core)
+    coded, gone = stretch.written(script)
     for form in forms_of(core, script, True):
         for match in re.finditer(b" " + b" ?".join(re.escape(bytes([code])) for code in form), coded):
             if b" " in match[0][1:]:
-                yield match.start()
+                yield match.start() + (bisect_right(gone, match.start()) if gone else 0)
 
 
 def _every(text: Any, needle: Any) -> Iterator[int]:
