@@ -5,7 +5,7 @@ pdf          a PDF
 document     another document with pages or parts: of a word processor, an e-book
 mail         a letter, or a page kept in one (MHTML)
 text         plain text, Markdown
-upload       beside one of those: a file or a text that was handed in, not fetched
+upload       beside one of those: a file or a text that was handed in without an address of the web
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNTOLD = {"", "application/octet-stream", "binary/octet-stream", "application/z
 def kinds_of(snapshot: Snapshot) -> tuple[str, ...]:
     """The kinds of a snapshot, by its media type; where that says nothing, by the ending of its address."""
     found = _kind(snapshot.media_type.partition(";")[0].strip().lower(), snapshot.url or snapshot.uri)
-    return (found, "upload") if snapshot.uri.startswith("ni:") else (found,)
+    return (found, "upload") if snapshot.uri.startswith(("ni:", "file:")) else (found,)
 
 
 def _kind(media_type: str, address: str) -> str:

@@ -70,7 +70,7 @@ FOUND = {
     "flag:paywall": 1,
     "flag:*": 1,
     "kind:pdf": 1,
-    "-kind:upload": 53,
+    "-kind:upload": 44,
     "has:author": 23,
     "is:latest": 54,
     "-is:latest": 1,

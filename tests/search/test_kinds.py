@@ -29,6 +29,8 @@ def snapshot(media_type: str, uri: str, url: str | None) -> Snapshot:
         ("message/rfc822", "ni:///sha-256;abc", ("mail", "upload")),
         ("application/epub+zip", "https://example.org/x", ("document",)),
         ("text/plain", "ni:///sha-256;abc", ("text", "upload")),
+        ("application/pdf", "file:///home/ann/plan.pdf", ("pdf", "upload")),
+        (HTML, "file:/home/ann/story.html", ("page", "upload")),
         ("text/markdown", "https://example.org/readme.md", ("text",)),
     ],
 )
