@@ -27,14 +27,17 @@ from muniment.index.query import (
 
 ENGLISH = "government governments governed run running runs river rivers café cafe iran’s U.S. C++ 2019 42 it's don't"
 FRENCH = "élection élections l'eau courant courants cours gouverner gouvernement café run naïve"
-PERSIAN = "دولت می‌خواهد کتاب‌ها کتاب ها كتابها دانش‌آموز ایران إيران ۲۰۱۹ خواهد"
+PERSIAN = "دولت می‌خواهد کتاب‌ها کتاب ها كتابها دانش‌آموز هیئت هيات ایران إيران ۲۰۱۹ خواهد"
 JAPANESE = "東京都 東京 京都大学 大学 水 コンピュータ"
 SAMPLES = {"en": ENGLISH, "fr": FRENCH, "fa": PERSIAN, "ja": JAPANESE, None: ENGLISH + " " + FRENCH, "en-GB": ENGLISH}
 SOURCES = ("Example.org", "news.example.com", "Le Café", "خبر", None)
 TAGS = ("War", "peace", "élection", "a b")
 AUTHORS = ("Jane Roe", "José Doe", "Li Wei")
 DATES = (None, "2018", "2019", "2019-05", "2019-05-30", "2019-12-31", "2020-01-01", "2020-02", "2021-07-09")
-WORDS = sorted({w for text in SAMPLES.values() for w in analysis.words(text)} | {"absent", "rivr", "govern"})
+WORDS = sorted(
+    {word for text in SAMPLES.values() for word in (*analysis.words(text), *analysis.compounds(text))}
+    | {"absent", "rivr", "govern"}
+)
 KINDS = ((), ("page",), ("pdf", "upload"), ("mail", "upload"))
 FLAGS = ("paywall", "cookie-wall", "soft-404")
 START = datetime(2024, 1, 1, tzinfo=UTC)
