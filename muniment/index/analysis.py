@@ -51,6 +51,7 @@ ALGORITHMS = {
     "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 NORTHERN = frozenset({"da", "nb", "nn", "no", "sv"})
+SOUTHERN = frozenset({"bs", "hr", "sh", "sl", "sr"})  # of the Slavs, who write đ
 
 _LETTERS = {
     **dict.fromkeys("ىیئېۍے", "ي"),
@@ -299,12 +300,16 @@ def stems(found: Sequence[str], language: str | None) -> Sequence[str]:
 def stem_forms(word: str, languages: Sequence[str]) -> list[str]:
     """All that stands for a query's word in the field of stems, where the archive holds these languages (tags).
 
-    In the languages of the North Aarhus is Århus too, and Soeren Søren; in German the stemmer sees to it.
+    In the languages of the North Aarhus is Århus too, and Soeren Søren, in those of the South Djoković Đoković; in
+    German the stemmer sees to it.
     """
     forms = {_stems_of(tag)[word] if tag in ALGORITHMS else word: None for tag in languages}
     if "aa" in word or "oe" in word:
         respelled = word.replace("aa", "a").replace("oe", "o")
         forms |= {_stems_of(tag)[respelled]: None for tag in languages if tag in NORTHERN}
+    if "dj" in word:
+        crossed = word.replace("dj", "d")
+        forms |= {_stems_of(t)[crossed] if t in ALGORITHMS else crossed: None for t in languages if t in SOUTHERN}
     return list(forms)
 
 

@@ -175,6 +175,8 @@ def _spellings(core: str, is_start: bool, tag: str) -> list[tuple[str, bool]]:
         cores |= {core[:n] + letter + "e" + core[n + 1 :]: None for n, letter in enumerate(core) if letter in "aou"}
     if tag in analysis.NORTHERN:
         cores[core.replace("aa", "a").replace("oe", "o")] = None
+    if tag in analysis.SOUTHERN:
+        cores[core.replace("dj", "d")] = None
     return [(spelled, is_start) for spelled in cores]
 
 

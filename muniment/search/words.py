@@ -11,11 +11,12 @@ from muniment.index import analysis, query
 
 MAX_WILDCARDS, MAX_COMPLEXITY = 6, 200  # tantivy's automata have 1,000 states, which 7 and 190 were seen to exceed
 _SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
-_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
-_SPELLED = re.compile("[äöüåø]", re.IGNORECASE)
+_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "đ": "dj"}
+_SPELLED = re.compile("[äöüåøđ]", re.IGNORECASE)
 # Respelled the other way, in the languages that write so: never after a vowel or q (neue, Quelle).
 _RESPELLED = ((re.compile(r"(?<=[ao])e|(?<=(?<![aeq])u)e", re.IGNORECASE), ("de", "sv")),
-              (re.compile(r"(?<=a)a|(?<=o)e", re.IGNORECASE), ("da", "nb", "nn", "no", "sv")))  # fmt: skip
+              (re.compile(r"(?<=a)a|(?<=o)e", re.IGNORECASE), ("da", "nb", "nn", "no", "sv")),
+              (re.compile(r"(?<=d)j", re.IGNORECASE), ("bs", "hr", "sh", "sl", "sr")))  # fmt: skip
 MAX_RESPELLED = 3  # places in a phrase
 _WILD = re.compile(r"[\w*?]+")
 

@@ -87,6 +87,22 @@ def test_letters_and_their_spellings_are_one_in_articles_of_their_language(index
         assert numbers(index, parse(asked)) == [3], asked
 
 
+def test_a_name_with_a_crossed_d_is_found_as_others_write_it(index: Engine) -> None:
+    texts = (
+        ("sr", "Novak Đoković"),
+        ("hr", "Novak Đoković"),
+        ("en", "Novak Djokovic"),
+        ("en", "Dokovic, an adjective"),
+    )
+    index.add(plain(n, text, language=language) for n, (language, text) in enumerate(texts))
+    index.commit(1)
+    for asked in ("Djokovic", '"novak djokovic"', "Djokov*", "djokovc~"):
+        assert numbers(index, parse(asked)) == [0, 1, 2], asked
+    for asked in ("Đoković", "Đokov*"):
+        assert numbers(index, parse(asked)) == [0, 1, 2, 3], asked
+    assert numbers(index, parse("adjective")) == [3]
+
+
 def test_sorts_put_undated_articles_last_and_break_ties_by_number(index: Engine) -> None:
     dates = {1: None, 2: "2019", 3: "2019-05-30", 4: "2021-01", 5: "2019-01-01", 6: None}
     index.add(plain(n, published=date, captured=examples.START.replace(day=n % 3 + 1)) for n, date in dates.items())

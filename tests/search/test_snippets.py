@@ -52,6 +52,8 @@ def marks(text: str, asked: str, language: str | None) -> list[str]:
         ("Über Hans Mueller und Müller", "de", "müll*", ["Mueller", "Müller"]),
         ("Über Hans Mueller und Müller", "de", "muellr~", ["Mueller", "Müller"]),
         ("Über Hans Mueller und Müller", "de", '"hans müller"', ["Hans", "Mueller"]),
+        ("Novak Đoković je stigao", "hr", "djokovic", ["Đoković"]),
+        ("Novak Djokovic came", "en", "Đoković", ["Djokovic"]),
         ("Hans Müller aus Köln", "de", '"hans mueller" exact:koeln', ["Hans", "Müller", "Köln"]),
         ("Søren boede i Århus og Aarhus", "da", "soeren aarhus", ["Søren", "Århus", "Aarhus"]),
         (PERSIAN, "fa", "می خواهد", ["می‌خواهد"]),
