@@ -200,7 +200,7 @@ def _with_parts(engine: Engine, tree: Query, found: Iterator[Found], *, recent: 
 def _left_out(search: Search) -> Sequence[str]:
     if not search.sentence or not search.text.strip():
         return ()
-    from muniment.index.analysis import language_tag
+    from muniment.index.stemming import language_tag
     from muniment.search import language
 
     return language.left_out(search.text, tuple(map(language_tag, search.filters.language if search.filters else ())))
@@ -268,8 +268,8 @@ def _also_in(archive: Archive, snapshots: Sequence[Snapshot]) -> dict[int, tuple
 def tree_of(archive: Archive, search: Search) -> Query:
     """What is asked for. Without words, everything that passes the filters. An address alone stands for the article
     that is there, and for those that mention it."""
-    from muniment.index.analysis import language_tag
     from muniment.index.query import Everything, conjunction
+    from muniment.index.stemming import language_tag
     from muniment.search import language
     from muniment.search.results import Filters, filtered
 

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from muniment import durable
 from muniment.errors import StorageError, UsageError
-from muniment.index import analysis, query
+from muniment.index import analysis, query, stemming
 from muniment.index.facets import Counts
 from muniment.index.value import Value
 
@@ -258,12 +258,12 @@ def word_values(document: Document) -> dict[str, list[str]]:
     title, text = analysis.words(document.title), analysis.words_once(document.text)
     stems = []
     for found, whole in ((title, document.title), (text, document.text)):
-        stems.append(list(analysis.stems(found, document.language)))
+        stems.append(list(stemming.stems(found, document.language)))
         if compounds := analysis.compounds(whole):
-            stems[-1] += analysis.stems(compounds, document.language)
+            stems[-1] += stemming.stems(compounds, document.language)
     values = {"title": title, "text": text, "title_stem": stems[0], "text_stem": stems[1]}
     if document.removed:
-        gone = set(analysis.stems(document.removed, document.language)).difference(*stems)
+        gone = set(stemming.stems(document.removed, document.language)).difference(*stems)
         values |= {"removed": list(document.removed), "removed_stem": sorted(gone)}
     return values
 
@@ -280,7 +280,7 @@ def field_values(document: Document) -> dict[str, list[str]]:
     People type sources, languages and tags in either case, so the fields that are searched hold them folded; the facets
     (`facet_source` and so on) keep them as they are written.
     """
-    language = analysis.language_tag(document.language)
+    language = stemming.language_tag(document.language)
     values = {
         "source": [analysis.fold_value(document.source or "")],
         "host": [analysis.fold_value(host) for host in document.hosts] or [""],

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 
-from muniment.index import analysis, query
+from muniment.index import analysis, query, stemming
 from muniment.search.alphabets import (
     IGNORED,
     MAX_SLOP,
@@ -137,7 +137,7 @@ def _cores(leaf: query.Leaf, language: str | None) -> list[tuple[str, bool]]:
     """Letters of which a match of the leaf holds those of one entry in a row; and whether it starts with them."""
     match leaf:
         case query.Term(_, word):
-            return _spellings(*_core(word, language), analysis.language_tag(language))
+            return _spellings(*_core(word, language), stemming.language_tag(language))
         case query.Phrase(_, found, slop):
             return [(word, True) for word in (dict.fromkeys(found) if slop > MAX_SLOP else found[:1])]
         case query.Near(_, found):
@@ -158,8 +158,8 @@ def _cores(leaf: query.Leaf, language: str | None) -> list[tuple[str, bool]]:
 
 def _core(word: str, language: str | None) -> tuple[str, bool]:
     """What a word and its inflected forms have in common: the stem, or the part of the word that is like it."""
-    stem = analysis.fold(analysis.stems([word], language)[0].split("/")[0])
-    if analysis.language_tag(language) == "ar" and stem:  # an article may stand before it
+    stem = analysis.fold(stemming.stems([word], language)[0].split("/")[0])
+    if stemming.language_tag(language) == "ar" and stem:  # an article may stand before it
         return stem, False
     stem = stem.removesuffix("ه")  # which a Persian plural does not have: nevisande, nevisandegan
     if stem in word:
@@ -173,9 +173,9 @@ def _spellings(core: str, is_start: bool, tag: str) -> list[tuple[str, bool]]:
     cores = {core: None}
     if tag == "de" and is_start:  # one at a time: what was typed with an umlaut is looked for with two letters besides
         cores |= {core[:n] + letter + "e" + core[n + 1 :]: None for n, letter in enumerate(core) if letter in "aou"}
-    if tag in analysis.NORTHERN:
+    if tag in stemming.NORTHERN:
         cores[core.replace("aa", "a").replace("oe", "o")] = None
-    if tag in analysis.SOUTHERN:
+    if tag in stemming.SOUTHERN:
         cores[core.replace("dj", "d")] = None
     return [(spelled, is_start) for spelled in cores]
 
@@ -218,8 +218,8 @@ def _fits(leaf: query.Leaf, language: str | None) -> _Fits | None:
         matches = query.word_matcher(leaf)
         return _Fits(lambda words: any(map(matches, words)))
     if isinstance(leaf, query.Term):
-        forms = analysis.stem_forms(leaf.word, [analysis.language_tag(language)])
-        return _Fits(lambda words: not set(forms).isdisjoint(analysis.stems(words, language)))
+        forms = stemming.stem_forms(leaf.word, [stemming.language_tag(language)])
+        return _Fits(lambda words: not set(forms).isdisjoint(stemming.stems(words, language)))
     return None
 
 

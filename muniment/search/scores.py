@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from muniment.index import analysis, query
+from muniment.index import query, stemming
 from muniment.index.engine import Engine, Weight
 
 
@@ -28,7 +28,7 @@ def forms(engine: Engine, tree: query.Query) -> list[Form]:
             case query.Term(_, word):
                 for field in query.fields_of(leaf):
                     is_stemmed = field in query.STEMMED_FIELDS
-                    asked = analysis.stem_forms(word, engine.languages()) if is_stemmed else [word]
+                    asked = stemming.stem_forms(word, engine.languages()) if is_stemmed else [word]
                     counts = engine.frequencies(f"{field}_stem" if is_stemmed else field, asked)
                     found += [Form(word, field, form, n) for form, n in zip(asked, counts, strict=True) if n]
                     if not any(counts):

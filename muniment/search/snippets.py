@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from math import log2
 
-from muniment.index import analysis, query
+from muniment.index import analysis, query, stemming
 from muniment.index.value import Value
 from muniment.search import places, sentences
 
@@ -155,9 +155,9 @@ def _marks(
     low = text.find(" ", low, start) + 1 or low
     found = analysis.spans(text[low:high])
     words = [word for word, _, _ in found]
-    stems = analysis.stems(words, language)
+    stems = stemming.stems(words, language)
     compounds = analysis.compound_spans(text[low:high])
-    whole = analysis.stems([word for word, _, _ in compounds], language)
+    whole = stemming.stems([word for word, _, _ in compounds], language)
     marked = sorted(
         (found[n][1] + low, low + (found[n][2] if length is None else found[n][1] + length))
         for leaf in leaves
@@ -192,7 +192,7 @@ def _matching(leaf: query.Leaf, words: Sequence[str], stems: Sequence[str], lang
     """Which of the words the leaf matches."""
     match leaf:
         case query.Term(_, word):
-            forms = analysis.stem_forms(word, [analysis.language_tag(language)])
+            forms = stemming.stem_forms(word, [stemming.language_tag(language)])
             yield from (n for n, other in enumerate(stems) if other in forms)
         case query.Phrase(_, phrase, slop):
             for n, word in enumerate(words):

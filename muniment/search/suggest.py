@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from muniment.index import analysis, query
+from muniment.index import analysis, query, stemming
 from muniment.index.engine import Engine
 
 FEW = 2  # hits: more are an answer
@@ -123,7 +123,7 @@ def like(engine: Engine, word: str, fields: Sequence[str] = _TEXTS) -> list[str]
     rated = sorted(known, key=lambda other: (_rate(word, other, known[other], near), other))
     told: dict[str, str] = {}  # one word of those that find the same
     for other in rated[: MOST * 3]:
-        told.setdefault(" ".join(analysis.stem_forms(other, engine.languages())), other)
+        told.setdefault(" ".join(stemming.stem_forms(other, engine.languages())), other)
     return list(told.values())[:MOST] or _parted(engine, fields, word)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from muniment.index import analysis, query
+from muniment.index import analysis, query, stemming
 
 MAX_WILDCARDS, MAX_COMPLEXITY = 6, 200  # tantivy's automata have 1,000 states, which 7 and 190 were seen to exceed
 _SIGNS_AROUND = re.compile(r"^[^\w*?]+|[^\w*?]+$")
@@ -273,7 +273,7 @@ def value(field: str, text: str, place: int) -> query.Query:
 def stored_value(field: str, text: str, place: int = 0) -> str:
     """A value as the index holds it."""
     if field == "language":
-        found = analysis.language_tag(text)
+        found = stemming.language_tag(text)
     elif field == "host":
         # A whole address is taken too.
         found = analysis.fold_value(text).split("//")[-1].split("/")[0].split(":")[0].strip(".")

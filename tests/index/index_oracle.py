@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from muniment.index import analysis, query
+from muniment.index import analysis, query, stemming
 from muniment.index.engine import Document, article_id, field_values
 
 
@@ -29,7 +29,7 @@ def analysed(document: Document) -> Analysed:
         "removed": [list(document.removed)],
     }
     compounds = {"title": analysis.compounds(document.title), "text": analysis.compounds(document.text), "removed": []}
-    stems = {f: set(analysis.stems(words[f][0] + compounds[f], document.language)) for f in compounds}
+    stems = {f: set(stemming.stems(words[f][0] + compounds[f], document.language)) for f in compounds}
     stems["removed"] -= stems["title"] | stems["text"]
     numbers = {"number": document.number, "captured": int(document.captured.timestamp())}
     numbers["article"] = article_id(document.article)
@@ -69,7 +69,7 @@ def leaf_matches(leaf: query.Leaf, field: str, d: Analysed, languages: Sequence[
     words = d.words[field][0] if field in d.words else d.values[field]
     match leaf:
         case query.Term(_, word) if field in d.stems:
-            return not d.stems[field].isdisjoint(analysis.stem_forms(word, languages))
+            return not d.stems[field].isdisjoint(stemming.stem_forms(word, languages))
         case query.Term(_, word):
             return word in words
         case query.Phrase(_, phrase) if field == "removed" and len(phrase) > 1:

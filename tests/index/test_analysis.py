@@ -7,7 +7,7 @@ import threading
 import index_examples as examples
 import pytest
 
-from muniment.index import analysis
+from muniment.index import analysis, stemming
 
 ONE_WORD = [
     ("café", "cafe", "CAFÉ", "cafe\u0301", "ｃａｆé"),
@@ -51,17 +51,17 @@ def test_spellings_of_one_word_are_one_word(spellings: tuple[str, ...]) -> None:
 def test_a_hamza_parts_words_where_it_is_all_that_does() -> None:
     for one, other in (("شئون", "شیون"), ("سئول", "سؤول"), ("كفاءة", "كفاية"), ("ماء", "ما")):
         assert analysis.words(one) != analysis.words(other)
-        assert analysis.stems(analysis.words(one), "fa") != analysis.stems(analysis.words(other), "fa")
+        assert stemming.stems(analysis.words(one), "fa") != stemming.stems(analysis.words(other), "fa")
 
 
 def test_an_arabic_word_with_its_hamza_moved_has_the_stem_of_its_plural() -> None:
     for spellings in (("هيئة", "الهيئة", "هيئات", "الهيئات", "هيأة"), ("مسؤول", "المسئولون", "مسؤولين", "المسؤولين")):
-        assert len({tuple(analysis.stems(analysis.words(word), "ar")) for word in spellings}) == 1, spellings
+        assert len({tuple(stemming.stems(analysis.words(word), "ar")) for word in spellings}) == 1, spellings
 
 
 def test_a_persian_word_has_one_stem_with_a_last_hamza_and_without() -> None:
     for one, other in (("علماء", "علما"), ("اعضاء", "اعضا"), ("امضاء", "امضا")):
-        first, second = (analysis.stems(analysis.words(word), "fa") for word in (one, other))
+        first, second = (stemming.stems(analysis.words(word), "fa") for word in (one, other))
         assert first == second
 
 
@@ -128,26 +128,26 @@ def test_long_words_are_cut_alike_in_texts_and_in_queries() -> None:
 
 
 def test_stems_meet_only_within_one_language() -> None:
-    assert analysis.stems(["running", "runs"], "en") == analysis.stems(["run", "run"], "en-GB") == ["run/en"] * 2
-    assert analysis.stems(["run"], "fr") == ["run/fr"]
-    assert analysis.stems(["run"], None) == analysis.stems(["run"], "ja") == ["run"]
-    assert analysis.stem_forms("running", ["", "en", "ja"]) == ["running", "run/en"]
-    assert analysis.stem_forms("aarhus", ["en", "da"]) == ["aarhus/en", "aarhus/da", "arhus/da"]
+    assert stemming.stems(["running", "runs"], "en") == stemming.stems(["run", "run"], "en-GB") == ["run/en"] * 2
+    assert stemming.stems(["run"], "fr") == ["run/fr"]
+    assert stemming.stems(["run"], None) == stemming.stems(["run"], "ja") == ["run"]
+    assert stemming.stem_forms("running", ["", "en", "ja"]) == ["running", "run/en"]
+    assert stemming.stem_forms("aarhus", ["en", "da"]) == ["aarhus/en", "aarhus/da", "arhus/da"]
 
 
 def test_accents_and_letter_forms_do_not_change_a_stem() -> None:
     for one, other, language in (("élections", "election", "fr"), ("كتابها", "کتاب", "fa"), ("الكتاب", "کتاب", "ar")):
-        first, second = (analysis.stems(analysis.words(text), language) for text in (one, other))
+        first, second = (stemming.stems(analysis.words(text), language) for text in (one, other))
         assert first == second
 
 
 def test_threads_do_not_share_a_stemmer() -> None:
     words = [f"{stem}{ending}" for stem in ("run", "govern", "elect") for ending in ("s", "ing", "ed", "ings")] * 50
-    expected = analysis.stems(words, "en")
+    expected = stemming.stems(words, "en")
     wrong: list[int] = []
 
     def stem() -> None:
-        wrong.extend(n for n in range(200) if analysis.stems(words, "en") != expected)
+        wrong.extend(n for n in range(200) if stemming.stems(words, "en") != expected)
 
     threads = [threading.Thread(target=stem) for _ in range(4)]
     for thread in threads:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from muniment.index import analysis
+from muniment.index import analysis, stemming
 from muniment.search.language import parse
 from muniment.search.snippets import snippet
 
@@ -45,7 +45,7 @@ def pairs(listed: str) -> list[tuple[str, str]]:
 
 
 def stem(word: str, language: str) -> str:
-    return " ".join(analysis.stems(analysis.words(word), language))
+    return " ".join(stemming.stems(analysis.words(word), language))
 
 
 def test_the_lists_are_long_enough_to_show_something() -> None:

@@ -16,7 +16,7 @@ from functools import lru_cache
 import tantivy
 
 from muniment.errors import QueryError
-from muniment.index import analysis, query
+from muniment.index import query, stemming
 from muniment.index.facets import FACET_DATES, FACETS
 
 MANY_TERMS = 500
@@ -142,7 +142,7 @@ class Compiler:
         match leaf:
             case query.Term(_, word) if field in query.STEMMED_FIELDS:
                 stem_field = f"{field}_stem"
-                forms = analysis.stem_forms(word, self._languages)
+                forms = stemming.stem_forms(word, self._languages)
                 return [term(stem_field, form) for form in forms if self._searcher.doc_freq(stem_field, form)]
             case query.Term(_, word):
                 return [term(field, word)]

@@ -31,7 +31,7 @@ from whoosh.scoring import BM25F
 from whoosh.writing import LockError
 
 from muniment.errors import IndexBehind, Locked, StorageError
-from muniment.index import analysis, positions, query, sound
+from muniment.index import analysis, positions, query, sound, stemming
 from muniment.index.engine import (
     Document,
     Engine,
@@ -384,7 +384,7 @@ class WhooshEngine:
         boost = query.TITLE_BOOST if field == "title" else 1.0
         match leaf:
             case query.Term(_, word) if field in query.STEMMED_FIELDS:
-                forms = analysis.stem_forms(word, self._languages)
+                forms = stemming.stem_forms(word, self._languages)
                 return _any([wq.Term(f"{field}_stem", form, boost=boost) for form in forms])
             case query.Term(_, word):
                 return wq.Term(field, word, boost=boost)
