@@ -172,7 +172,7 @@ def test_names_come_from_standard_input_too_and_a_reader_may_stop(console: Conso
 def test_an_index_that_cannot_answer_is_no_list_without_matches(console: Console, tmp_path: Path) -> None:
     assert console.archive is not None
     shutil.copytree(console.archive, tmp_path / "copy")
-    (tmp_path / "copy" / "index" / "tantivy-1" / "state").write_text("0\nother\nother\n\n")
+    (tmp_path / "copy" / "index" / "current").write_text("tantivy-9\n")
     (tmp_path / "names.txt").write_text("Marta Pellow\n")
     assert Console(tmp_path / "copy", tmp_path)("search", "--file", "names.txt", code=4).out == ""
 

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 NAME = f"tantivy {__version__} schema 7"
 WRITER_BYTES = {False: 15_000_000, True: 128_000_000}  # for few documents: tables are made, and gone through, in size
 FEW_DOCUMENTS = 50
-AT_ONCE = 0.02  # seconds until it is clear that segments are being merged
+AT_ONCE = 0.1  # seconds after which segments are clearly being merged, however busy the machine
 M_MMAP_THRESHOLD, LARGE = -3, 512 * 1024  # see mallopt(3)
 FEW, PAGE, MANY = 2_000, 50_000, 1_000_000
 MANY_FORMS = {False: 5_000, True: 150}  # of words at a distance, where no texts are at hand, and where they are
