@@ -6,7 +6,8 @@
 Every contender does the same work: query text in; the ten best hits and the exact total out; for the kind `facets` the
 ten most frequent sources and years too. Each takes its turn in every round, and of each query the best of the rounds
 counts. Indexes stay in FOLDER for the next run. FTS5 answers up to --fts5 articles, Xapian up to --xapian, Whoosh up to
-10,000: they take long to index. `--index PATH` is an index that `muniment reindex` made, beside these sizes.
+10,000: they take long to index. `--index PATH` is an index that `muniment reindex` made, the largest size, beside bare
+tantivy of as many articles.
 """
 
 from __future__ import annotations
@@ -274,7 +275,7 @@ def main() -> None:
     chosen = options.parse_args()
     chosen.keep.mkdir(parents=True, exist_ok=True)
     queries = mixed()
-    medians: dict[int, dict[str, float]] = {}
+    medians: dict[int, dict[str, dict[str, float]]] = {}
     xapian = peers.xapian_is_here()
     if not xapian:
         print("Xapian: not installed for the system's Python (python3-xapian), left out\n")
@@ -288,22 +289,31 @@ def main() -> None:
     if chosen.index:
         with open_engine("tantivy", chosen.index) as index:
             size = index.count()
+        bare = built("bare tantivy", chosen.corpus, size, chosen.keep)
         print(f"load {os.getloadavg()[0]:.1f}; {bytes_of(chosen.index) / 1e6:,.0f} MB")
-        medians[size] = measured(size, {"muniment": chosen.index}, queries)
-    least, most = min(medians), max(medians)
-    kinds = ("rare word", "phrase", "source", "dates")
-    rows = [[kind, f"{medians[most][kind] / medians[least][kind]:.1f}", "at most 4"] for kind in kinds]
-    table(f"growth of the median from {least:,} to {most:,} articles", ["", "times", "reach"], rows)
+        medians[size] = measured(size, {"muniment": chosen.index, "bare tantivy": bare}, queries)
+    report_growth(medians)
 
 
-def measured(size: int, paths: dict[str, Path], queries: Sequence[Mixed]) -> dict[str, float]:
+def measured(size: int, paths: dict[str, Path], queries: Sequence[Mixed]) -> dict[str, dict[str, float]]:
+    """The median of each contender and kind."""
     best, matched = measure(paths, queries)
     report(size, best, queries, matched)
-    ours = zip(best["muniment"], queries, strict=True)
-    times: dict[str, list[float]] = {}
-    for seconds, query in ours:
-        times.setdefault(query.kind, []).append(seconds)
-    return {kind: median(found) for kind, found in times.items()}
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in best}
+    for name, seconds in best.items():
+        for took, query in zip(seconds, queries, strict=True):
+            found[name].setdefault(query.kind, []).append(took)
+    return {name: {kind: median(times) for kind, times in kinds.items()} for name, kinds in found.items()}
+
+
+def report_growth(medians: dict[int, dict[str, dict[str, float]]]) -> None:
+    least, most = min(medians), max(medians)
+    names = [name for name in medians[most] if name in medians[least]]
+    rows = []
+    for kind in ("rare word", "phrase", "source", "dates", "two words"):
+        times = (medians[most][name][kind] / medians[least][name][kind] for name in names)
+        rows.append([kind, *(f"{value:.1f}" for value in times), "at most 4"])
+    table(f"growth of the median from {least:,} to {most:,} articles, times", ["", *names, "reach of ours"], rows)
 
 
 if __name__ == "__main__":

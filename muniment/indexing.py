@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from muniment.snapshot import Snapshot
 
 GROUP, GROUP_SIZE = 200, 8_000_000  # articles, and characters of their text
-COMMIT_EVERY, COMMIT_SIZE = 100_000, 64_000_000  # leaves, and characters: the Whoosh engine holds them until then
+COMMIT_EVERY = 400_000  # leaves
 COMMIT_SECONDS = 60.0  # searches see what a long `add` stores; more often, and the engine merges all the time
+BUILD_SECONDS = 300.0  # nobody searches it: what is lost when it is killed, and small segments of each commit
 
 
 class Indexer:
@@ -34,7 +35,9 @@ class Indexer:
         self._archive = archive
         self._root = root = archive.root / "index"
         self._build: str | None = None
+        is_in_use = engine is None
         if engine is None and generations.is_outdated(root):
+            is_in_use = False
             self._build, engine = begin_build(archive, generations.engine_in_use(root))
             try:
                 engine.add(())  # its lock
@@ -55,6 +58,7 @@ class Indexer:
         self._told = self._stories.progress()[0] if self._stories is not None else 0
         self._at_hand: Mapping[int, str] = {}
         self._uncommitted, self._since = 0, time.monotonic()
+        self._seconds = COMMIT_SECONDS if is_in_use else BUILD_SECONDS
 
     def take_new(
         self, progress: Callable[[int], None] = lambda reached: None, texts: Mapping[int, str] | None = None
@@ -116,8 +120,8 @@ class Indexer:
         self._reached = reached
         self._told = max(self._told, reached)
         self._uncommitted += size
-        many = self._reached - self._committed >= COMMIT_EVERY or self._uncommitted >= COMMIT_SIZE
-        if many or time.monotonic() - self._since >= COMMIT_SECONDS:
+        many = self._reached - self._committed >= COMMIT_EVERY or self._uncommitted >= self.engine.most_uncommitted
+        if many or time.monotonic() - self._since >= self._seconds:
             self.commit()
 
     def _tell_stories(self, start: int) -> None:

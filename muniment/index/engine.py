@@ -110,10 +110,11 @@ class Engine(Protocol):
 
     `texts` gives the title, text and author of a document by its number, for what an engine may be unable to tell:
     three words or more at a distance. Without it such a search may be refused, by a QueryError, and with it where it
-    would take too long.
+    would take too long. `most_uncommitted` is how many characters of texts it should be given between two commits.
     """
 
     texts: Texts | None
+    most_uncommitted: int
 
     def add(self, documents: Iterable[Document]) -> None:
         """Adds documents. One with the number of an earlier one replaces it, unless that one has a higher version: to

@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from muniment.index.engines.merging import Merging
 
 NAME = f"tantivy {__version__} schema 7"
-WRITER_BYTES = {False: 15_000_000, True: 128_000_000}  # for few documents: tables are made, and gone through, in size
+# Tables are made, and gone through, in size; the larger, the fewer segments, each of which a search looks into.
+WRITER_BYTES = {False: 15_000_000, True: 256_000_000}  # for few documents, and for many
 FEW_DOCUMENTS = 50
 AT_ONCE = 0.1  # seconds after which segments are clearly being merged, however busy the machine
 M_MMAP_THRESHOLD, LARGE = -3, 512 * 1024  # see mallopt(3)
@@ -61,6 +62,7 @@ class TantivyEngine:
     """An Engine on a folder of tantivy's."""
 
     texts: Texts | None = None
+    most_uncommitted = 1_000_000_000
 
     def __init__(self, path: Path):
         self._path = path

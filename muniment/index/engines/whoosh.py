@@ -82,6 +82,7 @@ class WhooshEngine:
     """An Engine on a folder of Whoosh's."""
 
     texts: Texts | None = None  # it has every place itself
+    most_uncommitted = 64_000_000  # it holds them in memory
 
     def __init__(self, path: Path):
         self._path = path
