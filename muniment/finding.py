@@ -276,16 +276,17 @@ def tree_of(archive: Archive, search: Search) -> Query:
     if search.within is not None:
         return conjunction((tree_of(archive, search._replace(within=None)), search.within))
     filters = search.filters or Filters()
+    if search.sentence and search.text.strip():
+        return filtered(language.any_of(search.text, tuple(map(language_tag, filters.language))), filters)
     if search.text.strip():
-        if (
-            not search.sentence
-            and search.text.strip().startswith(("http://", "https://"))
-            and len(search.text.split()) == 1
-        ):
-            return filtered(_article_at(archive, search.text.strip()), filters)
-        if search.sentence:
-            return filtered(language.any_of(search.text, tuple(map(language_tag, filters.language))), filters)
-        return filtered(language.parse(search.text, lookup=archive.catalog.in_state), filters)
+        if address := _as_address(search.text.strip()):
+            return filtered(_at_address(archive, address), filters)
+
+        def article_at(address: str) -> Query:
+            return _article_at(archive, address)
+
+        tree = language.parse(search.text, lookup=archive.catalog.in_state, article_at=article_at)
+        return filtered(tree, filters)
     if filters == Filters():
         raise QueryError("there is nothing to search for: give words, a field such as source:example.org, or a filter")
     return filtered(Everything(), filters)
@@ -307,17 +308,33 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _article_at(archive: Archive, address: str) -> Query:
-    from muniment.index.engine import article_id
-    from muniment.index.query import AnyOf, Or
-    from muniment.ingest.urls import article_key
+def _as_address(text: str) -> str | None:
+    """The address that a query is, alone; it may lack its beginning: example.org/story."""
+    import re
+
+    if text.startswith(("http://", "https://")) and len(text.split()) == 1:
+        return text
+    return f"http://{text}" if re.fullmatch(r"(?:[\w-]+\.)+[^\W\d_]{2,}/[^\s\"*()]+", text) else None
+
+
+def _at_address(archive: Archive, address: str) -> Query:
+    """The article at an address, and what mentions it."""
+    from muniment.index.query import Or
     from muniment.search import language
 
-    at = AnyOf("article", (article_id(archive.catalog.article_at(article_key(address))),))
+    at = _article_at(archive, address)
     try:
         return Or((at, language.parse(address)))
     except QueryError:  # signs of the language stand in it
         return at
+
+
+def _article_at(archive: Archive, address: str) -> Query:
+    from muniment.index.engine import article_id
+    from muniment.index.query import AnyOf
+    from muniment.ingest.urls import article_key
+
+    return AnyOf("article", (article_id(archive.catalog.article_at(article_key(address))),))
 
 
 def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> tuple[Snippet, int | None]:

@@ -54,6 +54,15 @@ _TONGUES = {
 }  # fmt: skip
 
 
+_BY_THREE = {
+    "ara": "ar", "ben": "bn", "ces": "cs", "chi": "zh", "cze": "cs", "dan": "da", "deu": "de", "dut": "nl", "ell": "el",
+    "eng": "en", "fas": "fa", "fin": "fi", "fra": "fr", "fre": "fr", "ger": "de", "gre": "el", "heb": "he", "hin": "hi",
+    "hun": "hu", "ind": "id", "ita": "it", "jpn": "ja", "kor": "ko", "nld": "nl", "nor": "no", "per": "fa", "pol": "pl",
+    "por": "pt", "ron": "ro", "rum": "ro", "rus": "ru", "spa": "es", "swe": "sv", "tur": "tr", "ukr": "uk", "urd": "ur",
+    "zho": "zh",
+}  # fmt: skip
+
+
 def state(leaf: Leaf, lookup: Callable[[str], Sequence[int]] | None) -> query.Query:
     """The tree of `has:author`, `is:latest`. What only the archive knows becomes the numbers that `lookup` gives."""
     field, name, place = leaf.field or "is", leaf.text, leaf.place
@@ -78,6 +87,10 @@ def state(leaf: Leaf, lookup: Callable[[str], Sequence[int]] | None) -> query.Qu
 def check_value(field: str, text: str, place: int) -> None:
     """Raises Refusal for a value that nothing can have: an unknown flag or kind, a language by its name."""
     plain = text.strip().lower()
+    if field == "language" and plain in _BY_THREE:
+        raise Refusal(
+            f"languages have codes of two letters where there is one: did you mean language:{_BY_THREE[plain]}?", place
+        )
     if field == "language" and not re.fullmatch(r"[a-z]{2,3}([-_]\w+)*", plain):
         tag = _TONGUES.get(like(plain, _TONGUES) or "")
         said = f"did you mean language:{tag}?" if tag else "write language:en, language:fa"
@@ -90,7 +103,7 @@ def check_value(field: str, text: str, place: int) -> None:
 
 def share(node: Leaf) -> query.Query:
     """A condition on a share from 0 to 1, which the index holds in thousandths."""
-    field, text, place = node.field or "confidence", node.text, node.place
+    field, text, place = node.field or "confidence", _in_ascii_digits(node.text), node.place
     spread = _SPREAD.fullmatch(text)
     if spread or isinstance(node, Range):
         ends = (node.low, node.high) if isinstance(node, Range) else spread.groups() if spread else ()
@@ -110,6 +123,10 @@ def share(node: Leaf) -> query.Query:
     if found[1].startswith("<"):
         return query.Range(field, None, value, True, found[1] == "<=")
     return query.Range(field, value, None, found[1] == ">=", True)
+
+
+def _in_ascii_digits(text: str) -> str:
+    return "".join(str(int(character)) if character.isdecimal() else character for character in text)
 
 
 def _thousandths(field: str, text: str, place: int) -> int:

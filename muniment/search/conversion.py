@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
-from muniment.index import query
+from muniment.index import analysis, query
 from muniment.search import conditions, language, syntax, words
 from muniment.search.words import Refusal, Typed
 
 MAX_SLOP = 10_000
 NEAR = 10  # places, where none are given
 MAX_NEAR = 20  # words
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 class Conversion:
     """Converts the tree of one query; see `language.parse`."""
 
-    def __init__(self, today: date, lookup: language.Lookup | None = None):
+    def __init__(
+        self, today: date, lookup: language.Lookup | None = None, article_at: language.ArticleAt | None = None
+    ):
         self.today = today
         self.lookup = lookup
+        self.article_at = article_at
 
     def convert(self, node: syntax.Node) -> query.Query | None:
         """The tree of a node; None where it holds no word, as `&` does."""
@@ -44,13 +49,21 @@ class Conversion:
             return conditions.dated(node, self.today)
         return self._words(node)
 
+    def _is_address(self, leaf: syntax.Leaf) -> bool:
+        return self.article_at is not None and leaf.field is None and _ADDRESS.match(leaf.text) is not None
+
     def _all_of(self, node: syntax.AllOf) -> query.Query | None:
+        _check_one_value(node.parts)
         parts: list[query.Query | None] = []
         side_by_side: list[Typed] = []
         for at, part in enumerate(node.parts):
             if isinstance(part, syntax.Word) and part.field in language.DATES:
                 _check_no_range(node.parts[at : at + 3])
-            if isinstance(part, syntax.Word) and part.field in (None, *query.WORD_FIELDS):
+            if (
+                isinstance(part, syntax.Word)
+                and part.field in (None, *query.WORD_FIELDS)
+                and not self._is_address(part)
+            ):
                 side_by_side.append(_typed(part))
                 continue
             parts += [words.all_of(side_by_side), self.convert(part)]
@@ -74,6 +87,10 @@ class Conversion:
         if isinstance(leaf, syntax.Pattern):
             # A question mark alone is the end of a question, a space before it.
             return None if leaf.text == "?" and leaf.field is None else words.pattern(typed)
+        if self.article_at is not None and self._is_address(leaf):
+            mentioned = words.word(typed)
+            at = self.article_at(leaf.text)
+            return at if mentioned is None else query.Or((at, mentioned))
         if isinstance(leaf, syntax.Phrase):
             found = words.phrase(typed, _reach(leaf, 1))
         elif leaf.field == "exact":
@@ -83,6 +100,15 @@ class Conversion:
         if found is None and leaf.field:
             raise Refusal("there is no word here to search for", leaf.place)
         return found
+
+
+def _check_one_value(parts: Sequence[syntax.Node]) -> None:
+    """Raises Refusal for two sources side by side, which no article has."""
+    for field in ("source", "language", "lang"):
+        named = [part for part in parts if isinstance(part, (syntax.Word, syntax.Phrase)) and part.field == field]
+        if len({analysis.fold_value(part.text) for part in named}) > 1:
+            either = " OR ".join(f'"{part.text}"' if isinstance(part, syntax.Phrase) else part.text for part in named)
+            raise Refusal(f"an article has one {field}: write {field}:({either})", named[1].place)
 
 
 def _check_no_range(parts: Sequence[syntax.Node]) -> None:
@@ -116,8 +142,7 @@ def _reach(phrase: syntax.Phrase, without: int) -> int:
 
 def _near(leaf: syntax.Leaf) -> query.Query | None:
     if not isinstance(leaf, syntax.Phrase):
-        word = leaf.text or "dam flood"
-        raise Refusal(f'near: takes words in quotes: near:"{word}", near:"dam flood"~5', leaf.place)
+        raise Refusal('near: takes words in quotes: near:"dam flood", near:"dam flood"~5', leaf.place)
     typed, distance = Typed(query.ANY_WORDS, leaf.text, leaf.place), _reach(leaf, NEAR)
     found = words.near_as_typed(typed, distance)
     if len(found.words) < 2:
@@ -131,7 +156,7 @@ def _near(leaf: syntax.Leaf) -> query.Query | None:
 
 
 def _value(leaf: syntax.Leaf, field: str) -> query.Query:
-    if isinstance(leaf, syntax.Pattern):
+    if isinstance(leaf, syntax.Pattern) or (isinstance(leaf, syntax.Phrase) and "*" in leaf.text):
         return words.value_pattern(field, leaf.text, leaf.place)
     if isinstance(leaf, syntax.Range):
         ends, included = (leaf.low, leaf.high), (not leaf.without_low, not leaf.without_high)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from muniment.index import query
@@ -191,12 +192,12 @@ def _meant(text: str) -> str:
     numbers = re.fullmatch(r"(\d{1,4})([-/. ])(\d{1,2})\2(\d{1,4})", text, re.ASCII)
     if numbers:
         a, b, c = (int(numbers[n]) for n in (1, 3, 4))
-        for year, month, day in ((a, b, c), (a, c, b), (c, b, a), (c, a, b)):
-            try:
-                if year > 31:
-                    return f"did you mean {date(year, month, day)}?"
-            except ValueError:
-                continue
+        meant: dict[str, None] = {}
+        for year, month, day in ((a, b, c), (a, c, b)) if a > 31 else ((c, b, a), (c, a, b)):
+            with suppress(ValueError):
+                meant[str(date(year, month, day))] = None
+        if max(a, c) > 31 and meant:
+            return f"did you mean {' or '.join(meant)}?"
     words = [like(word, KNOWN) or word if word.isalpha() else word for word in text.lower().replace("-", " ").split()]
     proposal = " ".join(words)
     if proposal in ("", text.lower()) or not any(word in KNOWN for word in words):

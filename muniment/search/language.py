@@ -52,26 +52,31 @@ AS_WRITTEN = ("exact", "near")
 STATES = ("has", "is")
 FIELDS = (*query.WORD_FIELDS, *AS_WRITTEN, *VALUES, *DATES, *SHARES, *STATES)
 Lookup = Callable[[str], Sequence[int]]
+ArticleAt = Callable[[str], query.Query]
 MAX_LENGTH = 5_000
 
-_CHARACTERS = str.maketrans("“”„‟«»＂（）：", '"' * 7 + "():", "\u200e\u200f\u061c\ufeff\u202a\u202b\u202c\u202d\u202e")
+_QUOTES, _MARKS = "“”„‟«»‹›＂", "\u200e\u200f\u061c\ufeff\u202a\u202b\u202c\u202d\u202e"
+_CHARACTERS = str.maketrans(f"{_QUOTES}（）：", '"' * len(_QUOTES) + "():", _MARKS)
 _CHARACTERS |= dict.fromkeys(range(0x2066, 0x206A))
 _SPACE = re.compile(r"\s")
 _NEEDS_PARSER = re.compile(r'["()\[\]{}*?~:]|\.\.|(?<!\S)(?:-|(?:AND|OR|NOT)(?!\S))')
-_MAY_BE_REFUSED = re.compile(r"\|\||&&|\^|\.\.")
+_MAY_BE_REFUSED = re.compile(r"\|\||&&|\^|\.\.|!|[<>=]|[−–—‑﹣－]|(?:AND|OR|NOT)-|\"\s+~")
 _WORD = re.compile(r"\S+")
 
 
-def parse(text: str, *, today: date | None = None, lookup: Lookup | None = None) -> query.Query:
+def parse(
+    text: str, *, today: date | None = None, lookup: Lookup | None = None, article_at: ArticleAt | None = None
+) -> query.Query:
     """The tree of a query. `today`, from which "yesterday" and its like are counted, is by default UTC's.
 
     `lookup` gives the numbers of the snapshots of which the archive, not the index, knows that they have a "note", or
-    are "scanned"; without it, such conditions are refused.
+    are "scanned"; without it, such conditions are refused. `article_at` gives the condition for the article at an
+    address, which stands beside what mentions it.
 
     Raises QueryError, with the place in `text`, for anything that cannot be read without guessing.
     """
     try:
-        return _read(_cleaned(text), today, lookup)
+        return _read(_cleaned(text), today, lookup, article_at)
     except Refusal as e:
         places = [at for at, character in enumerate(text) if _CHARACTERS.get(ord(character), "kept") is not None]
         place = places[e.place] if e.place < len(places) else len(text)
@@ -112,14 +117,15 @@ def _cleaned(text: str) -> str:
     return _SPACE.sub(" ", text if text.isascii() else text.translate(_CHARACTERS))
 
 
-def _read(text: str, today: date | None, lookup: Lookup | None) -> query.Query:
+def _read(text: str, today: date | None, lookup: Lookup | None, article_at: ArticleAt | None) -> query.Query:
     if len(text) > MAX_LENGTH:
         raise Refusal(f"the query is longer than {MAX_LENGTH} characters: shorten it", MAX_LENGTH)
     if _MAY_BE_REFUSED.search(text):
         _refuse_signs(text)
     if _NEEDS_PARSER.search(text):
         read, conversion = _parser()
-        found = conversion(today or datetime.now(UTC).date(), lookup).convert(read(text, FIELDS))
+        converted = conversion(today or datetime.now(UTC).date(), lookup, article_at)
+        found = converted.convert(read(text, FIELDS, VALUES))
     else:
         found = words.all_of(Typed(query.ANY_WORDS, m[0], m.start()) for m in _WORD.finditer(text))
     if found is None:
@@ -128,7 +134,7 @@ def _read(text: str, today: date | None, lookup: Lookup | None) -> query.Query:
 
 
 @lru_cache(1)
-def _parser() -> tuple[Callable[[str, Sequence[str]], syntax.AllOf], type[conversion.Conversion]]:
+def _parser() -> tuple[Callable[[str, Sequence[str], Collection[str]], syntax.AllOf], type[conversion.Conversion]]:
     from muniment.search import conversion, syntax
 
     return syntax.read, conversion.Conversion
@@ -137,8 +143,12 @@ def _parser() -> tuple[Callable[[str, Sequence[str]], syntax.AllOf], type[conver
 @lru_cache(1)
 def _signs() -> re.Pattern[str]:
     spared = r'"[^"]*"|\w+://\S+'  # phrases and addresses
-    spread = r"(?<![^\s(])(?P<start>\d[\d-]*)(?P<dots>\s*\.\.+\s*)(?P<end>\d[\d-]*)(?![^\s)])"
-    return re.compile(rf'{spared}|(?P<sign>\|\||&&)|(?<=[\w")*?])\^(?P<boost>[\d.]+)|{spread}')
+    spread = r"(?<![^\s(:])(?P<start>\d[\d-]*)(?P<dots>\s*\.\.+\s*)(?P<end>\d[\d-]*)(?![^\s)])"
+    minus = r"(?<![^\s(])(?P<minus>[!−–—‑﹣－])(?=\w)|(?<![^\s(])(?P<operator>AND|OR|NOT)-(?=\w)"
+    compared = r"(?<!\S)(?P<field>published|date|captured|confidence)\s*(?P<comparison>[<>]=?|=)\s*(?=\d)"
+    apart = r'(?P<apart>"[^"]*"\s+~\d+)'
+    boost = r'(?<=[\w")*?])\^(?P<boost>[\d.]+)'
+    return re.compile(rf"{apart}|{spared}|(?P<sign>\|\||&&)|{boost}|{minus}|{compared}|{spread}")
 
 
 def _refuse_signs(text: str) -> None:
@@ -147,6 +157,16 @@ def _refuse_signs(text: str) -> None:
         if found["sign"]:
             remedy = "OR between the words" if found["sign"] == "||" else "AND, or nothing, between the words"
             raise Refusal(f"{found['sign']} is not part of the language: write {remedy}", found.start())
+        if found["minus"]:
+            said = "this dash is no minus" if found["minus"] != "!" else "! is not part of the language"
+            raise Refusal(f"{said}: to leave the word out, write -word; or put a space between", found.start())
+        if found["operator"]:
+            raise Refusal(f"put a space behind {found['operator']}; as a word to search for, in quotes", found.start())
+        if found["comparison"]:
+            name = f"{found['field']}:{found['comparison'].removeprefix('=')}"
+            raise Refusal(f"a field has a colon, and no spaces: write {name}…", found.start())
+        if found["apart"]:
+            raise Refusal('~ must follow the quotes at once: "two words"~3', found.start() + found["apart"].index("~"))
         if found["boost"]:
             raise Refusal(f"boosts are not part of the language: leave {found[0]} away", found.start())
         if found["dots"] and found["dots"] != "..":

@@ -12,7 +12,7 @@ end, `NOT NOT`) is refused with its place, in the order of the text, and never t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
@@ -25,6 +25,7 @@ _OPERANDS = ("word", "address", "pattern", "phrase", "range", "short", "fuzzy")
 _GLUED = ("word", "address", "pattern")
 _END = re.compile(r"[.,;:!…،؛؟。？?]+")
 _ENDS = re.compile(r"(?P<low>\s*'[^']*'\s+|.*?)\b(?i:to)\b(?P<high>.*)")
+_TO = re.compile(r"\b(?i:to)\b")
 _BRACKET = re.compile(r"[\[\]{}]")
 _STAR_IN_WORD = re.compile(r"(?<=\w)\*|\*(?=\w)")
 
@@ -101,9 +102,10 @@ class _Token(NamedTuple):
     found: re.Match[str] | None
 
 
-def read(text: str, fields: Sequence[str]) -> AllOf:
-    """The syntax tree of a query; `fields` are the names that there are. Raises Refusal."""
-    return _Reader(text, fields).query(None, None)
+def read(text: str, fields: Sequence[str], values: Collection[str] = ()) -> AllOf:
+    """The syntax tree of a query; `fields` are the names that there are, and of these `values` those of whole values.
+    Raises Refusal."""
+    return _Reader(text, fields, values).query(None, None)
 
 
 @lru_cache(4)
@@ -117,16 +119,17 @@ def _signs(fields: Sequence[str]) -> re.Pattern[str]:
         "address": r"(?<!\w)[A-Za-z][\w+.-]*://[^\s\"()]+",
         # A known name before any colon; a name that might be meant as one; never the scheme of an address.
         "field": rf"(?<![\w.])(?P<name>(?i:{'|'.join(fields)})(?=:)|[A-Za-z]\w*(?=:[^\s:])):(?!//)",
-        "phrase": r'"(?P<quoted>.*?)"(?:~(?P<reach>[1-9][0-9]*))?',
+        "phrase": r'"(?P<quoted>.*?)"(?:~(?P<reach>\d+))?',
         "open": r"\(",
         "close": r"\)",
         "not": rf"{alone.format('NOT')}|(?<![^\s(])-(?=[^\s-])",
         "and": alone.format("AND"),
         "or": alone.format("OR"),
-        "fuzzy": r"(?<=\S)~(?P<distance>[0-9]+)?(?P<prefix>/[1-9][0-9]*)?",
+        "fuzzy": r"(?<=\S)~(?P<distance>\d+)?(?P<prefix>/\d+)?",
         "pattern": r"[*?]+",
         "range": r"[\[{](?=[^\[\]{}]*[\]}])[^\[\]{}]*?\b(?i:to)\b[^\[\]{}]*[\]}]",
-        "short": r"(?<![^\s(:])(?=\d|\.\.\d)(?P<low>\d[\d-]*)?\.\.(?P<high>\d[\d-]*)?(?![^\s)])",
+        "short": r"(?:(?<![^\s(:])|(?<=[\s(]-)|(?<=\A-))(?=\d|\.\.\d)"
+        r"(?P<low>\d[\d-]*)?\.\.(?P<high>\d[\d-]*)?(?![^\s)])",
     }
     return re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in kinds.items()))
 
@@ -149,9 +152,10 @@ def _tokens(text: str, fields: Sequence[str]) -> list[_Token]:
 class _Reader:
     """Reads the tokens of one query, each once."""
 
-    def __init__(self, text: str, fields: Sequence[str]):
+    def __init__(self, text: str, fields: Sequence[str], values: Collection[str]):
         self._text = text
         self._fields = fields
+        self._values = values
         self._tokens = _tokens(text, fields)
         self._at = 0
         self._depth = 0
@@ -178,7 +182,7 @@ class _Reader:
             if not parts:
                 self._refuse_wanting(opened)
             if token.kind == "end":
-                closed = _whole(self._text.rstrip() + ")" * self._depth)
+                closed = self._whole(self._text.rstrip() + ")" * self._depth)
                 _refuse(f"this ( is not closed: add a ){closed}", opened.place)
         return AllOf(parts)
 
@@ -205,11 +209,21 @@ class _Reader:
             if wanting is not None and wanting.kind == "not":
                 _refuse("two NOT in a row: keep one, or none", token.place)
             self._at += 1
+            if (after := self._past_space()).kind == "word" and after.text in OPERATORS:
+                _refuse(f"{token.text} and {after.text} in a row: keep one, or put {after.text} in quotes", after.place)
             return NoneOf(self._operand(field, token))
         if token.kind == "field":
             self._at += 1
-            return self._value(self._field(token), token)
+            return self._value(self._inner(field, token), token)
         return self._value(field, wanting)
+
+    def _inner(self, outer: str | None, token: _Token) -> str:
+        """The field that a token names, inside brackets that another stands before: the inner one counts."""
+        name = self._field(token)
+        if outer is not None and name in ("exact", "near"):
+            remedy = f'write {outer}:"word"' if name == "exact" else "write it beside the brackets"
+            _refuse(f"{name}: looks in title and text, and not in {outer}: alone; {remedy}", token.place)
+        return name
 
     def _field(self, token: _Token) -> str:
         assert token.found is not None
@@ -237,6 +251,8 @@ class _Reader:
             self._refuse_closing(token)
         if token.kind not in _OPERANDS:
             assert wanting is not None
+            if token.kind == "field" and wanting.kind == "field":
+                _refuse(f"{wanting.text} and {token.text} in a row: keep one of them", token.place)
             self._refuse_wanting(wanting)
         if token.kind == "phrase":
             return self._phrase(token, field)
@@ -272,11 +288,11 @@ class _Reader:
         text, after_field = token.text, wanting is not None and wanting.kind == "field"
         quote = text.find('"')
         if quote >= 0:
-            closed = _whole(self._text.rstrip() + '"')
+            closed = self._whole(self._text.rstrip() + '"')
             where = token.place + quote
             _refuse(f"this quote is not closed: add one where the phrase ends, or remove it{closed}", where)
         if bracket := _BRACKET.search(text):
-            _refuse("brackets like these are for ranges: [2019 TO 2021]", token.place + bracket.start())
+            _refuse("brackets like these are for ranges: published:[2019 TO 2021]", token.place + bracket.start())
         if after_field and wanting is not None and text.startswith("-"):
             _refuse(f"put the minus before the field: -{wanting.text.lower()}{text[1:]}", token.place)
         if after_field and text in OPERATORS:
@@ -290,7 +306,8 @@ class _Reader:
         assert token.found is not None
         found = Fuzzy(word.text, field, word.place, token.end)
         found.distance = int(token.found["distance"] or 1)
-        if token.found["prefix"] or not 1 <= found.distance <= 2:
+        glued = self._next().kind in _GLUED
+        if token.found["prefix"] or glued or not 1 <= found.distance <= 2:
             _refuse("write word~1 or word~2: one or two letters may differ", token.place)
         self._check_apart(fuzzy=False, word=False)
         return found
@@ -300,7 +317,9 @@ class _Reader:
         found = Phrase(token.found["quoted"], field, token.place, token.end)
         reach = token.found["reach"]
         found.reach = int(reach) if reach else None
-        if star := _STAR_IN_WORD.search(found.text):
+        if found.reach == 0:
+            _refuse('write "two words"~1 or more: so many places apart at most', token.found.start("reach") - 1)
+        if (star := _STAR_IN_WORD.search(found.text)) and field not in self._values:
             _refuse("* does not work inside quotes: write the words apart", token.place + 1 + star.start())
         after = self._next()
         if after.kind in ("word", "pattern") and _END.fullmatch(after.text):  # the end of a sentence
@@ -312,6 +331,8 @@ class _Reader:
         assert token.found is not None
         found = Range("", field, token.place, token.end)
         found.short = token.kind == "short"
+        if not found.short and len(_TO.findall(token.text)) > 1 and "'" not in token.text:
+            _refuse("a range has two ends, with one TO between them", token.place)
         ends = token.found if found.short else _ENDS.fullmatch(token.text[1:-1])
         assert ends is not None  # "TO" stands between the brackets
         found.low, found.high = map(_end_of_range, ends.group("low", "high"))
@@ -327,12 +348,22 @@ class _Reader:
         if token.kind in _OPERANDS and not (word and token.kind in _GLUED):
             _refuse("put a space here, or take the quotes or brackets away", token.place)
 
+    def _whole(self, query: str) -> str:
+        """The query as it may have been meant, where it can be read, and at a glance."""
+        if len(query) > MAX_SHOWN or '""' in query or not query.strip():
+            return ""
+        try:
+            read(query, self._fields, self._values)
+        except Refusal:
+            return ""
+        return f"; did you mean {query.strip()} ?"
+
     def _refuse_fuzzy(self, token: _Token) -> NoReturn:
         _refuse('~ must follow a word or a phrase at once: word~ or "two words"~3', token.place)
 
     def _refuse_closing(self, token: _Token) -> NoReturn:
         without = self._text[: token.place] + self._text[token.end :]
-        _refuse(f"this ) closes nothing: remove it, or open a ( before{_whole(without)}", token.place)
+        _refuse(f"this ) closes nothing: remove it, or open a ( before{self._whole(without)}", token.place)
 
     def _refuse_wanting(self, token: _Token) -> NoReturn:
         if token.kind == "open":
@@ -347,11 +378,6 @@ def _end_of_range(text: str | None) -> str | None:
     if len(plain) > 1 and plain[0] == plain[-1] == "'":
         plain = plain[1:-1]
     return plain or None
-
-
-def _whole(query: str) -> str:
-    """The query as it may have been meant, where it is short enough to be read at a glance."""
-    return f"; did you mean {query} ?" if len(query) <= MAX_SHOWN and query.count('"') % 2 == 0 else ""
 
 
 def _refuse(message: str, place: int) -> NoReturn:

@@ -17,6 +17,7 @@ _SPELLED = re.compile("[äöüåøđ]", re.IGNORECASE)
 _RESPELLED = ((re.compile(r"(?<=[ao])e|(?<=(?<![aeq])u)e", re.IGNORECASE), ("de", "sv")),
               (re.compile(r"(?<=a)a|(?<=o)e", re.IGNORECASE), ("da", "nb", "nn", "no", "sv")),
               (re.compile(r"(?<=d)j", re.IGNORECASE), ("bs", "hr", "sh", "sl", "sr")))  # fmt: skip
+MAX_APART = 6  # words of a phrase that are proposed apart
 MAX_RESPELLED = 3  # places in a phrase
 _WILD = re.compile(r"[\w*?]+")
 
@@ -161,7 +162,7 @@ def _phrase(typed: Typed, reach: int) -> query.Query | None:
     if len(found) == 1 and analysis.is_spaceless(found[0]):
         return single(typed.field, found[0])
     if len(found) > 1 and typed.field in query.UNORDERED_FIELDS:
-        apart = " ".join(f"{typed.field}:{part}" for part in found[:2])
+        apart = " ".join(f"{typed.field}:{part}" for part in found[:MAX_APART])
         why = "a phrase that was edited away is found without the field"
         raise Refusal(f"{typed.field}: takes single words: write {apart}; {why}", typed.place)
     return query.Phrase(typed.field, tuple(found), reach - 1 if len(found) > 1 else 0)

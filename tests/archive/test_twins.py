@@ -350,6 +350,12 @@ def test_any_of_its_addresses_shows_and_finds_the_article(told: Console, site: S
         assert "twins      h.example/a, amp.h.example/a" in shown
         (hit,) = told("search", address, "--json").json()["hits"]
         assert (hit["snapshot"], hit["versions"]) == (newest, 3)
+    for query in ("(https://h.example/a)", "https://amp.h.example/a held", "held https://h.example/a", "h.example/a"):
+        (hit,) = told("search", query, "--json").json()["hits"]
+        assert hit["snapshot"] == newest, query
+    assert newest not in [
+        hit["snapshot"] for hit in told("search", "held -https://h.example/a", "--json", code=None).json()["hits"]
+    ]
     assert "the article at this address" in told("search", "https://h.example/a", "--explain").err
     assert "no article was captured" in told("show", "https://h.example/other", code=2).err
     assert "no snapshot number" in told("show", "other", code=2).err

@@ -45,6 +45,8 @@ def shown(node: syntax.Node) -> str:
         ('"a b"? c', '(& "a b" c)'),
         ("a*b ?c d~ e~2", "(& /a*b /?c d~1 e~2)"),
         ("[a TO b} {'a to' to]", "(& [a b} {a to None])"),
+        ("-2019..2021 a -2019.. (-..2020)", "(& (- [2019 2021]) a (- [2019 None]) (& (- [None 2020])))"),
+        ('"a b"~۱۰ c~۲', '(& "a b"10 c~2)'),
         ("2019..2021 ..2020 title:x", "(& [2019 2021] [None 2020] title:x)"),
         ("http://x.org/a*b?c=[d] e", "(& http://x.org/a*b?c=[d] e)"),
         ("AT&T it's 3.14 -1 a-b", "(& AT&T it's 3.14 (- 1) a-b)"),
@@ -67,11 +69,17 @@ def test_a_query_becomes_a_tree(text: str, tree: str) -> None:
         ("a ()", 2, "nothing in these brackets"),
         ("NOT -a", 4, "two NOT in a row"),
         ("title: a", 0, "needs a value right after the colon"),
-        ("title:text:a", 0, "needs a value right after the colon"),
+        ("title:text:a", 6, "title: and text: in a row"),
+        ("title:(exact:a)", 7, 'exact: looks in title and text, and not in title: alone; write title:"word"'),
+        ('text:(near:"a b")', 6, "near: looks in title and text"),
+        ("-NOT a", 1, "- and NOT in a row"),
+        ("[a TO b TO c]", 0, "a range has two ends"),
+        ("a~two", 1, "one or two letters may differ"),
+        ('"a b"~0', 5, "so many places apart at most"),
         ("a*~", 2, "~ must follow a word or a phrase"),
         ("a~~", 2, "~ must follow a word or a phrase"),
         ("a~3", 1, "one or two letters may differ"),
-        ("a~b", 2, "put a space here"),
+        ("a~b", 1, "one or two letters may differ"),
         ('a*"b"', 2, "put a space here"),
         ("[a TO b]c", 8, "put a space here"),
         ("title:a?-AND [x", 13, "brackets like these are for ranges"),
@@ -90,6 +98,18 @@ def test_no_query_takes_long_to_read(piece: str) -> None:
     with contextlib.suppress(Refusal):
         syntax.read(text, language.FIELDS)
     assert time.process_time() - begun < 1  # about 0.02 s; Whoosh's expression for ranges took 39
+
+
+@pytest.mark.parametrize(
+    "text", ['(a "b)', "a) (b", "a ))", '"', 'a b"', ")", "(a b", '"a b', "a b) c", "(a (b", 'title:"a']
+)
+def test_what_is_proposed_can_be_read(text: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        syntax.read(text, language.FIELDS)
+    _, _, proposal = refused.value.message.partition("did you mean ")
+    if proposal:
+        assert syntax.read(proposal.removesuffix(" ?"), language.FIELDS).parts
+    assert bool(proposal) == (text in ("(a b", '"a b', "a b) c", "(a (b", 'title:"a'))
 
 
 def test_a_query_is_read_without_whoosh() -> None:
