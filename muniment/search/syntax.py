@@ -119,13 +119,13 @@ def _signs(fields: Sequence[str]) -> re.Pattern[str]:
         "address": r"(?<!\w)[A-Za-z][\w+.-]*://[^\s\"()]+",
         # A known name before any colon; a name that might be meant as one; never the scheme of an address.
         "field": rf"(?<![\w.])(?P<name>(?i:{'|'.join(fields)})(?=:)|[A-Za-z]\w*(?=:[^\s:])):(?!//)",
-        "phrase": r'"(?P<quoted>.*?)"(?:~(?P<reach>\d+))?',
+        "phrase": r'"(?P<quoted>.*?)"(?:~(?P<reach>\d{1,9}))?',
         "open": r"\(",
         "close": r"\)",
         "not": rf"{alone.format('NOT')}|(?<![^\s(])-(?=[^\s-])",
         "and": alone.format("AND"),
         "or": alone.format("OR"),
-        "fuzzy": r"(?<=\S)~(?P<distance>\d+)?(?P<prefix>/\d+)?",
+        "fuzzy": r"(?<=\S)~(?P<distance>\d{1,9})?(?P<prefix>/\d+)?",
         "pattern": r"[*?]+",
         "range": r"[\[{](?=[^\[\]{}]*[\]}])[^\[\]{}]*?\b(?i:to)\b[^\[\]{}]*[\]}]",
         "short": r"(?:(?<![^\s(:])|(?<=[\s(]-)|(?<=\A-))(?=\d|\.\.\d)"

@@ -75,6 +75,8 @@ def test_a_query_becomes_a_tree(text: str, tree: str) -> None:
         ("-NOT a", 1, "- and NOT in a row"),
         ("[a TO b TO c]", 0, "a range has two ends"),
         ("a~two", 1, "one or two letters may differ"),
+        ('"a b"~' + "9" * 4500, 15, "put a space here"),
+        ("a~" + "9" * 4500, 1, "one or two letters may differ"),
         ('"a b"~0', 5, "so many places apart at most"),
         ("a*~", 2, "~ must follow a word or a phrase"),
         ("a~~", 2, "~ must follow a word or a phrase"),
