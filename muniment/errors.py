@@ -31,12 +31,24 @@ class UsageError(MunimentError):
 
 
 class QueryError(UsageError):
-    """A query that cannot be read; `position` is the offset in characters where it goes wrong, when known."""
+    """A query that cannot be read; `position` is the offset in characters where it goes wrong, when known. `option` is
+    the filter beside the query that is wrong, where it is one (`since`, `not_kind`), `file` what they stand in,
+    which the message says then."""
 
-    def __init__(self, message: str, query: str = "", position: int | None = None):
+    def __init__(
+        self,
+        message: str,
+        query: str = "",
+        position: int | None = None,
+        *,
+        option: str | None = None,
+        file: str | None = None,
+    ):
         super().__init__(message)
         self.query = query
         self.position = position
+        self.option = option
+        self.file = file
 
 
 class ItemError(MunimentError):

@@ -52,13 +52,13 @@ class Search(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One hit: the snapshot, its score, the passage that matches, how many versions its article has; `damage` says why
-    there is no passage where the text is not what was logged. `passage_of` is the number of the earlier version that
-    the passage is of, where `removed:` found it; `also_in` are the other sources that tell the same story,
-    `parts` what makes the score, where that was to be explained."""
+    """One hit: the snapshot, its score (None where hits are in another order), the passage that matches, how many
+    versions its article has; `damage` says why there is no passage where the text is not what was logged. `passage_of`
+    is the number of the earlier version that the passage is of, where `removed:` found it; `also_in` are the other
+    sources that tell the same story, `parts` what makes the score, where that was to be explained."""
 
     snapshot: Snapshot
-    score: float
+    score: float | None
     snippet: Snippet | None
     versions: int
     damage: str | None = None
@@ -96,7 +96,7 @@ def find(archive: Archive, search: Search) -> Results:
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
-    with _opened(archive, asked) as (engine, tree, indexed):
+    with _opened(archive, asked, search.text) as (engine, tree, indexed):
         asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
@@ -113,14 +113,14 @@ def find(archive: Archive, search: Search) -> Results:
 
 
 @contextmanager
-def _opened(archive: Archive, tree: Query) -> Iterator[tuple[Engine, Query, int]]:
-    """The index that answers, what to ask it, and how many articles it holds."""
+def _opened(archive: Archive, tree: Query, text: str) -> Iterator[tuple[Engine, Query, int]]:
+    """The index that answers the tree of the query `text`, what to ask it, and how many articles it holds."""
     from muniment.index.query import leaves
 
     if any(leaf.field == "is" for leaf in leaves(tree)):
         from muniment import withdrawn
 
-        if withdrawn.is_asked_for(tree):
+        if withdrawn.is_asked_for(tree, text):
             with withdrawn.opened(archive) as engine:
                 yield engine, withdrawn.without(tree), archive.articles
             return
@@ -132,22 +132,70 @@ def _opened(archive: Archive, tree: Query) -> Iterator[tuple[Engine, Query, int]
 
 
 def _suggestions(engine: Engine, search: Search, total: int) -> Sequence[str]:
-    """Where next to nothing was found: queries that may have been meant, and find more."""
-    if total > 2 or search.sentence or search.within is not None or not search.text.strip() or not engine.count():
+    """Where next to nothing was found: queries that may have been meant, and find more; where nothing was, filters
+    too, as options."""
+    if total > 2 or search.within is not None or not engine.count():
         return ()
-    from muniment.search import language, suggest
     from muniment.search.results import Filters, filtered
+
+    filters = search.filters or Filters()
+    meant_by_filters = _filters_meant(engine, search, filters) if not total and filters != Filters() else ()
+    if search.sentence or not search.text.strip():
+        return meant_by_filters
+    from muniment.search import language, suggest
 
     def found(text: str) -> int:
         if text == search.text:
             return total
         try:
-            meant = filtered(language.parse(text), search.filters or Filters())
+            meant = filtered(language.parse(text), filters)
         except QueryError:
             return 0
         return engine.search(meant, limit=0).total
 
-    return suggest.suggestions(engine, search.text, found)
+    return [*meant_by_filters, *suggest.suggestions(engine, search.text, found)]
+
+
+def _filters_meant(engine: Engine, search: Search, filters: Filters) -> Sequence[str]:
+    """`--source 'tidewater courier'` where no source is `--source tidewater`: such as finds something with the rest of
+    the search, else one that is there."""
+    import shlex
+
+    from muniment.search import suggest
+    from muniment.search.results import FILTERS, filtered
+
+    typed = [(field, text) for field in FILTERS for text in getattr(filters, field)]
+    meant = {(field, text): values for field, text in typed if (values := suggest.values_like(engine, field, text))}
+    best = {wrong: values[0] for wrong, values in meant.items()}
+    whole = _text_tree(search)
+    told = []
+    for wrong, values in meant.items():
+        for value in values:
+            tree = filtered(whole, _with_values(filters, best | {wrong: value}))
+            if engine.search(tree, limit=0).total:
+                best[wrong] = value
+                break
+        if len(best[wrong]) <= suggest.LONGEST:
+            told.append(f"--{wrong[0]} {shlex.quote(best[wrong])}")
+    return told
+
+
+def _with_values(filters: Filters, values: Mapping[tuple[str, str], str]) -> Filters:
+    """The filters with other values in place of some (field, value)."""
+    fields = {field for field, _ in values}
+    changed = {field: tuple(values.get((field, text), text) for text in getattr(filters, field)) for field in fields}
+    return filters._replace(**changed)
+
+
+def _text_tree(search: Search) -> Query:
+    """What the text asks for, without the filters; all where the archive alone could tell."""
+    from muniment.index.query import Everything
+    from muniment.search import language
+
+    try:
+        return (language.any_of if search.sentence else language.parse)(search.text)
+    except QueryError:
+        return Everything()
 
 
 def _forms(engine: Engine, tree: Query) -> Sequence[Form]:
@@ -174,7 +222,7 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
-    with _opened(archive, asked) as (engine, tree, indexed):
+    with _opened(archive, asked, search.text) as (engine, tree, indexed):
         asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
         stories = _stories(archive) if search.collapse else None
         counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
@@ -194,7 +242,7 @@ def _with_parts(engine: Engine, tree: Query, found: Iterator[Found], *, recent: 
 
     for hit in found:
         number = hit.snapshot.number
-        yield hit._replace(parts=_parts(engine, tree, [Hit(number, hit.score)], recent=recent).get(number, ()))
+        yield hit._replace(parts=_parts(engine, tree, [Hit(number, hit.score or 0.0)], recent=recent).get(number, ()))
 
 
 def _left_out(search: Search) -> Sequence[str]:
@@ -233,7 +281,8 @@ def described(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]
                 from muniment import withdrawn
 
                 snapshot = replace(snapshot, source=withdrawn.source(archive, snapshot))
-            yield Found(snapshot, hit.score, passage, versions.get(snapshot.key, 1), damage, of, also_in)
+            score = hit.score if search.sort == "relevance" else None
+            yield Found(snapshot, score, passage, versions.get(snapshot.key, 1), damage, of, also_in)
 
 
 def _texts(archive: Archive) -> Callable[[int], Mapping[str, str]]:
@@ -298,7 +347,10 @@ def indexed_tree_of(archive: Archive, search: Search) -> Query:
 
     tree = tree_of(archive, search)
     if any(leaf.field == "is" for leaf in leaves(tree)):
-        raise QueryError("is:withdrawn can be asked in `muniment search` by itself only: its words are gone")
+        from muniment import withdrawn
+
+        message = "is:withdrawn can be asked in `muniment search` by itself only: its words are gone"
+        raise QueryError(message, search.text, withdrawn.place_in(search.text))
     return tree
 
 

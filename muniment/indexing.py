@@ -238,7 +238,9 @@ def _open_stories(archive: Archive, root: Path) -> Stories | None:
 
 
 def problem_of(archive: Archive, state: State) -> str | None:
-    """Why an index in this state cannot answer for this archive: it is of another version or of another log."""
+    """Why an index in this state cannot answer for this archive: it is damaged, of another version or another log."""
+    if not state.engine:
+        return "is damaged (its file `state` is missing or cut): run `muniment reindex`"
     if not state.current:
         return outdated(archive)
     if state.log_size and archive.catalog.id_of(state.log_size - 1) != state.log:

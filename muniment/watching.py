@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from muniment import durable, finding
 from muniment.archive.archive import Archive
-from muniment.errors import IntegrityError, QueryError, StorageError, UsageError
+from muniment.errors import IndexBehind, IntegrityError, QueryError, StorageError, UsageError
 from muniment.finding import Found, Results, Search
 from muniment.index import query
 from muniment.regular import read_regular
@@ -87,6 +87,14 @@ def save(archive: Archive, saved: Saved, *, replace: bool = False, from_now: boo
         _remember(archive, saved, state.log_size, state.log, None)
 
 
+def found_now(archive: Archive, saved: Saved) -> Results | None:
+    """How much a search finds, without the hits; None where no index can tell."""
+    try:
+        return finding.find(archive, _search(saved)._replace(limit=0, snippets=False))
+    except IndexBehind:
+        return None
+
+
 def remove(archive: Archive, name: str) -> None:
     """Raises UsageError where there is none."""
     path = _file(archive, name)
@@ -132,7 +140,9 @@ def news(archive: Archive, saved: Saved, *, snippets: bool = True, everything: b
     try:
         tree = finding.indexed_tree_of(archive, search)
     except QueryError as e:
-        raise UsageError(f"searches/{saved.name}.toml: {e}") from None
+        file = f"{FOLDER}/{saved.name}.toml"
+        where = f"{file}: {e.option}" if e.option else file
+        raise QueryError(f"{where}: {e}", e.query, e.position, option=e.option, file=file) from None
     since, warning = (0, None) if everything else _since(archive, saved)
     with finding.open_index(archive) as engine:
         until = engine.state().log_size

@@ -6,6 +6,7 @@ and collections. So facets, sorts and pages are those of any search. Withdrawals
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,23 +23,34 @@ if TYPE_CHECKING:
     from muniment.archive.archive import Archive
     from muniment.snapshot import Snapshot
 
+_ASKED = re.compile(r"""\bis:["'“]?withdrawn""", re.IGNORECASE)
 KEPT = ("source", "host", "tag", "collection", "kind", "captured", "number", "article")
 
 
-def is_asked_for(tree: query.Query) -> bool:
-    """Whether the tree is about what was withdrawn. Raises QueryError where it is about other articles as well."""
+def place_in(text: str) -> int | None:
+    """Where a query asks for what was withdrawn."""
+    found = _ASKED.search(text)
+    return found.start() if found else None
+
+
+def is_asked_for(tree: query.Query, text: str = "") -> bool:
+    """Whether the tree, of the query `text`, is about what was withdrawn. Raises QueryError where it is about other
+    articles as well."""
     if not any(leaf == WITHDRAWN for leaf in query.leaves(tree)):
         return False
     if WITHDRAWN not in _parts(tree):
         raise QueryError(
-            "is:withdrawn stands beside the other conditions, and not in OR or NOT: search for it by itself"
+            "is:withdrawn stands beside the other conditions, and not in OR or NOT: search for it by itself",
+            text,
+            place_in(text),
         )
     for part in _parts(tree):
         for leaf in query.leaves(part):
             if leaf != WITHDRAWN and leaf.field not in KEPT:
                 raise QueryError(
                     "of what was withdrawn no words, languages and dates of publication are left: beside is:withdrawn"
-                    " write site:, source:, captured:, kind:, tag: or collection:"
+                    " write site:, source:, captured:, kind:, tag: or collection:",
+                    text,
                 )
     return True
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DATES = {"year": ("year", "years"), "month": ("month", "months")}
 _MARGIN, _BAR, _NARROW = 10, 24, 50
 _EIGHTHS, _LEVELS, _EMPTY = " ▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█", "·"
+_GAP = "…"
 _PLAIN_LEVELS = "123456789"
 
 
@@ -100,6 +101,7 @@ def _bar(length: float, *, smooth: bool) -> str:
 def _sparkline(name: str, counts: Counts, room: int) -> Iterator[str]:
     """The histogram in one line between its two ends, and what it does not show after or below it."""
     from muniment.cli.terminal import can_show
+    from muniment.index.facets import runs
 
     notes: list[str] = []
     drawn = ""
@@ -107,9 +109,18 @@ def _sparkline(name: str, counts: Counts, room: int) -> Iterator[str]:
         drawn = f"{counts.values[0].value}  {counts.values[0].count:,}"
     elif counts.values:
         first, last = counts.values[0].value, counts.values[-1].value
-        size = -(-len(counts.values) // max(4, room - len(first) - len(last) - 2))
-        heights = [sum(f.count for f in counts.values[n : n + size]) for n in range(0, len(counts.values), size)]
-        line = _line(heights, smooth=can_show(_LEVELS + _EMPTY))
+        parts, across = runs(counts.values), max(4, room - len(first) - len(last) - 2)
+        if len(parts) > across // 4:
+            parts = [list(counts.values)]  # there is no room for the gaps
+        # Each part may end in a column that is not full, and has a mark before the next one.
+        size = -(-len(counts.values) // (across - 2 * (len(parts) - 1)))
+        heights = [[sum(f.count for f in part[n : n + size]) for n in range(0, len(part), size)] for part in parts]
+        top = max(1, *map(max, heights))
+        smooth = can_show(_LEVELS + _EMPTY + _GAP)
+        gap = _GAP if smooth else "~"
+        line = gap.join(_line(part, top, smooth=smooth) for part in heights)
+        if len(parts) > 1:
+            notes.append(f"{gap} is over a century without any")
         drawn = f"{faint(first)} {line} {faint(last)}"
         if size > 1:
             notes.append(f"a column is {size} {DATES[name][1]}")
@@ -141,7 +152,6 @@ def _with_notes(drawn: str, notes: Sequence[str], room: int) -> Iterator[str]:
         yield faint("".join(text for text, _ in line))
 
 
-def _line(heights: Sequence[int], *, smooth: bool) -> str:
+def _line(heights: Sequence[int], top: int, *, smooth: bool) -> str:
     levels, empty = (_LEVELS, _EMPTY) if smooth else (_PLAIN_LEVELS, ".")
-    top = max(heights) or 1
     return "".join(levels[-(-height * len(levels) // top) - 1] if height else empty for height in heights)

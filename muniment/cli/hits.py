@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from muniment.cli.common import (
     strong,
     write,
 )
+
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 if TYPE_CHECKING:
     from muniment.pipeline import Found, Results
@@ -222,7 +225,7 @@ def hit_as_json(hit: Found) -> dict[str, Any]:
     snapshot = hit.snapshot
     return {
         "snapshot": snapshot.number,
-        "score": round(hit.score, 4),
+        "score": _score(hit),
         "title": snapshot.title,
         "url": _url(hit),
         "source": snapshot.source,
@@ -245,6 +248,17 @@ def hit_as_json(hit: Found) -> dict[str, Any]:
     }
 
 
+def _score(hit: Found) -> float | None:
+    return None if hit.score is None else round(hit.score, 4)
+
+
+def cell(text: str) -> str:
+    """A cell of CSV, whatever a stranger wrote: no formula, and without marks that turn the direction of the line."""
+    from muniment.formats.spreadsheet import safe_cell
+
+    return safe_cell(text if text.isprintable() else _TURNING.sub("", text))
+
+
 def _url(hit: Found) -> str | None:
     """The article's address; of what was withdrawn that of the capture, which is not gone."""
     snapshot = hit.snapshot
@@ -255,8 +269,6 @@ def csv_lines(hits: Sequence[Found], *, head: bool = True) -> str:
     """A line each, with a head above."""
     import csv
     import io
-
-    from muniment.formats.spreadsheet import safe_cell
 
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -276,5 +288,5 @@ def csv_lines(hits: Sequence[Found], *, head: bool = True) -> str:
             "; ".join(s.authors),
             "; ".join(s.tags),
         ]
-        rows.writerow([s.number, *(safe_cell(value or "") for value in values), round(hit.score, 4)])
+        rows.writerow([s.number, *(cell(value or "") for value in values), _score(hit)])  # None is empty
     return text.getvalue()

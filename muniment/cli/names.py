@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from muniment import names
 from muniment.cli.common import counted, json_text, note, one_line, write
-from muniment.cli.hits import hit_as_json
+from muniment.cli.hits import cell, hit_as_json
 from muniment.cli.streams import groups
 from muniment.errors import IndexBehind, ItemError, UsageError
-from muniment.formats.spreadsheet import safe_cell
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
@@ -98,6 +97,6 @@ def _cells(hit: Found) -> tuple[object, ...]:
 
 def _rows(rows: list[tuple[object, ...]]) -> str:
     text = io.StringIO()
-    cells = ([cell if isinstance(cell, int) else safe_cell(str(cell or "")) for cell in row] for row in rows)
+    cells = ([v if isinstance(v, int) else cell(str(v or "")) for v in row] for row in rows)
     csv.writer(text, lineterminator="\n").writerows(cells)
     return text.getvalue()

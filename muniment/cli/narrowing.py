@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from muniment.errors import UsageError
+
 if TYPE_CHECKING:
     from muniment.search.results import Filters
 
@@ -15,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FILTERS = ("source", "language", "tag", "kind", "author")
 _MINUS = "\x00"  # stands for the minus of `-word` while click looks for options
 _EXCLUSION = re.compile(r"-[^-\s].*", re.S)
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 _FLAGS = re.compile(r"-[qvh]+")
 
 
@@ -29,7 +32,19 @@ class QueryCommand(click.Command):
             message = e.format_message().replace(_MINUS, "-").replace(repr(_MINUS)[1:-1], "-")
             raise click.UsageError(message, ctx) from None
         ctx.params = {name: _with_minus(value) for name, value in ctx.params.items()}
+        for parameter in self.params:
+            if not isinstance(parameter.type, click.Path):  # a file's name may be any bytes
+                _check_text(parameter, ctx.params.get(parameter.name or ""))
         return rest
+
+
+def _check_text(parameter: click.Parameter, value: Any) -> None:
+    """Raises UsageError for bytes that are no text: nothing that is indexed holds them, and no file would."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and not text.isascii() and _NO_TEXT.search(text):
+            of_query = "the query" if parameter.name == "words" else f"the {parameter.name}"
+            name = parameter.opts[0] if parameter.param_type_name == "option" else of_query
+            raise UsageError(f"{name}: {text!a} is no text in UTF-8: type it anew")
 
 
 def _with_minus(value: Any) -> Any:

@@ -48,7 +48,7 @@ class Count(click.ParamType[int]):
         if isinstance(value, int):
             return value
         text = str(value)
-        number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
+        number = int(text) if re.fullmatch(r"[0-9]{1,40}", text) else -1
         if number < self._least or (self._most is not None and number > self._most):
             allowed = f", {self._least} or more" if self._most is None else f" from {self._least} to {self._most}"
             self.fail(f"{value!r} is no whole number{allowed}", param, ctx)

@@ -10,10 +10,14 @@ _AROUND = 50  # characters of a wrong query that are shown on either side of the
 
 
 def tell(error: QueryError) -> None:
-    """The message, then what stands around the place, with a mark under it."""
-    note(f"muniment: the query is wrong: {printable(str(error))}")
+    """The message, then what stands around the place, with a mark under it where the place is known."""
+    what = f"--{error.option.replace('_', '-')}: " if error.option else "the query is wrong: "
+    note(f"muniment: {printable(str(error) if error.file else what + str(error))}")
     text, place = error.query, error.position
-    if place is None or not text or "\n" in text:
+    if not text:
+        return
+    if place is None:
+        note(f"  {printable(text[: 2 * _AROUND])}{' …' if len(text) > 2 * _AROUND else ''}")
         return
     start = max(0, place - _AROUND) if len(text) > 2 * _AROUND else 0
     end = len(text) if start == 0 and len(text) <= 2 * _AROUND else place + _AROUND

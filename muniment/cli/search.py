@@ -10,6 +10,7 @@ import click
 from muniment import pipeline
 from muniment.cli.common import PATH, common_options, json_option, open_archive
 from muniment.cli.narrowing import QueryCommand, filter_options, filters_of
+from muniment.cli.numbers import Count
 from muniment.errors import IndexBehind
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 @click.option(
     "--facet",
     "facets",
+    multiple=True,
     metavar="NAMES",
     shell_complete=_complete_facets,
     help="Count by source, year, month, language, author, tag or kind; several with commas; source:20 gives 20.",
 )
 @click.option(
     "--facet-limit",
-    type=click.IntRange(1),
+    type=Count(1),
     default=10,
     show_default=True,
     metavar="N",
@@ -56,13 +58,13 @@ def _complete_facets(ctx: click.Context, parameter: click.Parameter, typed: str)
 @click.option("--recent", is_flag=True, help="Raise what was published lately: up to twice the score.")
 @click.option(
     "--limit",
-    type=click.IntRange(0),
+    type=Count(),
     default=10,
     show_default=True,
     metavar="N",
     help="Show at most N hits; 0 only counts.",
 )
-@click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Pass over the first N hits.")
+@click.option("--offset", type=Count(), default=0, metavar="N", help="Pass over the first N hits.")
 @click.option("--all", "everything", is_flag=True, help="Show every hit, however many, as they are found.")
 @click.option(
     "--file", "names", type=PATH, metavar="LIST", help="Look for each name of a list, a line each; gives CSV."
@@ -143,15 +145,17 @@ def _check(ctx: click.Context, options: dict[str, Any]) -> None:
     options["form"] = forms[0].removeprefix("as_") if forms else None
     if options["recent"] and options["sort"] != "relevance":
         raise click.UsageError(f"--recent and --sort {options['sort']} contradict: give one of them", ctx)
+    if options["facets"] and options["form"] not in (None, "json"):
+        raise click.UsageError(f"--{options['form']} holds no facets: leave --facet away, or take --json", ctx)
     if options["everything"] and ctx.get_parameter_source("limit") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--all and --limit contradict: give one of them", ctx)
 
 
 def _search(text: str, options: dict[str, Any]) -> pipeline.Search:
-    wanted = options["facets"]
-    if wanted is None:
-        wanted = _DEFAULT_FACETS if _shows_facets(options["form"]) else None
-    facets, limits = _facets(wanted) if wanted is not None else ((), {})
+    wanted = ",".join(options["facets"])
+    if not options["facets"] and _shows_facets(options["form"]):
+        wanted = _DEFAULT_FACETS
+    facets, limits = _facets(wanted) if wanted or options["facets"] else ((), {})
     return pipeline.Search(
         text,
         filters_of(options),

@@ -26,8 +26,9 @@ from muniment.cli.common import (
 )
 from muniment.cli.hits import coverage, hit_as_json, print_results
 from muniment.cli.narrowing import QueryCommand, filter_options, filters_of
+from muniment.cli.refusing import tell
 from muniment.cli.streams import groups
-from muniment.errors import ItemError, MunimentError, UsageError
+from muniment.errors import ItemError, MunimentError, QueryError, UsageError
 from muniment.search.saved import KEYS, Saved, format_saved
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ def save(ctx: click.Context, /, name: str, words: tuple[str, ...], **options: An
     saved = Saved(name, query, filters_of(options), options["sentence"], options["versions"], options["collapse"])
     archive = open_archive(ctx)
     watching.save(archive, saved, replace=options["replace"], from_now=options["from_now"])
+    found = watching.found_now(archive, saved)
+    if found is not None and not found.total:
+        meant = f"; did you mean: {one_line('   '.join(found.suggestions))}" if found.suggestions else ""
+        note(f"{name} finds nothing now{meant}", quiet=options["quiet"])
     if options["as_json"]:
         print_json(_described(archive, name))
     else:
@@ -142,7 +147,10 @@ def run(
                 if len(wanted) == 1:
                     raise
                 failed += 1
-                note(f"muniment: {name}: {one_line(str(e))}")
+                if isinstance(e, QueryError):
+                    tell(e)
+                else:
+                    note(f"muniment: {name}: {one_line(str(e))}")
     if not wanted:
         note("no search is kept: `muniment searches save NAME QUERY` keeps one", quiet=quiet)
     ctx.exit(ItemError.exit_code if failed else 0 if told else 1)

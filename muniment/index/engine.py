@@ -216,9 +216,10 @@ def present_name(name: str) -> str:
 
 
 def read_state(path: Path, name: str) -> State:
-    """What the index in the folder `path` says of itself; `name` is the present engine's."""
+    """What the index in the folder `path` says of itself; `name` is the present engine's. Where the file is missing or
+    cut, `engine` is empty."""
     try:
-        size, built_by, analysed_by, log = (path / "state").read_text(encoding="utf-8").split("\n")[:4]
+        size, built_by, analysed_by, log, _ = (path / "state").read_text(encoding="utf-8").split("\n", 4)
         current = (built_by, analysed_by) == (name, analysis.VERSION)
         return State(built_by, analysed_by, int(size), current, log)
     except (OSError, ValueError):

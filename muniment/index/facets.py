@@ -46,10 +46,11 @@ class Counts(NamedTuple):
         return self._replace(values=kept, more=self.more + len(others), rest=self.rest + _sum(others))
 
     def newest(self, limit: int) -> Counts:
-        """The last `limit` of values in order of time."""
+        """The last `limit` of values in order of time; in `more` the empty ones before do not count."""
         place = max(0, len(self.values) - limit)
         kept, others = self.values[place:], self.values[:place]
-        return self._replace(values=kept, more=self.more + len(others), rest=self.rest + _sum(others))
+        more = len([facet for facet in others if facet.count])
+        return self._replace(values=kept, more=self.more + more, rest=self.rest + _sum(others))
 
 
 def counts_of_values(counts: Iterable[tuple[str, int]], limit: int) -> Counts:
@@ -91,6 +92,20 @@ def with_empty(name: str, counts: Counts) -> Counts:
                 listed += [_make_facet((_at(place, months=months), 0)) for place in range(last + 1, this)]
         listed.append(facet)
     return counts._replace(values=tuple(listed))
+
+
+def runs(values: Sequence[Facet]) -> list[list[Facet]]:
+    """Years or months of `with_empty`, parted where the gaps are that it leaves."""
+    found: list[list[Facet]] = []
+    last = -1
+    for facet in values:
+        place = _place(facet.value)
+        if found and place == last + 1:
+            found[-1].append(facet)
+        else:
+            found.append([facet])
+        last = place
+    return found
 
 
 def check_facets(names: Sequence[str]) -> None:

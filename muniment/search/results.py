@@ -18,6 +18,7 @@ from muniment.search import dates, words
 from muniment.search.selecting import without_own
 
 FEW = 20
+FILTERS = ("source", "language", "tag", "kind", "author")  # each also with `not_` before it
 _OLDER, _OF_SEVERAL = query.Term("latest", "no"), query.Term("alone", "no")
 
 
@@ -181,48 +182,56 @@ def _naming(older: set[int], hidden: set[int]) -> query.Query:
 
 
 def filtered(tree: query.Query, filters: Filters, *, today: date | None = None) -> query.Query:
-    """The tree with the filters joined to it. Raises QueryError for a filter that holds no date or no value."""
+    """The tree with the filters joined to it. Raises QueryError, with the filter's name, for one that holds no date, or
+    a value that nothing can have."""
+    if filters == Filters():
+        return tree
     now = today or datetime.now(UTC).date()
+    conditions = [tree]
+    for field in ("source", "language", "tag", "kind"):
+        if wanted := getattr(filters, field):
+            conditions.append(query.AnyOf(field, tuple(_value(field, field, text) for text in wanted)))
+        if unwanted := getattr(filters, f"not_{field}"):
+            values = tuple(_value(field, f"not_{field}", text) for text in unwanted)
+            conditions.append(query.Not(query.AnyOf(field, values)))
+    if filters.author:  # a condition, without a score
+        conditions.append(query.Not(query.Not(query.disjunction(_author("author", name) for name in filters.author))))
+    if filters.not_author:
+        conditions.append(query.Not(query.disjunction(_author("not_author", name) for name in filters.not_author)))
+    return query.conjunction((*conditions, *_published(filters.since, filters.until, now)))
+
+
+def _value(field: str, option: str, text: str) -> str:
     try:
-        return query.conjunction(
-            (
-                tree,
-                *_any_value("source", filters.source, filters.not_source),
-                *_any_value("language", filters.language, filters.not_language),
-                *_any_value("tag", filters.tag, filters.not_tag),
-                *_any_value("kind", filters.kind, filters.not_kind),
-                *_any_author(filters.author, filters.not_author),
-                *_published(filters.since, filters.until, now),
-            )
-        )
+        if field in ("language", "kind"):  # few values are any
+            from muniment.search import conditions
+
+            conditions.check_value(field, text, 0)
+        return words.stored_value(field, text)
     except words.Refusal as e:
-        raise QueryError(e.message) from None
-    except ValueError as e:
-        raise QueryError(str(e)) from None
+        raise QueryError(e.message.replace(f"{field}:", ""), option=option) from None
 
 
-def _any_value(field: str, wanted: Sequence[str], unwanted: Sequence[str]) -> Iterator[query.Query]:
-    if wanted:
-        yield query.AnyOf(field, tuple(words.stored_value(field, value) for value in wanted))
-    if unwanted:
-        yield query.Not(query.AnyOf(field, tuple(words.stored_value(field, value) for value in unwanted)))
-
-
-def _any_author(wanted: Sequence[str], unwanted: Sequence[str]) -> Iterator[query.Query]:
-    if wanted:
-        yield query.Not(query.Not(query.disjunction(map(_author, wanted))))  # a condition, without a score
-    if unwanted:
-        yield query.Not(query.disjunction(map(_author, unwanted)))
-
-
-def _author(name: str) -> query.Query:
-    found = words.phrase(words.Typed("author", name, 0), 1)
+def _author(option: str, name: str) -> query.Query:
+    try:
+        found = words.phrase(words.Typed("author", name, 0), 1)
+    except words.Refusal as e:
+        raise QueryError(e.message, option=option) from None
     if found is None:
-        raise words.Refusal("an author is given by a word of the name at least", 0)
+        raise QueryError("an author is given by a word of the name at least", option=option)
     return found
 
 
 def _published(since: str | None, until: str | None, today: date) -> Sequence[query.Query]:
-    first = dates.number(dates.interval(since, today)[0]) if since is not None else None
-    last = dates.number(dates.interval(until, today)[1]) if until is not None else None
+    first = dates.number(_interval("since", since, today)[0]) if since is not None else None
+    last = dates.number(_interval("until", until, today)[1]) if until is not None else None
+    if first and last and first > last:
+        raise QueryError(f"{since} is after {until}: this range ends before it begins, swap its ends", option="since")
     return [dates.published(first, last)] if first or last else []
+
+
+def _interval(option: str, text: str, today: date) -> dates.Interval:
+    try:
+        return dates.interval(text, today)
+    except ValueError as e:
+        raise QueryError(str(e), option=option) from None

@@ -16,10 +16,9 @@ from typing import Any
 
 from muniment.errors import UsageError
 from muniment.index.value import Value
-from muniment.search.results import Filters
+from muniment.search.results import FILTERS, Filters
 
-_FILTERS = ("source", "language", "tag", "kind", "author")
-LISTS = (*_FILTERS, *(f"not_{name}" for name in _FILTERS))
+LISTS = (*FILTERS, *(f"not_{name}" for name in FILTERS))
 DATES = ("since", "until")
 FLAGS = ("any", "versions", "collapse")
 KEYS = ("query", "any", *LISTS, *DATES, "versions", "collapse")

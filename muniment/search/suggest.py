@@ -18,6 +18,7 @@ from muniment.index.engine import Engine
 FEW = 2  # hits: more are an answer
 MOST = 3  # proposals
 TRIED = 6
+LONGEST = 200  # characters of a proposal: a longer one nobody reads
 LOOKED = 12  # words of a query that are looked at: who has more of them has pasted a text
 MANY = 1_000  # words with the same beginning, the most frequent of them
 _SURE = 20  # articles with a word one letter off: words two letters off are not looked for
@@ -30,6 +31,8 @@ _RUN = re.compile(r"[^\W_]+(?:[\u200c'’][^\W_]+)*")
 _VALUE = re.compile(r'(?<![\w.])(source|tag|collection):(?:"([^"]*)"|([^\s()"]+))', re.IGNORECASE)
 _VALUES = re.compile(r'(?<![\w.])(?!(?:title|text|author|exact|near|removed):)\w+:(?:"[^"]*"|\S+)')
 _AUTHORS = re.compile(r'(?<![\w.])author:(?:"[^"]*"|\([^)]*\)|\S+)', re.IGNORECASE)
+# The index holds the letters that Arabic and Persian write otherwise in Arabic's form.
+_PERSIAN, _ARABIC, _AS_PERSIAN = re.compile("[کیپچژگ]"), re.compile("[كيىة]"), str.maketrans("كي", "کی")
 _FIELD = re.compile(r"[A-Za-z]+:(?=\S)")
 _TEXTS = ("text", "title")
 _IN_LOWER_CASE = re.compile(r"(?<=\s)(or|and|not)(?=\s)")
@@ -43,7 +46,7 @@ def suggestions(engine: Engine, text: str, found: Callable[[str], int]) -> list[
     for tried, candidate in enumerate(_candidates(engine, text)):
         if tried == TRIED or len(proposed) == MOST:
             break
-        if candidate != text and candidate not in proposed and found(candidate) > least:
+        if len(candidate) <= LONGEST and candidate not in (text, *proposed) and found(candidate) > least:
             proposed.append(candidate)
     return proposed
 
@@ -51,6 +54,8 @@ def suggestions(engine: Engine, text: str, found: Callable[[str], int]) -> list[
 def _candidates(engine: Engine, text: str) -> Iterator[str]:
     """The query with each wrong word put right, the best ways first."""
     fixes = [*_fixed_words(engine, text), *_fixed_values(engine, text)]
+    if _PERSIAN.search(text) and not _ARABIC.search(text):
+        fixes = [(start, end, [word.translate(_AS_PERSIAN) for word in words]) for start, end, words in fixes]
     if fixes:
         yield _replaced(text, [(start, end, words[0]) for start, end, words in fixes])
         for n, (start, end, words) in enumerate(fixes):
@@ -159,13 +164,33 @@ def _parted(engine: Engine, fields: Sequence[str], word: str) -> list[str]:
 
 def _fixed_values(engine: Engine, text: str) -> Iterator[tuple[int, int, list[str]]]:
     for match in _VALUE.finditer(text):
-        field, typed = match[1].lower(), analysis.fold_value(match[2] or match[3] or "")
-        if not typed or "*" in typed or "?" in typed or engine.frequencies(field, [typed])[0]:
+        field, typed = match[1].lower(), match[2] or match[3] or ""
+        if "*" in typed or "?" in typed:
             continue
-        held = [value for value, _ in engine.vocabulary(field, "", MANY * 10) if value]
-        named = [value for value in held if typed in value]
-        limit = min(2, len(typed) // 3)
-        close = [v for v in held if sorted(v) == sorted(typed) or query.edit_distance_within(typed, v, limit)]
-        if found := (close or named)[:MOST]:
+        if found := values_like(engine, field, typed):
             start = match.start() + len(match[1]) + 1
             yield start, match.end(), [f'"{value}"' if re.search(r"[^\w.-]", value) else value for value in found]
+
+
+def values_like(engine: Engine, field: str, text: str) -> list[str]:
+    """Values of a field, of which none is `text`, that may have been meant by it: a letter or two are wrong, or it is a
+    part of them. Of an author words of the name."""
+    if field == "author":
+        return _names_like(engine, text)
+    typed = analysis.fold_value(text)
+    if not typed or engine.frequencies(field, [typed])[0]:
+        return []
+    held = [value for value, _ in engine.vocabulary(field, "", MANY * 10) if value]
+    named = [value for value in held if typed in value]
+    limit = min(2, len(typed) // 3)
+    close = [v for v in held if sorted(v) == sorted(typed) or query.edit_distance_within(typed, v, limit)]
+    return (close or named)[:MOST]
+
+
+def _names_like(engine: Engine, text: str) -> list[str]:
+    """The name with its first word of which there is none put right."""
+    typed = analysis.query_words(text)[:LOOKED]
+    for place, word in enumerate(typed):
+        if better := like(engine, word, ("author",)):
+            return [" ".join([*typed[:place], other, *typed[place + 1 :]]) for other in better]
+    return []

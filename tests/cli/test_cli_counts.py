@@ -12,7 +12,7 @@ from test_cli_terminal import COLOUR, on_terminal
 
 from muniment.archive.archive import create
 from muniment.cli import counts, terminal
-from muniment.index.facets import Counts, Facet
+from muniment.index.facets import Counts, Facet, with_empty
 from tests.conftest import NOW
 
 PAPERS = [
@@ -87,7 +87,7 @@ def test_a_pipe_gets_a_line_for_each_facet(papers: Console) -> None:
         "tag       sea 3, unknown 3",
     ]
     assert papers("search", "harbour", "--limit", 0, "--facet", "year:2").lines == [
-        "", "year      2023 1, and 3 earlier (4), unknown 1",
+        "", "year      2023 1, and 2 earlier (4), unknown 1",
     ]  # fmt: skip
 
 
@@ -161,6 +161,27 @@ def test_a_histogram_of_any_length_fits_and_keeps_its_sum() -> None:
     (line, *rest) = counts._sparkline("year", many, 70)
     assert terminal.width(COLOUR.sub(b"", line.encode()).decode()) <= 70
     assert "a column is 15 years" in " ".join(rest) + line
+
+
+def test_a_histogram_marks_the_gaps_that_it_leaves_out() -> None:
+    found = with_empty("year", Counts(tuple(Facet(str(year), 2) for year in (1650, 1900, 1903, 2000))))
+    lines = [COLOUR.sub(b"", line.encode()).decode() for line in counts._sparkline("year", found, 200)]
+    assert lines == [f"1650 █…█··█{'·' * 96}█ 2000  … is over a century without any; most in 1650: 2"]
+    (line, *rest) = [COLOUR.sub(b"", line.encode()).decode() for line in counts._sparkline("year", found, 40)]
+    assert re.fullmatch(r"1650 █…[▁-█·]+ 2000", line) and terminal.width(line) <= 40
+    assert "… is over a century without any" in " ".join(rest)
+    many = with_empty("year", Counts(tuple(Facet(f"{year:04}", 1) for year in range(1, 9000, 150))))
+    assert all(
+        terminal.width(COLOUR.sub(b"", line.encode()).decode()) <= 40 for line in counts._sparkline("year", many, 40)
+    )
+
+
+def test_of_the_months_before_those_that_have_articles_are_counted(papers: Console) -> None:
+    assert papers("search", "harbour", "--facet", "month:3", "--limit", 0).lines[1] == (
+        "month     2023-01 1, 2021 (month unknown) 1, and 3 earlier (3), unknown 1"
+    )
+    month = papers("search", "harbour", "--facet", "month:3", "--json").json()["facets"]["month"]
+    assert month["more"] == {"values": 3, "count": 3} and [value["count"] for value in month["values"]] == [0, 0, 1]
 
 
 def test_a_limit_that_is_none_is_refused(papers: Console) -> None:

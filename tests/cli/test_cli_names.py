@@ -34,7 +34,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Console:
             bulk.add(
                 writer,
                 {"url": f"https://p{number}.example/a", "title": title, "text": text, "language": language, "number": 1,
-                 "authors": [], "published": f"202{number}", "source": f"Paper {number}", "tags": []},
+                 "authors": ["Nora Quill", "نورا قلم"] if number == 1 else [], "published": f"202{number}", "source": f"Paper {number}", "tags": []},
             )  # fmt: skip
         writer.commit()
     console = Console(root, base)
@@ -131,6 +131,44 @@ def test_a_carriage_return_within_a_line_of_csv_is_a_space(console: Console) -> 
     text = 'name,born\nMarta\rPellow,1970\n"Ilse Brandt\r\n\r\r\n'
     expected = {"Marta Pellow": ["The gate keepers"], "Ilse Brandt": ["'=SUM(A1)"]}
     assert found(run(console, text, name="names.csv")) == expected
+
+
+def test_a_cell_in_quotes_may_run_over_lines(console: Console) -> None:
+    text = 'name,born\n"Marta\nPellow",1970\nIlse Brandt,"at\nMarta, in\nJune"\nJosé Álvarez,5" tall\nMarta,6"\n'
+    done = run(console, text, "--sort", "oldest", name="names.csv")
+    assert found(done) == {"Marta Pellow": ["The gate keepers"], "Ilse Brandt": ["'=SUM(A1)"],
+                           "José Álvarez": ["The gate keepers", "A meeting"],
+                           "Marta": ["The gate keepers", "A meeting"]}  # fmt: skip
+    assert list(dict.fromkeys(row["line"] for row in rows(done))) == ["2", "4", "7", "8"]
+    opened = "".join(f"{n}\n" for n in range(50))
+    listed = read_names(io.BufferedReader(io.BytesIO(f'"Marta\n{opened}Ilse Brandt\n'.encode())), as_csv=True)
+    assert [name.line for name in listed] == list(range(1, 53))
+
+
+def test_the_column_of_names_is_known_by_its_head(console: Console) -> None:
+    expected = {"Pellow, Marta": ["The gate keepers"], "Ilse Brandt": ["'=SUM(A1)"]}
+    for head in ("id;Person;born", "ID;NAME;born", "born;Full  Name;id", "ردیف;نام;born"):
+        text = f"{head}\n1;Pellow, Marta;1970\n2\n3;Ilse Brandt\n"
+        assert found(run(console, text, name="names.csv")) == expected
+    assert found(run(console, "id,born\nIlse Brandt,1\n", name="names.csv")) == {"Ilse Brandt": ["'=SUM(A1)"]}
+
+
+def test_lines_may_end_as_on_an_old_mac(console: Console) -> None:
+    expected = {"Marta Pellow": ["The gate keepers"], "Ilse Brandt": ["'=SUM(A1)"]}
+    for name in ("names.txt", "names.csv"):
+        done = run(console, "Marta Pellow\rIlse Brandt\r", name=name)
+        assert found(done) == expected and [row["line"] for row in rows(done)] == ["1", "2"]
+    assert found(run(console, "Marta Pellow\rIlse Brandt\r".encode("utf-16"))) == expected
+
+
+def test_a_persian_comma_parts_a_name_as_a_comma_does(console: Console) -> None:
+    names = ["رضایی، علی‌اکبر", "رضایی؛ علی اکبر", "علی اکبر، رضایی"]
+    assert found(run(console, "\n".join(names))) == {name: ["گزارش"] for name in names}
+
+
+def test_a_name_is_found_among_the_authors_too(console: Console) -> None:
+    for name in ("Nora Quill", "Quill, Nora", "نورا قلم"):
+        assert found(run(console, name)) == {name: ["A meeting"]}
 
 
 def test_a_wrong_line_is_told_and_the_rest_goes_on(console: Console) -> None:

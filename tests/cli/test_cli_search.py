@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cli_console import Console, Stock
@@ -296,3 +298,109 @@ def test_a_search_by_confidence_tells_that_of_each_hit(stock: Stock) -> None:
     lines = stock.console("search", "confidence:*", "--limit", 1).lines
     assert re.search(r"\(.*confidence [01]\.\d\d\)$", lines[0])
     assert "confidence" not in stock.console("search", "harbour", "--limit", 1).lines[0]
+
+
+# ---- what is refused, and what may have been meant
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--source", b"\xff"), "--source: '\\udcff' is no text in UTF-8"),
+        (("--not-author", b"\xed\xb3\xbf"), "--not-author: "),
+        ((b"dam \xff",), "the query: 'dam \\udcff' is no text in UTF-8"),
+        (("--language", "english"), "--language: 'english' is no language's code of two or three letters: did you mean en?"),
+        (("--not-kind", "pdff", "dam"), "--not-kind: there is no kind 'pdff'; did you mean pdf?"),
+        (("--since", "foo"), "--since: 'foo' is no date"),
+        (("--until", "2021-13"), "--until: there is no date"),
+        (("--since", "2022", "--until", "2021"), "--since: 2022 is after 2021: this range ends before it begins"),
+    ],
+)  # fmt: skip
+def test_an_option_that_nothing_can_match_is_refused_by_its_name(
+    stock: Stock, arguments: tuple[str | bytes, ...], said: str
+) -> None:
+    for command in (("search",), ("search", "--file", "-"), ("searches", "save", "wrong")):
+        done = stock.console(*command, *arguments, code=2, stdin=b"ferry\n")
+        assert done.err.startswith(f"muniment: {said}") and done.err.count("\n") == 1 and not done.out
+    assert not stock.console("searches", "list").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("--source", "hearld"), ""),
+        (("--source", "the heralt"), "did you mean: --source 'the herald'"),
+        (("--source", "Heral", "declared"), "did you mean: --source 'the herald'"),
+        (("--tag", "seb", "--source", "the heralt"), "did you mean: --source 'the herald'   --tag sea"),
+        (("--tag", "lae", "--any", "declared"), "did you mean: --tag law"),
+        (("--author", "Ada Quil"), "did you mean: --author 'ada quill'"),
+    ],
+)
+def test_a_filter_that_nothing_has_gives_a_proposal(stock: Stock, arguments: tuple[str, ...], meant: str) -> None:
+    done = stock.console("search", *arguments, code=1)
+    assert done.err.partition("\n")[2].rstrip() == meant
+    found = stock.console("search", *arguments, "--json", code=1).json()
+    assert found.get("suggestions", []) == (meant.removeprefix("did you mean: ").split("   ") if meant else [])
+
+
+def test_a_wrong_query_is_shown_and_the_place_where_it_is_known(stock: Stock) -> None:
+    def shown(query: str) -> list[str]:
+        return stock.console("search", query, code=2).err.splitlines()[1:]
+
+    assert shown("is:withdrawn dam") == ["  is:withdrawn dam"]
+    assert shown("dam -is:withdrawn") == ["  dam -is:withdrawn", "  " + " " * len("dam -") + "^"]
+    assert shown("sea\n(dam") == ["  sea (dam", "  " + " " * len("sea ") + "^"]
+    assert shown("is:withdrawn " + "dam " * 200)[0].endswith(" …")
+
+
+def test_facets_may_be_named_in_several_options(stock: Stock) -> None:
+    found = stock.console("search", "harbour", "--json", "--facet", "source:1", "--facet", "year,tag").json()["facets"]
+    assert list(found) == ["source", "year", "tag"] and len(found["source"]["values"]) == 1
+    for form in ("csv", "ids", "urls", "jsonl"):
+        assert (
+            f"--{form} holds no facets" in stock.console("search", "harbour", f"--{form}", "--facet", "tag", code=2).err
+        )
+
+
+def test_a_negative_limit_is_told_as_it_was_typed(stock: Stock) -> None:
+    assert "'-1' is no whole number, 0 or more" in stock.console("search", "harbour", "--limit", "-1", code=2).err
+
+
+def test_hits_in_another_order_than_by_score_have_none(stock: Stock) -> None:
+    for sort in ("newest", "oldest", "captured"):
+        found = stock.console("search", "harbour", "--sort", sort, "--json").json()
+        assert [hit["score"] for hit in found["hits"]] == [None] * found["total"]
+        table = list(csv.DictReader(io.StringIO(stock.console("search", "harbour", "--sort", sort, "--csv").out)))
+        assert {row["score"] for row in table} == {""}
+    assert all(hit["score"] > 0 for hit in stock.console("search", "harbour", "--json").json()["hits"])
+
+
+def test_csv_holds_no_marks_that_turn_the_line(console: Console, root: Path) -> None:
+    line = {
+        "text": "The ferry did not sail.",
+        "title": "A \u202egnp.exe\u202c \u2066note\u2069 می\u200cرود",
+        "authors": ["B\u202d"],
+    }
+    console("add", "--from", "-", stdin=json.dumps(line).encode())
+    (row,) = csv.DictReader(io.StringIO(console("search", "ferry", "--csv").out))
+    assert (row["title"], row["authors"]) == ("A gnp.exe note می\u200cرود", "B")
+    (row,) = csv.DictReader(io.StringIO(console("search", "--file", "-", stdin=b"ferry").out))
+    assert row["title"] == "A gnp.exe note می\u200cرود"
+
+
+@pytest.mark.parametrize("engine", ["tantivy", "whoosh"])
+def test_a_state_file_that_is_cut_or_gone_is_told_as_damage(copied: Callable[[], Console], engine: str) -> None:
+    console = copied()
+    assert console.archive is not None
+    console("reindex", "--engine", engine, "-q")
+    state = console.archive / "index" / (generations.current(console.archive / "index") or "") / "state"
+    whole = state.read_bytes()
+    for left in (b"", whole[:1], whole[:-1], whole[: whole.rindex(b"\n", 0, -1)], None):
+        if left is None:
+            state.unlink()
+        else:
+            state.write_bytes(left)
+        said = console("search", "harbour", code=4).err
+        assert "is damaged (its file `state` is missing or cut): run `muniment reindex`" in said
+    console("reindex", "-q")
+    console("search", "harbour")

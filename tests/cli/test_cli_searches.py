@@ -107,6 +107,29 @@ def test_the_command_tells_what_is_new_as_a_search_does(console: Console, root: 
     assert [(row["search"], row["title"]) for row in rows] == [("dams", "Two"), ("gates", "Two")]
 
 
+def test_a_search_that_finds_nothing_now_is_kept_and_says_so(console: Console, root: Path) -> None:
+    add(root, "One")
+    done = console("searches", "save", "gates", "gates", "--source", "papre")
+    assert done.err.splitlines()[0] == "gates finds nothing now; did you mean: --source paper"
+    assert console("searches", "show", "gates").out
+    assert "nothing" not in console("searches", "save", "dam", "dam").err
+    assert not console("searches", "save", "later", "zzzz", "-q").err
+
+
+def test_a_wrong_search_that_was_written_by_hand_is_told_with_its_file_and_place(console: Console, root: Path) -> None:
+    add(root, "One")
+    console("searches", "save", "dam", "dam")
+    (root / "searches/kinds.toml").write_text('query = "dam"\nkind = "pdff"\n')
+    (root / "searches/open.toml").write_text('query = "dam (gate"\n')
+    kinds = "muniment: searches/kinds.toml: kind: there is no kind 'pdff'; did you mean pdf?"
+    wrong = ["muniment: searches/open.toml: this ( is not closed", "  dam (gate", "      ^"]
+    assert console("searches", "run", "kinds", code=2).err.startswith(kinds)
+    alone = console("searches", "run", "open", code=2).err.splitlines()
+    assert alone[0].startswith(wrong[0]) and alone[1:] == wrong[1:]
+    among = console("searches", "run", "--all", code=3).err.splitlines()
+    assert among[1].startswith(kinds) and among[2].startswith(wrong[0]) and among[3:] == wrong[1:]
+
+
 def test_a_run_that_was_killed_tells_again(many: Console, tmp_path: Path) -> None:
     shutil.copytree(root_of(many), tmp_path / "copy")
     console = Console(tmp_path / "copy", tmp_path)

@@ -190,7 +190,8 @@ def test_empty_years_and_months_stand_between_the_first_and_the_last(index: Engi
         "month"
     ]
     assert last.values == months.values[-12:]
-    assert (last.more, last.rest) == (15, sum(facet.count for facet in months.values[:-12]))
+    before = [facet.count for facet in months.values[:-12] if facet.count]
+    assert (last.more, last.rest) == (len(before), sum(before)) == (4, 46)
 
 
 def test_a_gap_of_centuries_is_not_filled() -> None:
