@@ -168,7 +168,7 @@ def test_a_histogram_marks_the_gaps_that_it_leaves_out() -> None:
     lines = [COLOUR.sub(b"", line.encode()).decode() for line in counts._sparkline("year", found, 200)]
     assert lines == [f"1650 █…█··█{'·' * 96}█ 2000  … is over a century without any; most in 1650: 2"]
     (line, *rest) = [COLOUR.sub(b"", line.encode()).decode() for line in counts._sparkline("year", found, 40)]
-    assert re.fullmatch(r"1650 █…[▁-█·]+ 2000", line) and terminal.width(line) <= 40
+    assert re.fullmatch(r"1650 ▄…[▁-█·]+ 2000", line) and terminal.width(line) <= 40
     assert "… is over a century without any" in " ".join(rest)
     many = with_empty("year", Counts(tuple(Facet(f"{year:04}", 1) for year in range(1, 9000, 150))))
     assert all(
