@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from muniment import names
+from muniment import names, pipeline
 from muniment.cli.common import counted, json_text, note, one_line, write
 from muniment.cli.hits import cell, hit_as_json
 from muniment.cli.streams import groups
@@ -50,9 +50,23 @@ def search_names(archive: Archive, path: str, search: Search, *, as_json: bool, 
     note(f"{counted(read, 'name')} read: {counts}; {coverage}", quiet=quiet)
     if behind and quiet:
         note(f"muniment: warning: {coverage}")
+    if read and not matched and not quiet:
+        _tell_of_narrowing(archive, search)
     if unreadable:
         return ItemError.exit_code
     return 0 if matched else IndexBehind.exit_code if behind else 1
+
+
+def _tell_of_narrowing(archive: Archive, search: Search) -> None:
+    """Where no name was found: whether the query and the filters leave anything to be looked through."""
+    from muniment.search.results import Filters
+
+    if not search.text.strip() and search.filters in (None, Filters()):
+        return
+    results = pipeline.find(archive, search._replace(limit=0, offset=0, snippets=False))
+    if not results.total:
+        meant = f"; did you mean: {one_line('   '.join(results.suggestions))}" if results.suggestions else ""
+        note(f"no article passes the query and the filters{meant}")
 
 
 @contextmanager

@@ -98,6 +98,17 @@ def test_filters_and_a_query_narrow_every_name(console: Console) -> None:
     assert len(rows(run(console, names, "--limit", "0"))) == 2
 
 
+def test_a_query_or_filter_that_leaves_nothing_to_look_through_is_told(console: Console) -> None:
+    for narrowing, said in (
+        (["--source", "papre 0"], "; did you mean: --source 'paper 0'"),
+        (["ministre"], "; did you mean: minister"),
+        (["--since", "2031"], ""),
+    ):
+        done = run(console, "Marta\n", *narrowing, code=1)
+        assert done.err.splitlines()[1:] == [f"no article passes the query and the filters{said}"]
+    assert len(run(console, "Nobody\n", "--source", "paper 0", code=1).err.splitlines()) == 1
+
+
 def test_json_is_a_line_a_match(console: Console) -> None:
     lines = run(console, "Marta Pellow\nNobody\n", "--json").rows()
     assert [(line["name"], line["line"], line["total"]) for line in lines] == [("Marta Pellow", 1, 1), ("Nobody", 2, 0)]
