@@ -22,17 +22,15 @@ counts as the same word:
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
 
 import Stemmer
 
 VERSION = f"5 stemmer {Stemmer.version()} unicode {unicodedata.unidata_version}"
 MAX_WORD = 64
-MAX_KNOWN, LONGEST_KNOWN = 200_000, 40  # pieces of texts, and their letters, whose words are kept, some 50 MB
+LONGEST_KNOWN = 40  # letters of a piece of text whose compounds are remembered
 Span = tuple[str, int, int]
 
 
@@ -147,25 +145,8 @@ def words(text: str) -> list[str]:
     """The folded words of a text, in order: those of `spans`."""
     if text.isascii():
         return _split(_lowered(text))
-    # Of texts the same pieces come again and again: looking their words up is three times as fast as folding them.
-    if len(_KNOWN) > MAX_KNOWN:
-        _KNOWN.clear()
-    found = list(chain.from_iterable(map(_KNOWN.__getitem__, text.split())))
+    found = _split(_seated(_composed(text)).translate(_SEPARATING))
     return found if _AFFIXES.isdisjoint(found) else _with_affixes(found)
-
-
-class _Known(dict[str, tuple[str, ...]]):
-    """The words of pieces of text that have no white space in them, before any affix is joined."""
-
-    def __missing__(self, piece: str) -> tuple[str, ...]:
-        folded = _lowered(piece) if piece.isascii() else _seated(_composed(piece)).translate(_SEPARATING)
-        found = tuple(map(sys.intern, _split(folded)))
-        if len(piece) <= LONGEST_KNOWN:
-            self[piece] = found
-        return found
-
-
-_KNOWN = _Known()
 
 
 @lru_cache(2)
