@@ -231,7 +231,7 @@ def test_a_list_is_read_as_a_stream() -> None:
         def readable(self) -> bool:
             return True
 
-        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # the stub asks for any buffer
             line = b"Marta Pellow\n"
             size = len(buffer) // len(line) * len(line)
             buffer[:size] = line * (size // len(line))

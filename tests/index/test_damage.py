@@ -149,7 +149,7 @@ def overwrite(file: Path, content: bytes) -> None:
 
 
 def test_an_error_that_is_no_damage_is_not_told_as_damage(made: Path, name: str) -> None:
-    wrong = AnyOf("number", ("a", "b"))  # type: ignore[arg-type]
+    wrong = AnyOf("number", ("a", "b"))  # type: ignore[arg-type]  # what a fault of ours might hand over
     with open_engine(name, made) as index:
         with pytest.raises(ValueError, match="'a'"):
             index.search(wrong)

@@ -86,7 +86,7 @@ def _receive(pipe: BinaryIO) -> R:  # type: ignore[type-var]  # what the child w
     done, value = pickle.loads(content)  # our own child's
     if not done:
         raise value
-    return value  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]  # what the child pickled
 
 
 def processors() -> int:

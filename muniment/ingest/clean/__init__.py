@@ -97,7 +97,7 @@ def _declare(found: Findings, job: CleanJob) -> Findings:
         precision: Precision = "year" if len(date) == 4 else "month" if len(date) == 7 else "day"
         changes["published"] = Published(date, precision, "declared")
     origins.update(dict.fromkeys(changes, "declared"))
-    return replace(found, origins=origins, **changes)  # type: ignore[arg-type]
+    return replace(found, origins=origins, **changes)  # type: ignore[arg-type]  # fields of the article by name
 
 
 def _article(found: Findings, page: Page, declared: Declared) -> Article:
