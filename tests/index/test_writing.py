@@ -34,6 +34,18 @@ def test_many_small_commits_of_one_engine_are_merged_and_every_file_is_listed(tm
         assert [n for n, _ in index.numbers(Everything())] == [document.number for document in documents]
 
 
+def test_who_asks_for_the_lock_before_a_build_gets_a_writer_for_many(tmp_path: Path) -> None:
+    documents = examples.documents(100, 1)
+    with open_engine("tantivy", tmp_path, create=True) as index:
+        index.add(())
+        assert index._many  # type: ignore[attr-defined]  # tantivy's own
+        index.add(documents)
+        index.commit(1)
+        index.add(documents[:1])
+        assert not index._many  # type: ignore[attr-defined]  # tantivy's own
+        assert index.count() == len(documents)
+
+
 def test_many_documents_after_few_in_one_commit(tmp_path: Path) -> None:
     documents = examples.documents(200, 1)
     with open_engine("tantivy", tmp_path, create=True) as index:

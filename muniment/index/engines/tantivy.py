@@ -101,7 +101,8 @@ class TantivyEngine:
     def add(self, documents: Iterable[Document]) -> None:
         coming = iter(documents)
         first = list(itertools.islice(coming, FEW_DOCUMENTS))
-        writer = self._open_writer(many=len(first) == FEW_DOCUMENTS)
+        # Nothing yet is asked for by who wants the lock for a build, and holds the writer until its first commit.
+        writer = self._open_writer(many=not first or len(first) == FEW_DOCUMENTS)
         for document in itertools.chain(first, coming):
             if (held := self._version(document.number)) > document.version:
                 continue
