@@ -9,8 +9,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from muniment.answering import opened
 from muniment.archive.archive import Archive
-from muniment.errors import IndexBehind, IntegrityError, Locked, QueryError, StorageError
+from muniment.errors import IndexBehind, IntegrityError, QueryError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from muniment.snapshot import Snapshot
 
 GROUP = 200  # hits that are looked up at once
-BUILT_AT_ONCE = {"tantivy": 1_000, "whoosh": 100}  # articles that a search indexes anew: two seconds, about
-LONGEST_BUILD = 10.0  # seconds, where these are long
 
 
 class Search(NamedTuple):
@@ -92,15 +91,14 @@ def find(archive: Archive, search: Search) -> Results:
     An index that lacks articles catches up first; where it cannot (another process is at it), the results say so.
     """
     from muniment.search.results import search as run
-    from muniment.search.words import spelled_in
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
-    with _opened(archive, asked, search.text) as (engine, tree, indexed):
-        asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
+    with opened(archive, asked, search.text) as (engine, tree, indexed):
+        tree, asked = _spelled(engine, tree, asked)
         page = _page(search, max(1, engine.count()) if search.limit is None else search.limit, search.offset)
         hits = run(engine, tree, page, versions=search.versions, stories=_stories(archive) if search.collapse else None)
-        suggestions = _suggestions(engine, search, hits.total)
+        meant = _suggestions(engine, search, hits.total)
         forms = _forms(engine, tree) if search.explain else ()
         parts = _parts(engine, tree, hits.hits, recent=search.recent) if search.explain else {}
     found = list(described(archive, search, tree, iter(hits.hits)))
@@ -108,94 +106,24 @@ def find(archive: Archive, search: Search) -> Results:
         found = [hit._replace(parts=parts.get(hit.snapshot.number, ())) for hit in found]
     return Results(
         search, asked, hits.total, found, hits.facets, archive.articles, indexed, archive.size,
-        time.perf_counter() - begun, suggestions, forms, _left_out(search),
+        time.perf_counter() - begun, meant, forms, _left_out(search),
     )  # fmt: skip
 
 
-@contextmanager
-def _opened(archive: Archive, tree: Query, text: str) -> Iterator[tuple[Engine, Query, int]]:
-    """The index that answers the tree of the query `text`, what to ask it, and how many articles it holds."""
-    from muniment.index.query import leaves
+def _spelled(engine: Engine, tree: Query, asked: Query) -> tuple[Query, Query]:
+    """Both with the words as the languages of the index write them; mostly they are the same."""
+    from muniment.search.words import spelled_in
 
-    if any(leaf.field == "is" for leaf in leaves(tree)):
-        from muniment import withdrawn
-
-        if withdrawn.is_asked_for(tree, text):
-            with withdrawn.opened(archive) as engine:
-                yield engine, withdrawn.without(tree), archive.articles
-            return
-    from muniment.index import generations
-
-    with open_index(archive) as engine, generations.telling_damage(archive.root / "index"):
-        engine.texts = _texts(archive)
-        yield engine, tree, engine.count()
+    spelled = spelled_in(tree, engine.languages())
+    return spelled, spelled if asked is tree else spelled_in(asked, engine.languages())
 
 
 def _suggestions(engine: Engine, search: Search, total: int) -> Sequence[str]:
-    """Where next to nothing was found: queries that may have been meant, and find more; where nothing was, filters
-    too, as options."""
     if total > 2 or search.within is not None or not engine.count():
         return ()
-    from muniment.search.results import Filters, filtered
+    from muniment.proposing import suggestions
 
-    filters = search.filters or Filters()
-    meant_by_filters = _filters_meant(engine, search, filters) if not total and filters != Filters() else ()
-    if search.sentence or not search.text.strip():
-        return meant_by_filters
-    from muniment.search import language, suggest
-
-    def found(text: str) -> int:
-        if text == search.text:
-            return total
-        try:
-            meant = filtered(language.parse(text), filters)
-        except QueryError:
-            return 0
-        return engine.search(meant, limit=0).total
-
-    return [*meant_by_filters, *suggest.suggestions(engine, search.text, found)]
-
-
-def _filters_meant(engine: Engine, search: Search, filters: Filters) -> Sequence[str]:
-    """`--source 'tidewater courier'` where no source is `--source tidewater`: such as finds something with the rest of
-    the search, else one that is there."""
-    import shlex
-
-    from muniment.search import suggest
-    from muniment.search.results import FILTERS, filtered
-
-    typed = [(field, text) for field in FILTERS for text in getattr(filters, field)]
-    meant = {(field, text): values for field, text in typed if (values := suggest.values_like(engine, field, text))}
-    best = {wrong: values[0] for wrong, values in meant.items()}
-    whole = _text_tree(search)
-    told = []
-    for wrong, values in meant.items():
-        for value in values:
-            tree = filtered(whole, _with_values(filters, best | {wrong: value}))
-            if engine.search(tree, limit=0).total:
-                best[wrong] = value
-                break
-        if len(best[wrong]) <= suggest.LONGEST:
-            told.append(f"--{wrong[0]} {shlex.quote(best[wrong])}")
-    return told
-
-
-def _with_values(filters: Filters, values: Mapping[tuple[str, str], str]) -> Filters:
-    """The filters with other values in place of some (field, value)."""
-    fields = {field for field, _ in values}
-    changed = {field: tuple(values.get((field, text), text) for text in getattr(filters, field)) for field in fields}
-    return filters._replace(**changed)
-
-
-def _text_tree(search: Search) -> Query:
-    """What the text asks for, without the filters; all where the archive alone could tell."""
-    from muniment.index.query import Everything
-    from muniment.search import language
-
-    try:
-        return (language.any_of if search.sentence else language.parse)(search.text)
-    except QueryError:
-        return Everything()
+    return suggestions(engine, search.text, search.filters, total, sentence=search.sentence)
 
 
 def _forms(engine: Engine, tree: Query) -> Sequence[Form]:
@@ -218,19 +146,18 @@ def find_all(archive: Archive, search: Search) -> Iterator[tuple[Results, Iterat
     They are of the moment when the search began, whatever is added meanwhile.
     """
     from muniment.search.results import search_all
-    from muniment.search.words import spelled_in
 
     begun = time.perf_counter()
     asked = tree_of(archive, search)
-    with _opened(archive, asked, search.text) as (engine, tree, indexed):
-        asked, tree = (spelled_in(part, engine.languages()) for part in (asked, tree))
+    with opened(archive, asked, search.text) as (engine, tree, indexed):
+        tree, asked = _spelled(engine, tree, asked)
         stories = _stories(archive) if search.collapse else None
         counted, hits = search_all(engine, tree, _page(search, 0, 0), versions=search.versions, stories=stories)
-        suggestions = _suggestions(engine, search, counted.total)
+        meant = _suggestions(engine, search, counted.total)
         forms = _forms(engine, tree) if search.explain else ()
         results = Results(
             search, asked, counted.total, (), counted.facets, archive.articles, indexed, archive.size,
-            time.perf_counter() - begun, suggestions, forms, _left_out(search),
+            time.perf_counter() - begun, meant, forms, _left_out(search),
         )  # fmt: skip
         found = described(archive, search, tree, islice(hits, search.offset, None))
         yield results, _with_parts(engine, tree, found, recent=search.recent) if search.explain else found
@@ -283,23 +210,6 @@ def described(archive: Archive, search: Search, tree: Query, hits: Iterator[Hit]
                 snapshot = replace(snapshot, source=withdrawn.source(archive, snapshot))
             score = hit.score if search.sort == "relevance" else None
             yield Found(snapshot, score, passage, versions.get(snapshot.key, 1), damage, of, also_in)
-
-
-def _texts(archive: Archive) -> Callable[[int], Mapping[str, str]]:
-    """Gives the words of a snapshot to an engine that has to look at them. A damaged one is told of."""
-
-    def texts(number: int) -> dict[str, str]:
-        snapshot = archive.snapshot(number)
-        try:
-            text = archive.text(snapshot)
-        except IntegrityError as e:
-            import logging  # 9 ms that a search has no use for
-
-            logging.getLogger(__name__).warning("#%d may match too, and cannot be looked through: %s", number, e)
-            text = ""
-        return {"title": snapshot.title or "", "text": text, "author": " ".join(snapshot.authors)}
-
-    return texts
 
 
 def _stories(archive: Archive) -> Callable[[Collection[int]], Mapping[int, int]]:
@@ -400,70 +310,3 @@ def _snippet(archive: Archive, snapshot: Snapshot, tree: Query) -> tuple[Snippet
             if any(match for _, match in passage.pieces):
                 return passage, number
     return snippet(archive.text(snapshot), tree, snapshot.language), None
-
-
-def open_index(archive: Archive) -> Engine:
-    """The index in use, brought up to the log where that is possible now. Raises IndexBehind where there is none."""
-    from muniment.index import generations
-    from muniment.indexing import problem_of
-
-    root = archive.root / "index"
-    if generations.is_outdated(root):
-        _renew(archive)
-    engine = generations.open_current(root)
-    if engine is not None:
-        state = engine.state()
-        if problem := problem_of(archive, state):
-            engine.close()
-            raise IndexBehind(f"the index {problem}")
-        if state.log_size >= archive.progress.size:
-            return engine
-        engine.close()
-    try:
-        index_new(archive)
-    except (Locked, StorageError, IndexBehind) as e:  # the last where another took its place meanwhile
-        if engine is None:
-            raise IndexBehind(f"there is no index yet, and none can be made now: {e}") from e
-    current = generations.open_current(root)
-    if current is None:
-        raise IndexBehind("there is no index: run `muniment reindex`")
-    return current
-
-
-def _renew(archive: Archive) -> None:
-    """An index of another version is built anew where that takes a few seconds. Raises IndexBehind where it cannot be,
-    or takes longer: what was built until then counts."""
-    from muniment.index import generations
-    from muniment.indexing import outdated
-
-    root = archive.root / "index"
-    deadline = time.monotonic() + LONGEST_BUILD
-
-    def look_at_clock(reached: int) -> None:
-        if reached < archive.progress.size and time.monotonic() > deadline:
-            raise TimeoutError
-
-    try:
-        if archive.progress.articles > BUILT_AT_ONCE[generations.engine_in_use(root)]:
-            raise TimeoutError
-        index_new(archive, look_at_clock)
-    except TimeoutError:
-        raise IndexBehind(f"the index {outdated(archive)}") from None
-    except Locked:  # somebody else is at it, and will be done soon
-        while generations.is_outdated(root):
-            if time.monotonic() > deadline:
-                raise IndexBehind(f"the index {outdated(archive)}") from None
-            time.sleep(0.05)
-    except StorageError as e:
-        raise IndexBehind(f"the index {outdated(archive)}; it cannot be built anew now: {e}") from e
-
-
-def index_new(archive: Archive, progress: Callable[[int], None] = lambda reached: None) -> None:
-    """Bring the index up to the log. Raises Locked where another process is at it, IndexBehind where it cannot be."""
-    from muniment.indexing import Indexer
-
-    indexer = Indexer(archive)
-    try:
-        indexer.take_new(progress)
-    finally:
-        indexer.close()

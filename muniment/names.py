@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from io import BufferedReader, RawIOBase, TextIOWrapper
 from typing import Any, NamedTuple
 
-from muniment import finding
+from muniment import answering, finding
 from muniment.archive.archive import Archive
 from muniment.finding import Found, Search
 from muniment.index import analysis, query
@@ -122,7 +122,7 @@ def look_for(archive: Archive, names: Iterator[Name], search: Search) -> Iterato
     QueryError, IndexBehind."""
     narrowed = bool(search.text.strip()) or search.filters not in (None, results.Filters())
     whole = finding.indexed_tree_of(archive, search) if narrowed else query.Everything()
-    with finding.open_index(archive) as engine:
+    with answering.open_index(archive) as engine:
         found = (_named(archive, engine, name, whole, search) for name in names)
         yield Names(found, engine.count(), archive.articles)
 

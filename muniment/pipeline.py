@@ -16,9 +16,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from muniment.answering import index_new, open_index
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind
-from muniment.finding import Found, Results, Search, find, find_all, index_new, open_index, tree_of
+from muniment.finding import Found, Results, Search, find, find_all, tree_of
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor

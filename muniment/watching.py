@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from muniment import durable, finding
+from muniment import answering, durable, finding
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind, IntegrityError, QueryError, StorageError, UsageError
 from muniment.finding import Found, Results, Search
@@ -82,7 +82,7 @@ def save(archive: Archive, saved: Saved, *, replace: bool = False, from_now: boo
     durable.replace(path, format_saved(saved).encode())
     _state(archive, saved.name).unlink(missing_ok=True)
     if from_now:
-        with finding.open_index(archive) as engine:
+        with answering.open_index(archive) as engine:
             state = engine.state()
         _remember(archive, saved, state.log_size, state.log, None)
 
@@ -144,7 +144,7 @@ def news(archive: Archive, saved: Saved, *, snippets: bool = True, everything: b
         where = f"{file}: {e.option}" if e.option else file
         raise QueryError(f"{where}: {e}", e.query, e.position, option=e.option, file=file) from None
     since, warning = (0, None) if everything else _since(archive, saved)
-    with finding.open_index(archive) as engine:
+    with answering.open_index(archive) as engine:
         until = engine.state().log_size
         late: tuple[int, ...] = ()
         if changed := _changed(archive, since, until):

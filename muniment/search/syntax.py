@@ -27,6 +27,7 @@ _END = re.compile(r"[.,;:!…،؛؟。？?]+")
 _ENDS = re.compile(r"(?P<low>\s*'[^']*'\s+|.*?)\b(?i:to)\b(?P<high>.*)")
 _TO = re.compile(r"\b(?i:to)\b")
 _BRACKET = re.compile(r"[\[\]{}]")
+_SHORT_END = r"\d[\d/-]*|yesterday|today"
 _STAR_IN_WORD = re.compile(r"(?<=\w)\*|\*(?=\w)")
 
 
@@ -128,8 +129,8 @@ def _signs(fields: Sequence[str]) -> re.Pattern[str]:
         "fuzzy": r"(?<=\S)~(?P<distance>\d{1,9})?(?P<prefix>/\d+)?",
         "pattern": r"[*?]+",
         "range": r"[\[{](?=[^\[\]{}]*[\]}])[^\[\]{}]*?\b(?i:to)\b[^\[\]{}]*[\]}]",
-        "short": r"(?:(?<![^\s(:])|(?<=[\s(]-)|(?<=\A-))(?=\d|\.\.\d)"
-        r"(?P<low>\d[\d-]*)?\.\.(?P<high>\d[\d-]*)?(?![^\s)])",
+        "short": r"(?:(?<![^\s(:])|(?<=[\s(]-)|(?<=\A-))(?=\d|\.\.\d|(?:\.\.)?(?:yest|today))"
+        rf"(?P<low>{_SHORT_END})?\.\.(?P<high>{_SHORT_END})?(?![^\s)])",
     }
     return re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in kinds.items()))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment import finding, indexing, pipeline
+from muniment import answering, indexing, pipeline
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind
 from muniment.index import analysis, generations
@@ -23,11 +23,11 @@ from tests.conftest import fill
 UPGRADED = """
 import sys, time
 from muniment.index.engines import tantivy, whoosh
-from muniment import cli, finding, indexing
+from muniment import cli, answering, indexing
 
 tantivy.NAME, whoosh.NAME = "tantivy of the next release", "whoosh of the next release"
 limit, pause = sys.argv[1:3]
-finding.BUILT_AT_ONCE = {"tantivy": int(limit), "whoosh": int(limit)}
+answering.BUILT_AT_ONCE = {"tantivy": int(limit), "whoosh": int(limit)}
 indexing.GROUP, indexing.COMMIT_EVERY = 5, 10
 take = indexing.Indexer._take
 indexing.Indexer._take = lambda *a: (take(*a), time.sleep(float(pause)))[0]
@@ -132,7 +132,7 @@ def _size(root: Path) -> int:
 def test_a_build_that_takes_too_long_for_a_search_goes_on_with_the_next(root: Path, old: str, monkeypatch) -> None:
     monkeypatch.setattr(analysis, "VERSION", "of the next release")
     monkeypatch.setattr(indexing, "GROUP", 20)
-    monkeypatch.setattr(finding, "LONGEST_BUILD", 0.0)
+    monkeypatch.setattr(answering, "LONGEST_BUILD", 0.0)
     stood: list[int] = []
     with Archive(root) as archive:
         while len(stood) < 10:

@@ -101,6 +101,12 @@ READ: list[tuple[str, Query]] = [
     ("teh~ tehr~2", And((Fuzzy("words", "teh", 1), Fuzzy("words", "tehr", 2)))),
     ("title:[a TO m}", Range("title", "a", "m", True, False)),
     ("[a TO]", Range("words", "a", None)),
+    ("2012/05..2014", published(20120501, 20141231)),
+    ("-2012/05/03..2014-02", Not(published(20120503, 20140228))),
+    ("2019..yesterday", published(20190101, 20261121)),
+    ("yesterday..today", published(20261121, 20261122)),
+    ("..today", published(None, 20261122)),
+    ("today..", published(20261122, None)),
     # Fields
     ("title:a text:b author:c", And((word("a", "title"), word("b", "text"), word("c", "author")))),
     ("TITLE:a", word("a", "title")),
