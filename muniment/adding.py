@@ -35,7 +35,9 @@ LONG_BLOCK = 2 << 20  # bytes of an imported record that lies in memory; longer 
 class Added:
     """What became of one target. `snapshot` is the number of the capture that holds its bytes.
 
-    `kept` are the records of imported files that are no articles: images, redirects, requests.
+    `kept` are the records of imported files that are no articles: images, redirects, requests. Of what a discovery
+    found, `start` is where it began, `size` the bytes that crossed the wire, `seconds` how long it was asked for, a
+    `listing` names others, and what is `not_modified` its server said so of.
     """
 
     target: str
@@ -48,6 +50,11 @@ class Added:
     problem: str | None = None
     error: str | None = None
     reason: str | None = None
+    start: str | None = None
+    size: int = 0
+    seconds: float = 0.0
+    listing: bool = False
+    not_modified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ class AddOptions:
     `ocr` names the languages in which scanned documents are recognised ("eng", "fas+eng").
 
     `workers` are used where there are some already, and stay open: they take a second to start. `reading` is told how
-    far the reading of a file that holds many is: (target, bytes, of bytes).
+    far the reading of a file that holds many is: (target, bytes, of bytes). Where fewer than `least_free` bytes are
+    free on the archive's disk, no further group is begun.
     """
 
     processes: int | None = None
@@ -66,6 +74,7 @@ class AddOptions:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     workers: Workers | None = None
     reading: Callable[[str, int, int], object] | None = None
+    least_free: int = 0
 
 
 class Fetches(Protocol):

@@ -50,6 +50,19 @@ def _sync_descriptor(descriptor: int) -> None:
         os.fdatasync(descriptor)
 
 
+def check_room(path: Path, least: int) -> None:
+    """Raises StorageError where fewer than `least` bytes are free on the disk that holds `path`."""
+    if not least:
+        return
+    found = os.statvfs(path)
+    free = found.f_bavail * found.f_frsize
+    if free < least:
+        raise StorageError(
+            f"{free >> 20:,} MiB are left on the disk of {path}, and {least >> 20:,} are to stay free: everything"
+            " acknowledged is stored, make room and run again"
+        )
+
+
 class AppendFile:
     """A file that only grows. `size` counts the bytes written so far, synced or not."""
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from muniment.errors import StorageError
 from muniment.regular import size_of
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 create table run (id integer primary key, key text unique, complete integer);
 create table page (seq integer primary key, run integer, key text, host text, url text, depth integer, listing integer,
-    said text, dated text, state integer, unique (run, key));
+    said text, dated text, start text, state integer, unique (run, key));
 create index page_next on page (run, state, host, listing desc, depth, seq);
 """
 _WAITING, _FLYING, _SETTLED = 0, 1, 2
@@ -32,7 +32,8 @@ _WAITING, _FLYING, _SETTLED = 0, 1, 2
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One address to look at. `key` is its identity, `host` whom it is asked of; `said` are facts that the listing
-    which named it gives, `dated` the newest date (ISO) among them. A `listing` names others and is no article."""
+    which named it gives, `dated` the newest date (ISO) among them. A `listing` names others and is no article. `start`
+    is the address of the plan from which it was found."""
 
     url: str
     key: str
@@ -41,6 +42,7 @@ class Wanted:
     listing: bool = False
     said: tuple[tuple[str, str], ...] = ()
     dated: str = ""
+    start: str = ""
     seq: int = 0
 
 
@@ -75,9 +77,9 @@ class Frontier:
             for page in pages:
                 said = json.dumps(page.said)
                 done = self._db.execute(
-                    "insert or ignore into page (run, key, host, url, depth, listing, said, dated, state)"
-                    " values (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                    (self._run, page.key, page.host, page.url, page.depth, page.listing, said, page.dated),
+                    "insert or ignore into page (run, key, host, url, depth, listing, said, dated, start, state)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                    (self._run, page.key, page.host, page.url, page.depth, page.listing, said, page.dated, page.start),
                 )  # fmt: skip
                 if done.rowcount:
                     new += 1
@@ -106,7 +108,7 @@ class Frontier:
                 row = self._db.execute(
                     "update page set state = ? where seq = (select seq from page where run = ? and state = 0"
                     f" and host = ? {kind} order by listing desc, depth, seq limit 1)"
-                    " returning seq, url, key, host, depth, listing, said, dated",
+                    " returning seq, url, key, host, depth, listing, said, dated, start",
                     (_FLYING, self._run, host),
                 ).fetchone()
             if row is not None:
@@ -154,11 +156,10 @@ class Frontier:
         self._db.close()
 
 
-def _wanted(row: tuple[int, str, str, str, int, int, str, str]) -> Wanted:
-    seq, url, key, host, depth, listing, said, dated = row
-    return Wanted(
-        url, key, host, depth, bool(listing), tuple((name, value) for name, value in json.loads(said)), dated, seq
-    )
+def _wanted(row: tuple[int, str, str, str, int, int, str, str, str]) -> Wanted:
+    seq, url, key, host, depth, listing, said, dated, start = row
+    facts = tuple((name, value) for name, value in json.loads(said))
+    return Wanted(url, key, host, depth, bool(listing), facts, dated, start, seq)
 
 
 def _open(path: Path) -> sqlite3.Connection:

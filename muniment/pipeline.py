@@ -16,12 +16,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from muniment import durable
 from muniment.answering import index_new, open_index
 from muniment.archive.archive import Archive
 from muniment.errors import IndexBehind
 from muniment.finding import Found, Results, Search, find, find_all, tree_of
 
 if TYPE_CHECKING:
+    from collections import Counter
     from concurrent.futures import ThreadPoolExecutor
 
     from muniment.adding import Added, AddOptions, Fetches, Item
@@ -57,11 +59,13 @@ def discover(
     *,
     pages: Fetches | None = None,
     restart: bool = False,
+    left: Counter[str] | None = None,
 ) -> Generator[Added, None, None]:
     """Add what feeds, sitemaps or the links of a site lead to; yields the same as `add`, as it comes.
 
     `fetcher` gets listings, and `pages` the pages where it is given (with a browser, or with what they need). A run
-    that was interrupted goes on, unless it is to `restart`. Raises as `add` does.
+    that was interrupted goes on, unless it is to `restart`. `left` is told at the end how many pages of each start are
+    left for another run, because their hosts asked for it. Raises as `add` does.
     """
     from contextlib import closing
 
@@ -72,8 +76,9 @@ def discover(
         closing(_store(archive, options, discovery.gather)) as stored,
     ):
         for added in stored:
-            discovery.settle(added)
-            yield added
+            yield discovery.settle(added)
+        if left is not None:
+            left.update(discovery.left)
         discovery.finish()
 
 
@@ -91,6 +96,7 @@ def _store(
     pool = nullcontext(options.workers) if options.workers else make_workers(options)
     with pool as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
         batch = Batch(archive, writer)
+        durable.check_room(archive.root, options.least_free)
         captured = gather(threads, workers)
         try:
             for item in clean_items(captured, writer, workers):
@@ -98,6 +104,7 @@ def _store(
                     batch.store(item)
                 if item is None or batch.is_due():
                     yield from batch.commit()
+                    durable.check_room(archive.root, options.least_free)
             yield from batch.commit()
         finally:
             threads.shutdown(wait=False, cancel_futures=True)  # a fetch may hang for minutes: nobody waits for it

@@ -34,6 +34,12 @@ keys = ["{vkey}"]
 # url = "https://tsa.example/tsr"
 # ca = "authorities/example.pem"     # the root certificate that you trust, in this archive
 
+# Who is told when scheduled jobs cannot do their work: docs/jobs.md
+# [alerts]
+# command = ["mail", "-s", "muniment", "ann@example.org"]
+# webhook = "https://chat.example/hook"
+# ping = "https://deadman.example/uuid"   # asked for after each run that went well
+
 # What is fetched, and how. The values here are the defaults.
 [fetch]
 # user_agent = "muniment (+https://example.org/about-our-archive)"
@@ -46,7 +52,8 @@ keys = ["{vkey}"]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What `archive.toml` says; whoever fetches or stamps checks what stands in `fetch` and `stamp`.
+    """What `archive.toml` says; whoever fetches, stamps or tells of alarms checks what stands in `fetch`, `stamp`
+    and `alerts`.
 
     Each of `vkeys` is the verifier key of an Ed25519 key, with that of an ML-DSA-44 key behind a space where there are
     two. `next_key` is one that a rotation is about to bring in.
@@ -59,6 +66,7 @@ class Config:
     sources: Mapping[str, str] = field(default_factory=dict)
     fetch: Mapping[str, Any] = field(default_factory=dict)
     stamp: Mapping[str, Any] = field(default_factory=dict)
+    alerts: Mapping[str, Any] = field(default_factory=dict)
 
     def key_sets(self) -> list[list[VerifierKey]]:
         """The keys, oldest first; those of one element sign together."""
@@ -105,6 +113,7 @@ def read_config(root: Path) -> Config:
             sources=_sources(table),
             fetch=_typed(table, "fetch", dict, {}),
             stamp=_typed(table, "stamp", dict, {}),
+            alerts=_typed(table, "alerts", dict, {}),
             operator=_typed(table, "operator", str, ""),
             next_key=_typed(table, "next_key", str, "") or None,
         )

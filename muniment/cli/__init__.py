@@ -19,6 +19,7 @@ COMMANDS = {
     "crawl": ("discover", "Capture a site by following its links."),
     "search": ("search", "Find articles."),
     "searches": ("searches", "Keep searches, and tell what is new for them."),
+    "jobs": ("jobs", "Archive by the clock, and tell how that goes."),
     "show": ("show", "Show one snapshot: text, raw bytes, record or metadata."),
     "history": ("history", "List the versions of an article, and what changed."),
     "diff": ("diff", "Show what changed between two versions, by words."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,12 +33,10 @@ if TYPE_CHECKING:
     from muniment.archive.archive import Archive
     from muniment.discovering.plan import Command, Plan
     from muniment.discovering.preview import Preview
-    from muniment.ingest.policy import FetchPolicy
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LISTINGS, _LINKS = 5, 3  # how deep it goes where nothing is said
 _PAGES = 10_000  # and how many pages a site may have
-_DELAY, _ADAPTIVE = 1.0, 1.0
 _NOTHING_ALLOWED = 3
 
 
@@ -58,7 +55,7 @@ def discovery_options(depth: int, depth_help: str, limit: int | None) -> Callabl
         click.option("--full", is_flag=True, help="Ask for everything, whole, also for what did not change."),
         click.option("--restart", is_flag=True, help="Begin anew where an earlier run was interrupted."),
         click.option("--delay", type=Seconds(), metavar="SECONDS",
-                     help=f"Seconds between two requests to a host, at least. Default: {_DELAY:g}."),
+                     help="Seconds between two requests to a host, at least. Default: 1."),
         click.option("--source", help="Declare the source."),
         click.option("--tag", "tags", multiple=True, help="Tag the articles; may be repeated."),
         click.option("--ignore-robots", is_flag=True, help="Fetch pages that robots.txt asks not to."),
@@ -121,6 +118,7 @@ def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> 
     from muniment.adding import AddOptions
     from muniment.discovering.plan import Plan
     from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.policy import mannerly
     from muniment.ingest.upload import MAX_UPLOAD, declared_of
 
     check_page_options(options)
@@ -139,7 +137,7 @@ def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> 
         full=options["full"],
     )
     archive = open_archive(ctx, wait=options["wait"])
-    fetcher = Fetcher(_manners(policy_of(archive, options, resolve), options))
+    fetcher = Fetcher(mannerly(policy_of(archive, options, resolve), options["delay"]))
     if options["dry_run"]:
         ctx.exit(_show(archive, plan, fetcher, options))
     check_browser(fetcher.policy, options)
@@ -151,12 +149,6 @@ def _discover(ctx: click.Context, command: Command, options: dict[str, Any]) -> 
         code = report(results, options, Adding(None) if shows_progress(options) else None)
     stamp_if(stamps, archive, options, resolve)
     ctx.exit(code)
-
-
-def _manners(policy: FetchPolicy, options: dict[str, Any]) -> FetchPolicy:
-    """Addresses that were found are asked for slower than those that were given: a second apart, or as the host can."""
-    delay = options["delay"] if options["delay"] is not None else policy.delay or _DELAY
-    return replace(policy, delay=delay, adaptive=policy.adaptive or (_ADAPTIVE if delay else 0.0))
 
 
 def _show(archive: Archive, plan: Plan, fetcher: Any, options: dict[str, Any]) -> int:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from muniment.cli.common import PATH, common_options, counted, json_option, note, one_line, open_archive, print_json
 from muniment.cli.numbers import NUMBER
-from muniment.errors import IndexBehind, ItemError, UsageError
+from muniment.errors import ItemError, UsageError
 
 if TYPE_CHECKING:
     from muniment.archive.archive import Archive
@@ -60,19 +60,25 @@ def export(
     Ends with 0, with 1 where nothing matched, with 3 where damaged snapshots, each named, had to be left out.
     """
     _check(form, output, numbers, query, versions, derived)
+    from muniment import exporting
+
     target = Path(output)
     if output != "-":
-        _check_target(target, form, force)
+        exporting.check_target(target, form, force)
     archive = open_archive(ctx)
     with _members(archive) as members:
-        selection = _select(archive, members, numbers, query, versions)
+        selection = exporting.select(archive, members, numbers, query, versions)
         wanted = selection.derived if derived else selection.snapshots
         if not wanted:
             note("nothing matched, and nothing was written")
             ctx.exit(1)
         job = _job(archive, members, selection, show=sys.stderr.isatty() and not quiet)
         with _stoppable():
-            _write(job, form, target, to_stdout=output == "-", derived=derived)
+            if output == "-":
+                exporting.write_file(job, form, sys.stdout.buffer, "stdout.warc.gz", derived=derived)
+                sys.stdout.buffer.flush()
+            else:
+                exporting.write(job, form, target, derived=derived)
     _report(job, form, output, as_json, quiet)
     ctx.exit(ItemError.exit_code if job.damaged else 0)
 
@@ -90,48 +96,10 @@ def _check(form: str, output: str, numbers: tuple[int, ...], query: str | None, 
         raise UsageError("a WARC file is no text for a terminal: name a path with -o, or lead it into a pipe")
 
 
-def _check_target(target: Path, form: str, force: bool) -> None:
-    """Before any work: may this be written? A folder that is no bag is never replaced."""
-    if form == "wacz" and target.suffix != ".wacz":
-        raise UsageError(f"{target}: the name of a WACZ file ends in .wacz")
-    if not target.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {target.absolute().parent}: make it first")
-    if not target.exists() and not target.is_symlink():
-        return
-    if not force:
-        raise UsageError(f"{target} is there already: use another name, or --force to take its place")
-    replaceable = (target / "bagit.txt").is_file() if form == "bagit" else target.is_file()
-    if not replaceable or target.is_symlink():
-        raise UsageError(f"{target} is no {'bag' if form == 'bagit' else 'file'}: it is not replaced, use another name")
-
-
 def _members(archive: Archive) -> Members:
     from muniment.export.members import Members
 
     return Members(archive)
-
-
-def _select(
-    archive: Archive, members: Members, numbers: tuple[int, ...], query: str | None, versions: bool
-) -> Selection:
-    from muniment.export.selection import select, select_all
-
-    if query is not None:
-        return select(archive, members, _found(archive, query, versions), f"search: {query}")
-    if numbers:
-        return select(archive, members, numbers)
-    return select_all(archive)
-
-
-def _found(archive: Archive, query: str, versions: bool) -> list[int]:
-    from muniment import pipeline
-
-    search = pipeline.Search(query, sort="captured", limit=None, versions=versions, snippets=False)
-    results = pipeline.find(archive, search)
-    if results.indexed < results.articles:
-        lacking = counted(results.articles - results.indexed, "article version")
-        raise IndexBehind(f"the index lacks {lacking}, so some might be missing: run `muniment reindex`")
-    return [hit.snapshot.number for hit in results.hits]
 
 
 def _job(archive: Archive, members: Members, selection: Selection, *, show: bool) -> Job:
@@ -161,37 +129,6 @@ def _stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _write(job: Job, form: str, target: Path, *, to_stdout: bool, derived: bool) -> None:
-    from muniment.durable import new_file, new_folder
-
-    if form == "bagit":
-        from muniment.export.bagit import write_bag
-
-        with new_folder(target) as folder:
-            write_bag(job, folder)
-    elif to_stdout:
-        _write_file(job, form, sys.stdout.buffer, "stdout.warc.gz", derived)
-        sys.stdout.buffer.flush()
-    else:
-        with new_file(target) as file:
-            _write_file(job, form, file, target.name, derived)
-
-
-def _write_file(job: Job, form: str, file: BinaryIO, name: str, derived: bool) -> None:
-    if form == "warc":
-        from muniment.export.warc import write_warc
-
-        write_warc(job, job.selection.derived if derived else job.selection.captures, name, file.write)
-    elif form == "wacz":
-        from muniment.export.wacz import write_wacz
-
-        write_wacz(job, file)
-    else:
-        from muniment.export.tables import write_csv, write_jsonl
-
-        (write_jsonl if form == "jsonl" else write_csv)(job, file.write)
 
 
 def _report(job: Job, form: str, output: str, as_json: bool, quiet: bool) -> None:

@@ -10,10 +10,13 @@ with a condition (`If-None-Match`), and whole once in a while; a server that say
 from __future__ import annotations
 
 import logging
+import math
 import re
+import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -45,15 +48,20 @@ _ETAG = re.compile(r"[ -~]{1,1000}")
 
 @dataclass(slots=True)
 class _Flight:
-    """An address that was asked for: what it was, what is held of it, and what came, once it did."""
+    """An address that was asked for: what it was, what is held of it, and what came, once it did, after how long."""
 
     wanted: Wanted
     held: Mapping[str, Held]
+    begun: float
     fetched: Fetched | None = None
+    seconds: float = 0.0
 
 
 class Discovery:
-    """One run. `gather` gives what was captured; `settle` is told what was committed of it."""
+    """One run. `gather` gives what was captured; `settle` is told what was committed of it.
+
+    `left` counts, by start, the pages whose hosts asked to be left alone.
+    """
 
     def __init__(
         self,
@@ -69,7 +77,9 @@ class Discovery:
         self._pages, self._restart = pages or fetcher, restart
         self._scope = Scope(plan)
         self._flying: dict[Future[Any], _Flight] = {}
-        self._awaited: dict[str, Wanted] = {}
+        self._awaited: dict[str, _Flight] = {}
+        self._end = time.monotonic() + plan.lasts.total_seconds() if plan.lasts is not None else math.inf
+        self.left: Counter[str] = Counter()
         self._asked = self.known = self.postponed = 0
 
     @cached_property
@@ -81,7 +91,8 @@ class Discovery:
             _log.warning("an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
         starts = list(starts_of(self._plan))
         frontier.put(starts)
-        if self._plan.command != "crawl":
+        resumes = self._plan.begun is not None and frontier.goes_on
+        if self._plan.command in ("feed", "sitemap") and not resumes:
             for start in starts:  # of a run that goes on, they may say more by now
                 frontier.again(start.key)
         return frontier
@@ -102,18 +113,31 @@ class Discovery:
                 else:
                     yield self._read(flight, future.result())
 
-    def settle(self, added: Added) -> None:
-        if (wanted := self._awaited.pop(added.target, None)) is not None:
-            self._frontier.settle(wanted)
+    def settle(self, added: Added) -> Added:
+        """What is known here of it: where it was found, and what it cost."""
+        flight = self._awaited.pop(added.target, None)
+        if flight is None:
+            return added
+        self._frontier.settle(flight.wanted)
+        wanted, fetched = flight.wanted, flight.fetched
+        assert fetched is not None  # it was stored, so it came
+        said = isinstance(fetched.outcome, Attempt) and fetched.outcome.reason == "http-304"
+        return replace(
+            added, start=wanted.start, size=_size(fetched), seconds=flight.seconds, listing=wanted.listing,
+            not_modified=said,
+        )  # fmt: skip
 
     def finish(self) -> None:
         """The run came to its end; what hosts asked to postpone waits for the next one."""
         left = self._frontier.waiting - self.postponed
-        if left > 0:
+        late = left > 0 and time.monotonic() >= self._end
+        if late:
+            _log.warning("the time for this run is over; %d pages that were found wait for the next one", left)
+        elif left > 0:
             _log.warning("the limit of %d pages is reached; %d that were found are left", self._plan.limit or 0, left)
         if self.postponed:
             _log.warning("%d pages are left for the next run: their hosts asked to be left alone", self.postponed)
-        self._frontier.finish(keep=bool(self.postponed) and left <= 0)
+        self._frontier.finish(keep=late or (bool(self.postponed) and left <= 0))
 
     def close(self) -> None:
         if "_frontier" in self.__dict__:
@@ -122,7 +146,7 @@ class Discovery:
     # ---- asking
 
     def _launch(self, threads: ThreadPoolExecutor) -> None:
-        while len(self._flying) < FETCHES_AHEAD:
+        while len(self._flying) < FETCHES_AHEAD and time.monotonic() < self._end:
             under_way = [flight.wanted.host for flight in self._flying.values() if flight.fetched is None]
             busy = {host for host in under_way if under_way.count(host) >= self._fetcher.policy.per_host}
             wanted = self._next(busy)
@@ -135,7 +159,7 @@ class Discovery:
             self._asked += not wanted.listing
             held = {} if self._plan.full else self._held(wanted.url)
             fetcher: Fetches = self._fetcher if wanted.listing else self._pages
-            self._flying[threads.submit(fetcher.fetch, wanted.url, held)] = _Flight(wanted, held)
+            self._flying[threads.submit(fetcher.fetch, wanted.url, held)] = _Flight(wanted, held, time.monotonic())
 
     def _next(self, busy: Collection[str]) -> Wanted | None:
         """The next address. Where there is a limit, nothing is read that would name more pages than that."""
@@ -181,9 +205,10 @@ class Discovery:
 
     def _took(self, flight: _Flight, fetched: Fetched, workers: Workers) -> Iterator[Item]:
         wanted, outcome = flight.wanted, fetched.outcome
-        flight.fetched = fetched
+        flight.fetched, flight.seconds = fetched, time.monotonic() - flight.begun
         if isinstance(outcome, Attempt) and outcome.reason == "retry-after":
             self.postponed += not wanted.listing
+            self.left[wanted.start] += 1
             self._frontier.postpone(wanted)
             return
         job = self._job(flight, outcome)
@@ -216,12 +241,16 @@ class Discovery:
         assert fetched is not None  # it was read, so it came
         found = found_in(page_of(fetched.outcome.uri), listing)
         self._frontier.put(
-            page for entry in listing.entries if (page := self._scope.page(entry, found, wanted.depth + 1))
+            page
+            for entry in listing.entries
+            if (page := self._scope.page(entry, found, wanted.depth + 1, wanted.start))
         )
         if self._plan.command == "crawl":
             return self._item(flight)
         more = [entry for entry in listing.more if listing.kind != "page" or is_main(entry)]
-        self._frontier.put(page for entry in more if (page := self._scope.listing(entry, wanted.depth + 1)))
+        self._frontier.put(
+            page for entry in more if (page := self._scope.listing(entry, wanted.depth + 1, wanted.start))
+        )
         if listing.kind == "robots" and not more:
             self._try_usual(wanted)
         unreadable = (
@@ -238,7 +267,7 @@ class Discovery:
     def _item(self, flight: _Flight, listing: str | None = None, *, unreadable: bool = False) -> Item:
         wanted, fetched = flight.wanted, flight.fetched
         assert fetched is not None
-        self._awaited[wanted.url] = wanted
+        self._awaited[wanted.url] = flight
         target = Target(wanted.url, url=wanted.url, declared=self._declared(wanted), facts=wanted.said)
         outcome, confirmed = fetched.outcome, None
         if isinstance(outcome, Attempt) and outcome.reason == "http-304" and outcome.uri in flight.held:
@@ -252,6 +281,13 @@ class Discovery:
 
     def _declared(self, wanted: Wanted) -> Declared:
         return Declared() if wanted.listing else self._plan.declared
+
+
+def _size(fetched: Fetched) -> int:
+    """The bytes that crossed the wire."""
+    came = [*fetched.redirects, fetched.outcome, *fetched.requisites]
+    captures = [one.capture if isinstance(one, Attempt) else one for one in came]
+    return sum(len(capture.block) for capture in captures if capture is not None)
 
 
 def _summary(listing: Listing) -> str:

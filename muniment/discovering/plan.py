@@ -21,7 +21,7 @@ from muniment.model import Declared
 
 _log = logging.getLogger(__name__)
 
-Command = Literal["feed", "sitemap", "crawl"]
+Command = Literal["feed", "sitemap", "crawl", "pages"]
 _MAX_LISTINGS_DEPTH = 5
 _URL_DATE = re.compile(r"/((?:19|20)\d\d)[/-]([01]\d)(?:[/-]([0-3]\d))?(?=[/_.-]|$)")
 
@@ -34,7 +34,11 @@ class Plan:
     has one. At most `limit` pages are asked
     for. `depth` counts links from the start page, or listings within listings. `match` and `exclude` are patterns with
     `*` for whole addresses, `hosts` the further hosts of a crawl. Pages that were looked at within `recheck` are not
-    asked for again unless the listing dates them later; `full` asks for everything, and whole.
+    asked for again unless the listing dates them later; `full` asks for everything, and whole. The starts of
+    `pages` are the pages themselves.
+
+    A run has a `name` where it is not told from others by what it looks for; what was looked at since it was `begun`
+    is not asked for again, whatever else is said. After `lasts` nothing more is begun.
     """
 
     command: Command
@@ -48,6 +52,9 @@ class Plan:
     declared: Declared = field(default_factory=Declared)
     recheck: timedelta = timedelta(hours=12)
     full: bool = False
+    name: str = ""
+    begun: datetime | None = None
+    lasts: timedelta | None = None
 
     def __post_init__(self) -> None:
         for start in self.starts:
@@ -61,7 +68,9 @@ class Plan:
     @property
     def key(self) -> str:
         """What tells this run from others: everything that decides what is found."""
-        said = {**asdict(self), "recheck": 0, "full": False, "limit": None}
+        if self.name:
+            return self.name
+        said = {**asdict(self), "recheck": 0, "full": False, "limit": None, "name": "", "begun": None, "lasts": None}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -76,12 +85,12 @@ class Scope:
         named = {host_of(normalise_target(start)) for start in plan.starts} | {host.lower() for host in plan.hosts}
         self._hosts = {_bare(host) for host in named}
 
-    def listing(self, entry: Entry, depth: int) -> Wanted | None:
+    def listing(self, entry: Entry, depth: int, start: str = "") -> Wanted | None:
         if depth > self._plan.depth or self._is_old(entry):
             return None
-        return wanted_listing(entry.url, depth)
+        return wanted_listing(entry.url, depth, start)
 
-    def page(self, entry: Entry, found: Found, depth: int) -> Wanted | None:
+    def page(self, entry: Entry, found: Found, depth: int, start: str = "") -> Wanted | None:
         url = _normal(entry.url)
         if url is None or self._is_old(entry):
             return None
@@ -91,7 +100,7 @@ class Scope:
             return None
         moments = [moment for text in (entry.published, entry.updated) if (moment := moment_of(text))]
         dated = max(moments).isoformat() if moments else ""
-        return Wanted(url, article_key(url), host_of(url), depth, False, tuple(_said(entry, found)), dated)
+        return Wanted(url, article_key(url), host_of(url), depth, False, tuple(_said(entry, found)), dated, start)
 
     def _is_old(self, entry: Entry) -> bool:
         if self._plan.since is None:
@@ -133,25 +142,27 @@ def _normal(url: str) -> str | None:
         return None
 
 
-def wanted_listing(address: str, depth: int) -> Wanted | None:
+def wanted_listing(address: str, depth: int, start: str = "") -> Wanted | None:
     url = _normal(address)
-    return Wanted(url, f"listing {url}", host_of(url), depth, listing=True) if url else None
+    return Wanted(url, f"listing {url}", host_of(url), depth, listing=True, start=start) if url else None
 
 
 def starts_of(plan: Plan) -> Iterator[Wanted]:
     """What to look at first. For a site, `sitemap` asks its robots.txt which sitemaps it has."""
-    for start in map(normalise_target, plan.starts):
-        if plan.command == "crawl":
-            yield Wanted(start, article_key(start), host_of(start))
+    for given in plan.starts:
+        start = normalise_target(given)
+        if plan.command in ("crawl", "pages"):
+            yield Wanted(start, article_key(start), host_of(start), start=given)
         elif plan.command == "sitemap" and start == origin_of(start) + "/":
-            yield Wanted(f"{start}robots.txt", f"listing {start}robots.txt", host_of(start), 0, listing=True)
-        elif wanted := wanted_listing(start, 0):
+            address = f"{start}robots.txt"
+            yield Wanted(address, f"listing {address}", host_of(start), 0, listing=True, start=given)
+        elif wanted := wanted_listing(start, 0, given):
             yield wanted
 
 
 def usual_sitemap(robots: Wanted) -> Wanted | None:
     """Where a site's sitemap may be when its robots.txt names none."""
-    return wanted_listing(robots.url.removesuffix("robots.txt") + "sitemap.xml", robots.depth + 1)
+    return wanted_listing(robots.url.removesuffix("robots.txt") + "sitemap.xml", robots.depth + 1, robots.start)
 
 
 def found_in(url: str, listing: Listing) -> Found:
@@ -161,9 +172,13 @@ def found_in(url: str, listing: Listing) -> Found:
 
 def is_known(plan: Plan, wanted: Wanted, look: str | None, now: datetime) -> bool:
     """Whether a page was looked at lately, when `look` says, and the listing says nothing newer."""
-    if wanted.listing or plan.full or plan.command == "crawl" or look is None:
+    if wanted.listing or look is None:
         return False
     looked = datetime.fromisoformat(look)
+    if plan.begun is not None and looked >= plan.begun:
+        return True
+    if plan.full or plan.command in ("crawl", "pages"):
+        return False
     return not (wanted.dated and wanted.dated > looked.isoformat()) and now - looked < plan.recheck
 
 

@@ -83,7 +83,7 @@ class Fetcher:
         self._sleep = sleep
         self._lock = threading.Lock()
         own = self._policy
-        self._turns = Turns(own.per_host, own.delay, own.adaptive, own.max_delay, sleep)
+        self._turns = Turns(own.per_host, own.delay, own.adaptive, own.max_delay, sleep, own.breaker)
         self._robots = RobotsGate(self._fetch_robots, self._policy.user_agent, clock)
 
     def fetch(self, url: str, held: Mapping[str, Held] | None = None) -> Fetched:
@@ -134,6 +134,14 @@ class Fetcher:
         """For how many seconds yet the host of an address asked to be left alone."""
         return self._turns.paused(host_of(url))
 
+    def pauses(self) -> dict[str, tuple[float, int]]:
+        """The hosts that are left alone, or failed last: for how many seconds yet, and how often in a row."""
+        return self._turns.pauses()
+
+    def resume(self, pauses: Mapping[str, tuple[float, int]]) -> None:
+        """What `pauses` told of an earlier fetcher."""
+        self._turns.resume(pauses)
+
     def _fetch_robots(self, url: str) -> Fetched:
         end = time.monotonic() + self._policy.total_timeout
         size = min(self._policy.max_size, MAX_ROBOTS + (64 << 10))
@@ -178,7 +186,7 @@ class Fetcher:
             except FetchError as e:
                 return Attempt(url, self._clock(), e.reason, str(e))
         if (left := self._turns.paused(host)) > self._policy.max_wait:
-            detail = f"{host} asked to be left alone; that ends in {left:.0f} s"
+            detail = f"{host} asked to be left alone, or failed too often; that ends in {left:.0f} s"
             return Attempt(url, self._clock(), "retry-after", detail)
         return None
 
@@ -204,10 +212,11 @@ class Fetcher:
         seconds = time.monotonic() - clock
         response, milliseconds = reply.exchange.response(), round(seconds * 1000)
         busy = reply.failure is not None or (response is not None and response.status in _BUSY)
-        self._turns.answered(host, seconds, distress=busy)
+        failed = response is not None and response.status >= 500
+        self._turns.answered(host, seconds, distress=busy, failed=failed)
         status = str(response.status) if response else "no answer"
-        failed = f"; {reply.failure.reason}: {reply.failure}" if reply.failure else ""
-        _log.info("%s %s: %s, %d bytes, %d ms%s", verb, url, status, reply.exchange.size, milliseconds, failed)
+        why = f"; {reply.failure.reason}: {reply.failure}" if reply.failure else ""
+        _log.info("%s %s: %s, %d bytes, %d ms%s", verb, url, status, reply.exchange.size, milliseconds, why)
         facts = _facts(reply, via, milliseconds, self._overridden(url))
         capture = _capture(url, started, reply, response, facts)
         if reply.failure is not None:

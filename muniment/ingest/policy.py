@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from muniment import __version__
@@ -13,6 +13,7 @@ from muniment.errors import UsageError
 USER_AGENT = f"muniment/{__version__} (archives articles; obeys robots.txt)"
 MAX_RESPONSE = 64 << 20  # bytes
 _DAY = 86_400
+_FOUND_DELAY = 1.0
 
 
 class _Rule(NamedTuple):
@@ -49,6 +50,7 @@ _RULES = {
     "delay": _WAIT,
     "browser": _Rule(lambda value: type(value) is str, "the path or name of a Chromium, or an empty text"),
     "max_delay": _WAIT,
+    "breaker": _COUNT,
     "adaptive": _Rule(_number(0, 100), "a number from 0 to 100"),
     "per_host": _Rule(_number(1, 100, whole=True), "a whole number from 1 to 100"),
 }
@@ -64,6 +66,7 @@ class FetchPolicy:
     that is over `max_wait`, there is none. `resolve` maps hosts to addresses (address.parse_override).
     At most `per_host` connections to one host are open at a time. Between two requests to it are `delay` seconds, or
     what its robots.txt asks for, or `adaptive` times as long as it took to answer; these two up to `max_delay`.
+    A host that failed `breaker` times in a row is left alone, for a minute at first (0: it is not).
     `browser` is the Chromium to load pages in where one is asked for; empty: the system's.
     """
 
@@ -85,9 +88,17 @@ class FetchPolicy:
     browser: str = ""
     max_delay: float = 60.0
     adaptive: float = 0.0
+    breaker: int = 0
 
     def __post_init__(self) -> None:
         check_settings({name: getattr(self, name) for name in _RULES})
+
+
+def mannerly(policy: FetchPolicy, delay: float | None = None) -> FetchPolicy:
+    """Addresses that were found are asked for slower than those that were given: `delay` seconds apart (1 where nothing
+    is said), or as the host can."""
+    delay = delay if delay is not None else policy.delay or _FOUND_DELAY
+    return replace(policy, delay=delay, adaptive=policy.adaptive or (1.0 if delay else 0.0))
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

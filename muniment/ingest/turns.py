@@ -2,20 +2,22 @@
 
 The distance between two requests is the greatest of three: what the policy says, what robots.txt asks for
 (`Crawl-delay`), and, where the policy is adaptive, as long as the host took to answer lately. A host that asks for
-patience (429 or 503 with `Retry-After`) is left alone by every thread.
+patience (429 or 503 with `Retry-After`) is left alone by every thread; so is one that failed several times in a row,
+for longer and longer, where the policy has a breaker.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 _HOSTS_KEPT = 1024
 _WEIGHT = 0.5  # of the newest answer among those before it
 _FIRST_STEP = 1.0  # seconds that a host in distress is given at least
+_FIRST_BREAK, _LONGEST_BREAK = 60.0, 86_400.0  # seconds that a host is left alone which failed again and again
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class _Host:
     paused_until: float = 0.0
     asked_for: float = 0.0
     adapted: float = 0.0
+    failures: int = 0
     users: int = 0
 
 
@@ -34,14 +37,20 @@ class Turns:
     """The turns of all hosts, shared by threads.
 
     `delay` seconds lie between two requests at least, `adaptive` times what an answer took, and at most `longest`,
-    whatever robots.txt asks for.
+    whatever robots.txt asks for. After `breaker` failures in a row a host is left alone (0: it is not).
     """
 
     def __init__(
-        self, per_host: int, delay: float, adaptive: float, longest: float, sleep: Callable[[float], object]
+        self,
+        per_host: int,
+        delay: float,
+        adaptive: float,
+        longest: float,
+        sleep: Callable[[float], object],
+        breaker: int = 0,
     ) -> None:
         self._per_host, self._delay, self._adaptive, self._longest = per_host, delay, adaptive, longest
-        self._sleep = sleep
+        self._sleep, self._breaker = sleep, breaker
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
 
@@ -66,12 +75,17 @@ class Turns:
         with self._lock:
             self._host(name).asked_for = min(seconds, self._longest)
 
-    def answered(self, name: str, seconds: float, *, distress: bool = False) -> None:
-        """The host took so long to answer; in `distress` it could not, and the distance doubles."""
-        if self._adaptive <= 0:
-            return
+    def answered(self, name: str, seconds: float, *, distress: bool = False, failed: bool = False) -> None:
+        """The host took so long to answer; in `distress` it could not, and the distance doubles. Where it `failed`
+        (in distress, or with an error of the server's), that counts for the breaker."""
         with self._lock:
             host = self._host(name)
+            host.failures = host.failures + 1 if failed or distress else 0
+            if self._breaker and host.failures >= self._breaker:
+                length = min(_FIRST_BREAK * 2.0 ** min(host.failures - self._breaker, 20), _LONGEST_BREAK)
+                host.paused_until = max(host.paused_until, time.monotonic() + length)
+            if self._adaptive <= 0:
+                return
             if distress:
                 host.adapted = max(_FIRST_STEP, 2 * host.adapted)
             else:
@@ -91,12 +105,28 @@ class Turns:
             host = self._hosts.get(name)
             return max(0.0, host.paused_until - time.monotonic()) if host else 0.0
 
+    def pauses(self) -> dict[str, tuple[float, int]]:
+        """The hosts that are left alone, or failed last: for how many seconds yet, and how often in a row."""
+        with self._lock:
+            now = time.monotonic()
+            told = {name: (max(0.0, host.paused_until - now), host.failures) for name, host in self._hosts.items()}
+            return {name: (left, failures) for name, (left, failures) in told.items() if left or failures}
+
+    def resume(self, pauses: Mapping[str, tuple[float, int]]) -> None:
+        """What `pauses` told in an earlier process."""
+        with self._lock:
+            for name, (left, failures) in pauses.items():
+                host = self._host(name)
+                host.paused_until, host.failures = time.monotonic() + left, failures
+
     def _enter(self, name: str) -> _Host:
         with self._lock:
             if len(self._hosts) >= _HOSTS_KEPT:
                 now = time.monotonic()
                 self._hosts = {
-                    n: h for n, h in self._hosts.items() if h.users or max(h.next_turn, h.paused_until) > now
+                    n: h
+                    for n, h in self._hosts.items()
+                    if h.users or h.failures or max(h.next_turn, h.paused_until) > now
                 }
             host = self._host(name)
             host.users += 1

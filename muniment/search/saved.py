@@ -17,6 +17,7 @@ from typing import Any
 from muniment.errors import UsageError
 from muniment.index.value import Value
 from muniment.search.results import FILTERS, Filters
+from muniment.settings import Wrong, as_toml, check_keys, read_settings, texts, typed
 
 LISTS = (*FILTERS, *(f"not_{name}" for name in FILTERS))
 DATES = ("since", "until")
@@ -45,28 +46,18 @@ def check_name(name: str) -> str:
 
 def parse_saved(name: str, text: str) -> Saved:
     """The search that a file holds. Raises UsageError with the line and the key."""
-    import tomllib
+    return read_settings(f"searches/{name}.toml", text, lambda table: _saved(name, table))
 
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
-        raise UsageError(f"searches/{name}.toml: {e}") from None
-    try:
-        for key in table:
-            if key not in KEYS:
-                raise _Wrong(key, f"there is no such key; there are {', '.join(KEYS)}")
-        saved = Saved(
-            name,
-            _typed(table, "query", str, ""),
-            _filters(table),
-            *(_typed(table, key, bool, False) for key in FLAGS),
-        )
-        if saved.versions and saved.collapse:
-            raise _Wrong("collapse", "versions and collapse contradict: set one of them")
-        if not saved.query.strip() and saved.filters == Filters():
-            raise _Wrong("query", "there is nothing to search for: give a query or a filter")
-    except _Wrong as e:
-        raise UsageError(f"searches/{name}.toml{_line_of(text, e.key)}: {e.key}: {e}") from None
+
+def _saved(name: str, table: Mapping[str, Any]) -> Saved:
+    check_keys(table, KEYS)
+    saved = Saved(
+        name, typed(table, "query", str, ""), _filters(table), *(typed(table, key, bool, False) for key in FLAGS)
+    )
+    if saved.versions and saved.collapse:
+        raise Wrong("collapse", "versions and collapse contradict: set one of them")
+    if not saved.query.strip() and saved.filters == Filters():
+        raise Wrong("query", "there is nothing to search for: give a query or a filter")
     return saved
 
 
@@ -76,60 +67,17 @@ def format_saved(saved: Saved) -> str:
     values |= {key: list(getattr(saved.filters, key)) for key in LISTS}
     values |= {key: getattr(saved.filters, key) for key in DATES}
     values |= {"versions": saved.versions, "collapse": saved.collapse}
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items() if value)
-
-
-class _Wrong(Exception):
-    def __init__(self, key: str, message: str):
-        super().__init__(message)
-        self.key = key
+    return "".join(f"{key} = {as_toml(value)}\n" for key, value in values.items() if value)
 
 
 def _filters(table: Mapping[str, Any]) -> Filters:
-    values: dict[str, Any] = {key: _texts(table, key) for key in LISTS}
+    values: dict[str, Any] = {key: texts(table, key) for key in LISTS}
     values |= {key: _date(table, key) for key in DATES}
     return Filters(**values)
-
-
-def _typed(table: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
-    value = table.get(key, default)
-    if type(value) is not kind:
-        raise _Wrong(key, f"write {'a text in quotes' if kind is str else 'true or false'}")
-    return value
-
-
-def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = table.get(key, [])
-    value = [value] if isinstance(value, str) else value
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise _Wrong(key, 'write a text in quotes, or several: ["a", "b"]')
-    return tuple(value)
 
 
 def _date(table: Mapping[str, Any], key: str) -> str | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
-        raise _Wrong(key, 'write a date in quotes: "2021", "2021-05", "2021-05-30"')
+        raise Wrong(key, 'write a date in quotes: "2021", "2021-05", "2021-05-30"')
     return value
-
-
-def _line_of(text: str, key: str) -> str:
-    """`, line 3`, where the key stands at the beginning of a line."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if re.match(rf"""\s*\[*\s*["']?{re.escape(key)}\b""", line):
-            return f", line {number}"
-    return ""
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return '"' + "".join(_escaped(c) for c in value) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    return character if character.isprintable() else f"\\U{ord(character):08x}"

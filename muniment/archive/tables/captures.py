@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from muniment.archive.tables.looks import Looks
 from muniment.snapshot import Digest, Snapshot
 
 _ARTICLE = "coalesce((select article from twin where address = l.key), l.key)"
@@ -27,10 +27,8 @@ class Held(NamedTuple):
     payload: str
 
 
-class Captures:
+class Captures(Looks):
     """Questions about captures."""
-
-    _db: sqlite3.Connection
 
     def snapshot(self, number: int) -> Snapshot | None:
         """The snapshot of this number; the number of a derivation gives the capture that it was made of."""
@@ -72,17 +70,6 @@ class Captures:
             (number,),
         ).fetchone()
         return None if found is None else Held(*found)
-
-    def last_look(self, key: str) -> str | None:
-        """When an article was last captured, here or by whoever made an imported file, or its server said that it is as
-        it was, gone, or not to be asked."""
-        row = self._db.execute(
-            "select max(coalesce(captured, at)) from leaf where key = ?"
-            " and (type in ('capture', 'revisit')"
-            " or type = 'attempt' and reason in ('http-304', 'http-404', 'http-410', 'robots'))",
-            (key,),
-        ).fetchone()
-        return None if row is None else row[0]
 
     def of_original(self, digest: str) -> int | None:
         """The newest leaf that keeps an imported record, or a finding, of this SHA-256 (hex)."""

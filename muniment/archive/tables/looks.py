@@ -1,0 +1,58 @@
+"""When articles were looked at, and what came of it: what the next look goes by."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+LOOKS = ("http-304", "http-404", "http-410", "robots")  # attempts that settle what is at an address for now
+GONE = ("http-401", "http-403", "http-404", "http-410", "http-451", "robots")  # and those that may never change
+
+
+class Looked(NamedTuple):
+    """An article: when it was first and last looked at, and last found changed (ISO); the day that it says it was
+    published, where it does; how many looks in a row since found it gone."""
+
+    key: str
+    first: str
+    last: str
+    changed: str
+    published: str | None
+    gone: int
+
+
+class Looks:
+    """Questions about looks."""
+
+    _db: sqlite3.Connection
+
+    def last_look(self, key: str) -> str | None:
+        """When an article was last captured, here or by whoever made an imported file, or its server said that it is as
+        it was, gone, or not to be asked."""
+        row = self._db.execute(f"select {_LAST.format(key='?')}", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def looked(self, host: str) -> Iterator[Looked]:
+        """The articles of a host."""
+        rows = self._db.execute(
+            f"select a.key, min(a.moment), {_LAST_TRIED},"
+            " case when count(*) = 1 then a.moment else (select max(first) from"
+            "  (select min(v.moment) as first from article v where v.key = a.key group by v.text)) end,"
+            f" min(a.published), {_GONE} from article a where a.host = ? group by a.key",
+            (host,),
+        )
+        for key, first, last, changed, published, gone in rows:
+            yield Looked(key, first, max(last or first, first), changed, published, gone)
+
+
+_LAST = (
+    "(select max(coalesce(l.captured, l.at)) from leaf l where l.key = {key} and (l.type in ('capture', 'revisit')"
+    f" or l.type = 'attempt' and l.reason in {LOOKS}))"
+)
+_LAST_TRIED = _LAST.format(key="a.key").replace(str(LOOKS), str(tuple({*LOOKS, *GONE})))
+_GONE = (
+    f"(select count(*) from leaf l where l.key = a.key and l.type = 'attempt' and l.reason in {GONE} and l.number >"
+    " (select coalesce(max(o.number), -1) from leaf o where o.key = a.key"
+    "  and (o.type in ('capture', 'revisit') or o.reason = 'http-304')))"
+)

@@ -1,0 +1,181 @@
+"""Which jobs are due, and their runs: START HERE for jobs.
+
+run_due      everything that is due, once; the same for jobs that are named
+run_forever  run_due again and again, in the foreground
+
+Every due time is run once, or stands for those that were missed before it. What is under way is on the disk before it
+begins: a run that was killed goes on at the next call, on the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from muniment.errors import Locked, MunimentError, StorageError, UsageError
+from muniment.jobs import keeping
+from muniment.jobs.guard import Guard
+from muniment.jobs.job import Job
+from muniment.jobs.keeping import Past, Seen, State
+from muniment.jobs.report import Report, Source, iso, moment
+from muniment.jobs.running import Run, World
+
+_log = logging.getLogger(__name__)
+
+LONGEST_SLEEP = 30.0  # seconds: what a change of the clock, or of a file, has to wait for
+
+
+class Outcome(NamedTuple):
+    """What came of one job: its report, or why there is none. `path` is where the report lies."""
+
+    job: str
+    report: Report | None
+    path: Path | None = None
+    error: MunimentError | None = None
+
+
+def run_due(
+    root: Path,
+    world: World,
+    names: Sequence[str] = (),
+    *,
+    wait: float = 0.0,
+    take_over: bool = False,
+    after: Callable[[Sequence[Outcome]], object] = lambda outcomes: None,
+) -> Iterator[Outcome]:
+    """Runs what is due, or the named jobs whether they are due or not; yields what came of each run.
+
+    A file that is wrong, and a run that fails, keep no other job from its run; a full disk does. `after` is called at
+    the end, with the lock still held. Raises Locked where others are at it, StorageError.
+    """
+    guard = Guard(root, wait, take_over=take_over)
+    if guard.succeeded:
+        _log.warning("%s", guard.succeeded)
+    outcomes: list[Outcome] = []
+    try:
+        for name in names or keeping.names(root):
+            try:
+                for outcome in _runs(root, world, name, by_hand=bool(names)):
+                    outcomes.append(outcome)
+                    yield outcome
+            except (UsageError, Locked) as e:
+                outcomes.append(Outcome(name, None, error=e))
+                yield outcomes[-1]
+            except StorageError as e:
+                outcomes.append(Outcome(name, None, error=e))
+                raise
+    finally:
+        try:
+            after(outcomes)
+        finally:
+            guard.release()
+
+
+def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Outcome]:
+    """The runs of one job: one that was cut off, then what is due."""
+    job, state = keeping.read(root, name), keeping.state_of(root, name)
+    if not state.made:
+        state.made = iso(world.clock())
+        keeping.keep_state(root, name, state)
+    _put_right(root, name, state, world.clock())
+    if state.running is not None and (by_hand or not job.paused):
+        state.running.resumed += 1
+        yield _run(root, world, job, state, state.running)
+        if by_hand:
+            return
+    now = world.clock()
+    if by_hand:
+        yield _run(root, world, job, state, Report(name, iso(now), iso(now), by_hand=True))
+    elif not job.paused and (due := job.schedule.due(state.last(now), now)) is not None:
+        if due.missed:
+            _log.warning("%s: %d due times since %s were missed; one run stands for them", name, due.missed, state.due)
+        yield _run(root, world, job, state, Report(name, iso(due.at), iso(now), missed=due.missed))
+
+
+def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
+    """A clock that was ahead when something ran, and was put back since, must not hold the next runs up."""
+    ahead = iso(now + timedelta(seconds=1))
+    if max(state.due, state.made) > ahead:
+        _log.warning("%s: the clock was put back since its last run, for %s", name, state.due or state.made)
+        state.due = min(state.due, iso(now))
+        state.made = min(state.made, iso(now))
+        keeping.keep_state(root, name, state)
+
+
+def _run(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
+    state.running = report
+    keeping.keep_state(root, job.name, state)
+    run = Run(root, job, state, report, world)
+    run.go()
+    report.finished = iso(world.clock())
+    report.state = report.judge()
+    path = keeping.keep_report(root, report)
+    _remember(state, report)
+    keeping.keep_state(root, job.name, state)
+    return Outcome(job.name, report, path)
+
+
+def _remember(state: State, report: Report) -> None:
+    """What the next runs, and those who watch, have to know of this one."""
+    state.running = None
+    if not report.by_hand:
+        state.due = max(state.due, report.due)
+    for key, source in report.sources.items():
+        if source.kind != "revisit" and source.tried:
+            _remember_source(state.sources.setdefault(key, Seen(source.target)), source, report)
+    for key in [key for key in state.sources if key not in report.sources and report.state == "done"]:
+        del state.sources[key]  # it is no target any more
+    new, tried = report.total("new") + report.total("changed"), report.total("tried")
+    state.past.append(Past(report.due, report.finished, report.state, new, tried, report.seconds))
+
+
+def _remember_source(seen: Seen, source: Source, report: Report) -> None:
+    if source.is_down:
+        seen.failures += 1
+        seen.error = source.error or ", ".join(source.reasons)
+        seen.good = seen.good or ""
+        return
+    seen.failures, seen.error, seen.good = 0, "", report.started
+    if source.new or source.changed:
+        if seen.new:
+            seen.gaps = [*seen.gaps, (moment(report.started) - moment(seen.new)).total_seconds()][-keeping.MOST_PAST :]
+        seen.new = report.started
+
+
+def next_time(root: Path, now: datetime) -> datetime | None:
+    """When the next run begins; None where no job will."""
+    times = []
+    for name in keeping.names(root):
+        try:
+            job, state = keeping.read(root, name), keeping.state_of(root, name)
+        except UsageError:
+            continue
+        if not job.paused:
+            times.append(now if state.running else job.schedule.next_run(state.last(now), now))
+    return min(times, default=None)
+
+
+def run_forever(
+    root: Path,
+    world: World,
+    do: Callable[[], bool],
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Calls `do`, which runs what is due, whenever something is, until it is stopped. Files that were changed, and a
+    clock that jumped, are noticed within LONGEST_SLEEP seconds. After a `do` that says it could not, that long is
+    waited: for room on the disk, or for whoever writes to the archive."""
+    while not world.stopped():
+        now = world.clock()
+        coming = next_time(root, now)
+        if coming is not None and coming <= now:
+            if not do():
+                sleep(LONGEST_SLEEP)
+            coming = next_time(root, world.clock())
+        now = world.clock()
+        left = LONGEST_SLEEP if coming is None else min(LONGEST_SLEEP, (coming - now).total_seconds())
+        sleep(max(left, 0.05))

@@ -1,0 +1,99 @@
+"""One run at a time: a lock that says who holds it, and shows that he lives.
+
+The lock itself is the kernel's (`jobs/lock`) and ends with the process that holds it. `jobs/holder.json` says which
+process that is, on which host, and when it was heard of last: on a shared disk the kernel of another host may not know
+of the lock. A holder who ended without a word is succeeded, and that is told; one on another host only where nothing
+was heard of him for `STALE` seconds, or where the caller says that he is dead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from muniment import durable
+from muniment.errors import Locked, StorageError
+from muniment.jobs.keeping import FOLDER
+from muniment.regular import read_regular
+
+STALE = 600.0
+_BEAT = 10.0
+
+
+class Guard:
+    """Held until `release`. `succeeded` says whose place it took, where he ended without a word.
+
+    Raises Locked, which says who is at it, once `wait` seconds are over.
+    """
+
+    def __init__(self, root: Path, wait: float = 0.0, *, take_over: bool = False):
+        folder = root / FOLDER
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as e:
+            raise StorageError(f"{folder}: {e.strerror}") from e
+        self._path = folder / "holder.json"
+        try:
+            self._lock = durable.Lock(folder / "lock", wait)
+        except Locked:
+            raise Locked(f"jobs are being run by {_described(_read(self._path))}: try again later, or --wait") from None
+        self.succeeded = ""
+        before = _read(self._path)
+        if before:
+            if before["host"] != socket.gethostname() and not take_over and _silence(before) < STALE:
+                self._lock.release()
+                raise Locked(
+                    f"jobs are being run by {_described(before)}: wait until it ends; where it is dead, --take-over"
+                )
+            self.succeeded = f"the run before was cut off: {_described(before)}"
+        self._about: dict[str, Any] = {
+            "host": socket.gethostname(), "pid": os.getpid(), "begun": datetime.now(UTC).isoformat()[:19] + "Z",
+        }  # fmt: skip
+        self._beat()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._go_on_beating, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        durable.replace(self._path, json.dumps({**self._about, "heard": time.time()}).encode() + b"\n", sync=False)
+
+    def _go_on_beating(self) -> None:
+        while not self._ended.wait(_BEAT):
+            try:
+                self._beat()
+            except StorageError:  # a full disk ends the run elsewhere, with what was stored
+                continue
+
+    def release(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._path.unlink(missing_ok=True)
+        self._lock.release()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Who is said to hold the lock; nothing where that cannot be read."""
+    try:
+        said = json.loads(read_regular(path))
+        return {"host": str(said["host"]), "pid": int(said["pid"]), "begun": str(said["begun"]),
+                "heard": float(said["heard"])}  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _silence(holder: dict[str, Any]) -> float:
+    """Seconds since it was heard of; a clock that is ahead of ours by that much counts as silence too."""
+    return abs(time.time() - float(holder["heard"]))
+
+
+def _described(holder: dict[str, Any]) -> str:
+    if not holder:
+        return "another process"
+    heard = f"heard of {_silence(holder):,.0f} s ago"
+    return f"process {holder['pid']} on {holder['host']} since {holder['begun']}, {heard}"

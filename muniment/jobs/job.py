@@ -1,0 +1,322 @@
+"""A job as a text that people may write and change: `jobs/NAME.toml` of an archive. No I/O.
+
+    schedule = "every 6 hours"              # or a cron expression: "15 */6 * * *"
+    timezone = "Europe/Paris"               # whose clock the schedule is; UTC where nothing is said
+    jitter = "10 minutes"                   # each run is put off by up to so long
+    feeds = ["https://courier.example/feed"]
+    tags = ["courier"]
+
+    [limits]
+    pages = 500
+
+What a job does stands under TARGETS, several of them where wanted, and is done in that order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from muniment.errors import FetchError, UsageError
+from muniment.jobs.schedule import Schedule, duration
+from muniment.settings import Wrong, as_toml, check_keys, read_settings, texts, typed
+
+FORMATS = ("wacz", "warc", "bagit", "jsonl", "csv")
+LISTS = ("folders", "feeds", "sitemaps", "crawls", "urls", "lists", "searches")
+TARGETS = (*LISTS, "verify", "stamp", "export")
+KEYS = (
+    "schedule", "timezone", "jitter", "paused", *TARGETS, "source", "tags", "match", "exclude", "hosts", "browser",
+    "requisites", "resolve", "allow_private", "limits", "revisit", "alerts",
+)  # fmt: skip
+WATCHED = ("silent", "overdue", "disk", "unanchored")
+CHANNELS = ("command", "webhook", "email", "ping")
+_NAME = re.compile(r"\w[\w-]{0,63}")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%")
+_SIZE = re.compile(r"(\d{1,9})\s*([kKMGT]?)B?")
+_UNITS = {"": 1, "k": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one run: `pages` asked for, of each kind of target, `time` that it may take, `depth` of links,
+    seconds of `delay` between two requests to a host, bytes of `free` space below which nothing more is added."""
+
+    pages: int | None = None
+    time: timedelta | None = None
+    depth: int | None = None
+    delay: float = 1.0
+    free: int = 200 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Revisit:
+    """How articles are looked at again: after `least` at first and after a change, then more and more rarely, up to
+    `most`; at most `budget` of them in a run."""
+
+    least: timedelta = timedelta(hours=6)
+    most: timedelta = timedelta(days=60)
+    budget: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is written where; `{date}` and `{time}` in the path become the run's."""
+
+    path: str
+    form: str = "wacz"
+    query: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """What is told, and how. `silent`: without anything new for so long, `overdue`: so late; `disk`: bytes;
+    `unanchored`: leaves that nobody vouches for so long. Channels: a command's words, an address that JSON is posted
+    to, a mail server's settings, an address that is asked for when all went well."""
+
+    silent: timedelta | None = None
+    overdue: timedelta = timedelta(hours=1)
+    disk: int = 1 << 30
+    unanchored: timedelta = timedelta(days=2)
+    command: tuple[str, ...] = ()
+    webhook: str = ""
+    email: Mapping[str, Any] = field(default_factory=dict)
+    ping: str = ""
+
+
+_LIMITS, _REVISIT, _ALERTS = Limits(), Revisit(), Alerts()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `verify` is a share of the records (0.01) or a count of leaves; `revisit` None: nothing is looked at
+    again. `alerts` are the settings in the job's own file, over those of archive.toml."""
+
+    name: str
+    schedule: Schedule
+    paused: bool = False
+    folders: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    sitemaps: tuple[str, ...] = ()
+    crawls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    verify: float | int | None = None
+    stamp: bool = False
+    export: Export | None = None
+    source: str | None = None
+    tags: tuple[str, ...] = ()
+    match: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    browser: bool = False
+    requisites: bool = False
+    resolve: Mapping[str, str] = field(default_factory=dict)
+    allow_private: bool = False
+    limits: Limits = field(default_factory=Limits)
+    revisit: Revisit | None = field(default_factory=Revisit)
+    alerts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fetches(self) -> bool:
+        return bool(self.feeds or self.sitemaps or self.crawls or self.urls or self.lists)
+
+
+def check_name(name: str) -> str:
+    """The name. Raises UsageError unless it can be a file's."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a job: use up to 64 letters, digits, - and _")
+    return name
+
+
+def parse_job(name: str, text: str) -> Job:
+    """The job that a file holds. Raises UsageError with the line and the key."""
+    return read_settings(f"jobs/{name}.toml", text, lambda table: _job(name, table))
+
+
+def format_job(table: Mapping[str, Any]) -> str:
+    """The file of a job, of what was given for it: keys of KEYS, tables for `limits` and the like."""
+    plain = {key: value for key, value in table.items() if value not in (None, (), [], {}, "")}
+    lines = [f"{key} = {as_toml(value)}" for key, value in plain.items() if not isinstance(value, Mapping)]
+    for key, value in plain.items():
+        if isinstance(value, Mapping):
+            lines += ["", f"[{key}]", *(f"{inner} = {as_toml(one)}" for inner, one in value.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _job(name: str, table: Mapping[str, Any]) -> Job:
+    check_keys(table, KEYS)
+    lists = {key: texts(table, key) for key in LISTS}
+    for key in ("feeds", "sitemaps", "crawls", "urls"):
+        _check_addresses(key, lists[key])
+    job = Job(
+        name,
+        _schedule(name, table),
+        typed(table, "paused", bool, False),
+        **lists,
+        verify=_verify(table),
+        stamp=typed(table, "stamp", bool, False),
+        export=_export(table),
+        source=typed(table, "source", str, "") or None,
+        **{key: texts(table, key) for key in ("tags", "match", "exclude", "hosts")},
+        browser=typed(table, "browser", bool, False),
+        requisites=typed(table, "requisites", bool, False),
+        resolve=_resolve(table),
+        allow_private=typed(table, "allow_private", bool, False),
+        limits=_limits(table),
+        revisit=_revisit(table),
+        alerts=_alerts_of(table),
+    )
+    if not any((*lists.values(), job.verify, job.stamp, job.export)):
+        raise Wrong("schedule", f"the job does nothing: give it one of {', '.join(TARGETS)}")
+    if job.browser and job.requisites:
+        raise Wrong("requisites", "browser keeps what a page needs: leave requisites out")
+    return job
+
+
+def _schedule(name: str, table: Mapping[str, Any]) -> Schedule:
+    text, zone = typed(table, "schedule", str, ""), typed(table, "timezone", str, "UTC")
+    jitter = _time(table, "jitter") or timedelta(0)
+    try:
+        known = ZoneInfo(zone)
+    except (OSError, ValueError, LookupError):
+        raise Wrong("timezone", f"there is no time zone {zone!r}: write such as Europe/Paris") from None
+    try:
+        return Schedule(text, known, jitter, name)
+    except ValueError as e:
+        raise Wrong("schedule", str(e)) from None
+
+
+def _check_addresses(key: str, addresses: tuple[str, ...]) -> None:
+    from muniment.ingest.urls import normalise_target
+
+    for address in addresses:
+        try:
+            normalise_target(address)
+        except FetchError as e:
+            raise Wrong(key, str(e)) from None
+
+
+def _verify(table: Mapping[str, Any]) -> float | int | None:
+    value = table.get("verify")
+    if value is None or (type(value) is int and value > 0):
+        return value
+    share = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if share is None or not 0 < float(share[1]) <= 100:
+        raise Wrong("verify", 'write a share of the records, such as "1%", or how many of them: 200')
+    return float(share[1]) / 100
+
+
+def _export(table: Mapping[str, Any]) -> Export | None:
+    if "export" not in table:
+        return None
+    inner = typed(table, "export", dict, {})
+    check_keys(inner, ("path", "format", "query"))
+    path, form = typed(inner, "path", str, ""), typed(inner, "format", str, "wacz")
+    if not path:
+        raise Wrong("path", "an export needs a path, such as /srv/exports/{date}.wacz")
+    if form not in FORMATS:
+        raise Wrong("format", f"there is no format {form!r}: there are {', '.join(FORMATS)}")
+    if form == "wacz" and not path.endswith(".wacz"):
+        raise Wrong("path", "the name of a WACZ file ends in .wacz")
+    return Export(path, form, typed(inner, "query", str, "") or None)
+
+
+def _resolve(table: Mapping[str, Any]) -> dict[str, str]:
+    from muniment.ingest.address import parse_override
+
+    try:
+        return dict(map(parse_override, texts(table, "resolve")))
+    except UsageError as e:
+        raise Wrong("resolve", str(e)) from None
+
+
+def _limits(table: Mapping[str, Any]) -> Limits:
+    inner = typed(table, "limits", dict, {})
+    check_keys(inner, ("pages", "time", "depth", "delay", "free"))
+    pages, depth, delay = inner.get("pages"), inner.get("depth"), inner.get("delay", 1.0)
+    for key, value, least in (("pages", pages, 1), ("depth", depth, 0)):
+        if value is not None and (type(value) is not int or value < least):
+            raise Wrong(key, f"write a whole number, {least} or more")
+    if type(delay) not in (int, float) or not 0 <= delay <= 86_400:
+        raise Wrong("delay", "write a number of seconds from 0 to 86,400")
+    return Limits(pages, _time(inner, "time"), depth, float(delay), _size(inner, "free", _LIMITS.free))
+
+
+def _revisit(table: Mapping[str, Any]) -> Revisit | None:
+    if table.get("revisit") is False:
+        return None
+    inner = typed(table, "revisit", dict, {})
+    check_keys(inner, ("least", "most", "budget"))
+    least, most = _time(inner, "least") or _REVISIT.least, _time(inner, "most") or _REVISIT.most
+    budget = typed(inner, "budget", int, _REVISIT.budget)
+    if most < least:
+        raise Wrong("most", "this is shorter than least")
+    if budget < 0:
+        raise Wrong("budget", "write how many articles a run may look at again")
+    return Revisit(least, most, budget)
+
+
+def _alerts_of(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner: Mapping[str, Any] = typed(table, "alerts", dict, {})
+    alerts(inner)
+    return inner
+
+
+def alerts(*tables: Mapping[str, Any]) -> Alerts:
+    """What the tables `[alerts]` say, the later ones over the earlier. Raises Wrong."""
+    table = {key: value for inner in tables for key, value in inner.items()}
+    check_keys(table, (*WATCHED, *CHANNELS))
+    command = table.get("command", [])
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        raise Wrong("command", 'write the words of a command: ["notify-send", "muniment"]')
+    for key in ("webhook", "ping"):
+        address = typed(table, key, str, "")
+        if address and not re.match(r"https?://\S+$", address):
+            raise Wrong(key, "write an address that begins with http:// or https://")
+    email = typed(table, "email", dict, {})
+    check_keys(email, ("host", "port", "from", "to", "starttls", "tls", "user", "password_file"))
+    if email and not (typed(email, "host", str, "") and typed(email, "from", str, "") and texts(email, "to")):
+        raise Wrong("email", 'write host, from and to: { host = "mail.example", from = "a@b.example", to = ["…"] }')
+    return Alerts(
+        _time(table, "silent"),
+        _time(table, "overdue") or _ALERTS.overdue,
+        _size(table, "disk", _ALERTS.disk),
+        _time(table, "unanchored") or _ALERTS.unanchored,
+        tuple(command),
+        table.get("webhook", ""),
+        email,
+        table.get("ping", ""),
+    )
+
+
+def alerts_of(archive_table: Mapping[str, Any], job: Job | None = None) -> Alerts:
+    """What holds for a job, or for the archive. Raises UsageError where archive.toml is wrong."""
+    try:
+        return alerts(archive_table, job.alerts if job else {})
+    except Wrong as e:
+        raise UsageError(f"archive.toml, [alerts]: {e.key}: {e}") from None
+
+
+def _time(table: Mapping[str, Any], key: str) -> timedelta | None:
+    text = typed(table, key, str, "")
+    if not text:
+        return None
+    try:
+        return duration(text)
+    except ValueError as e:
+        raise Wrong(key, str(e)) from None
+
+
+def _size(table: Mapping[str, Any], key: str, default: int) -> int:
+    value = table.get(key, default)
+    if type(value) is int and value >= 0:
+        return int(value)
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise Wrong(key, 'write a size, such as "500MB"')
+    return int(found[1]) * _UNITS[found[2]]

@@ -1,0 +1,190 @@
+"""The files of jobs: `jobs/NAME.toml`, what is remembered between runs, and the reports.
+
+    jobs/NAME.toml                  the job, a text that people edit
+    jobs/state/NAME.json            which due time was run last, a run that is not done, how its sources fare
+    jobs/runs/NAME/TIME.json, .txt  a report of each run, kept for good
+
+Whoever writes holds the lock of guard.py, but for the jobs themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from muniment import durable
+from muniment.errors import StorageError, UsageError
+from muniment.jobs.job import Job, check_name, parse_job
+from muniment.jobs.report import Report, as_json, from_json, moment, summary
+from muniment.regular import read_regular
+
+FOLDER = "jobs"
+MOST_PAST = 60  # runs that are remembered for what is usual
+MOST_HOSTS = 10_000
+
+
+@dataclass(slots=True)
+class Seen:
+    """How a source fared over the runs: when something came of it last, and when something new or changed; failures in
+    a row; how much new each of the last runs had."""
+
+    target: str
+    good: str = ""
+    new: str = ""
+    failures: int = 0
+    error: str = ""
+    gaps: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Past:
+    """A run in short."""
+
+    due: str
+    finished: str
+    state: str
+    new: int
+    tried: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class State:
+    """What is remembered of a job. `made` is when it was seen first, `due` the last due time that was run; `running`
+    the report of a run that is not done. `hosts` are those on which it found articles."""
+
+    made: str = ""
+    due: str = ""
+    running: Report | None = None
+    sources: dict[str, Seen] = field(default_factory=dict)
+    hosts: list[str] = field(default_factory=list)
+    past: list[Past] = field(default_factory=list)
+
+    def last(self, now: datetime) -> datetime:
+        """After which due time to look; a clock that was ahead, and was put right since, holds nothing up."""
+        known = max((moment(text) for text in (self.made, self.due) if text), default=now)
+        return min(known, now)
+
+
+def names(root: Path) -> list[str]:
+    """The jobs that there are, in order of name."""
+    return sorted(path.stem for path in (root / FOLDER).glob("*.toml") if not path.name.startswith("."))
+
+
+def text_of(root: Path, name: str) -> str:
+    """The file of a job. Raises UsageError where there is none, or it cannot be read."""
+    try:
+        return read_regular(job_file(root, name)).decode().removeprefix("\ufeff")
+    except FileNotFoundError:
+        raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise UsageError(f"jobs/{name}.toml cannot be read: {e}") from None
+
+
+def read(root: Path, name: str) -> Job:
+    """Raises UsageError where there is none, or where the file is wrong, with line and key."""
+    return parse_job(name, text_of(root, name))
+
+
+def write(root: Path, name: str, text: str) -> Job:
+    """Keep a job. Raises UsageError where the text is wrong, and keeps the one before then."""
+    job = parse_job(check_name(name), text)
+    durable.replace(job_file(root, name), text.encode())
+    return job
+
+
+def set_paused(root: Path, name: str, paused: bool) -> None:
+    """Change that one line of a job's file; all else in it stays as people wrote it."""
+    import tomlkit
+
+    text = text_of(root, name)
+    parse_job(name, text)
+    document = tomlkit.parse(text)
+    if paused:
+        document["paused"] = True
+    else:
+        document.pop("paused", None)
+    durable.replace(job_file(root, name), tomlkit.dumps(document).encode())
+
+
+def remove(root: Path, name: str) -> None:
+    """The job, and what is remembered of it; its reports stay. Raises UsageError where there is none."""
+    path = job_file(root, name)
+    try:
+        path.unlink()
+        _state_file(root, name).unlink(missing_ok=True)
+    except FileNotFoundError:
+        raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None
+    except OSError as e:
+        raise StorageError(f"{path}: {e.strerror}") from e
+
+
+def state_of(root: Path, name: str) -> State:
+    """What is remembered of a job; nothing where that cannot be read, for a job must go on."""
+    try:
+        values = json.loads(read_regular(_state_file(root, name)))
+        running = from_json(values["running"]) if values["running"] else None
+        sources = {key: Seen(**one) for key, one in values["sources"].items()}
+        past = [Past(**one) for one in values["past"]]
+        state = State(values["made"], values["due"], running, sources, list(values["hosts"]), past)
+        state.last(datetime.now().astimezone())
+    except FileNotFoundError:
+        return State()
+    except (OSError, ValueError, TypeError, KeyError):
+        return _from_reports(root, name)
+    return state
+
+
+def _from_reports(root: Path, name: str) -> State:
+    """Where what was remembered is damaged: the last report says what was run."""
+    state = State()
+    for report in reports(root, name, 1):
+        state.made = state.due = report.due
+    return state
+
+
+def keep_state(root: Path, name: str, state: State, *, sync: bool = True) -> None:
+    """Raises StorageError."""
+    state.past = state.past[-MOST_PAST:]
+    state.hosts = state.hosts[-MOST_HOSTS:]
+    values: dict[str, Any] = {
+        "made": state.made, "due": state.due, "running": as_json(state.running) if state.running else None,
+        "sources": {key: asdict(seen) for key, seen in state.sources.items()}, "hosts": state.hosts,
+        "past": [asdict(one) for one in state.past],
+    }  # fmt: skip
+    durable.replace(_state_file(root, name), json.dumps(values).encode() + b"\n", sync=sync)
+
+
+def keep_report(root: Path, report: Report) -> Path:
+    """Returns the path of the JSON; the text lies beside it. Raises StorageError."""
+    folder = root / FOLDER / "runs" / check_name(report.job)
+    stem = report.started.replace(":", "-")
+    durable.replace(folder / f"{stem}.txt", ("\n".join(summary(report)) + "\n").encode(), sync=False)
+    path = folder / f"{stem}.json"
+    durable.replace(path, json.dumps(as_json(report), indent=1, ensure_ascii=False).encode() + b"\n")
+    return path
+
+
+def reports(root: Path, name: str, count: int) -> Sequence[Report]:
+    """The last reports of a job, newest first; damaged ones are passed over."""
+    found: list[Report] = []
+    for path in sorted((root / FOLDER / "runs" / check_name(name)).glob("*.json"), reverse=True):
+        try:
+            found.append(from_json(json.loads(read_regular(path))))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        if len(found) >= count:
+            break
+    return found
+
+
+def job_file(root: Path, name: str) -> Path:
+    return root / FOLDER / f"{check_name(name)}.toml"
+
+
+def _state_file(root: Path, name: str) -> Path:
+    return root / FOLDER / "state" / f"{check_name(name)}.json"

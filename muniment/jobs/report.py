@@ -1,0 +1,147 @@
+"""What came of one run of a job: counted as it goes, kept as JSON and as a text for people. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+# Reasons of attempts that say "not for you", rather than that something broke.
+BLOCKED = ("robots", "retry-after", "http-401", "http-403", "http-429", "http-451")
+State = Literal["running", "done", "partial", "failed"]
+_SHOWN = 20
+
+
+@dataclass(slots=True)
+class Source:
+    """One target of a job in one run. `tried` are the pages and listings that were asked for, `bytes` what crossed the
+    wire, `seconds` how long it was asked, waits for its turn included. `reasons` counts why something was blocked or
+    failed; `error` is an example of it."""
+
+    target: str
+    kind: str
+    tried: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    not_modified: int = 0
+    blocked: int = 0
+    failed: int = 0
+    skipped: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    reasons: dict[str, int] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing at all could be had."""
+        return self.tried > 0 and self.failed + self.blocked == self.tried
+
+    def count_failure(self, reason: str, error: str) -> None:
+        if reason in BLOCKED:
+            self.blocked += 1
+        else:
+            self.failed += 1
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self.error = self.error or error
+
+
+@dataclass(slots=True)
+class Report:
+    """One run, for the due time `due`; times are ISO, in UTC. `missed` due times before it were run by nobody, and it
+    was `resumed` so often after it had been cut off. `errors` are what kept a part of it from being done."""
+
+    job: str
+    due: str
+    started: str
+    finished: str = ""
+    state: State = "running"
+    by_hand: bool = False
+    missed: int = 0
+    resumed: int = 0
+    seconds: float = 0.0
+    sources: dict[str, Source] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    verified: str = ""
+    stamped: list[str] = field(default_factory=list)
+    searches: dict[str, int] = field(default_factory=dict)
+    exported: str = ""
+    notes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    log_size: int = 0
+    root: str = ""
+
+    def source(self, kind: str, target: str) -> Source:
+        return self.sources.setdefault(f"{kind} {target}", Source(target, kind))
+
+    def total(self, name: str) -> int:
+        return int(sum(getattr(source, name) for source in self.sources.values()))
+
+    def judge(self) -> State:
+        """`failed` where nothing of it could be done, or verify found something; `partial` where a part could not."""
+        asked = [source for source in self.sources.values() if source.tried]
+        if self.findings or (asked and all(source.is_down for source in asked)):
+            return "failed"
+        if self.errors:
+            return "partial" if self.done or asked else "failed"
+        return "partial" if any(source.failed or source.is_down for source in asked) else "done"
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    values = asdict(report)
+    values["sources"] = [{"kind": one.kind, **asdict(one)} for one in report.sources.values()]
+    return values
+
+
+def from_json(values: Mapping[str, Any]) -> Report:
+    """Raises TypeError, KeyError or ValueError where this is no report."""
+    sources = [Source(**one) for one in values["sources"]]
+    kept = {**values, "sources": {f"{one.kind} {one.target}": one for one in sources}}
+    return Report(**kept)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def summary(report: Report) -> list[str]:
+    """The lines of the readable report."""
+    took = f", {report.seconds:,.0f} s" if report.finished else ""
+    lines = [f"{report.job}: {report.state}, for {report.due}, begun {report.started}{took}"]
+    if report.missed:
+        lines.append(f"  {report.missed:,} due times before it were missed; this run stands for them")
+    if report.resumed:
+        lines.append(f"  it was cut off and went on {report.resumed} times")
+    for source in report.sources.values():
+        lines.append(f"  {source.kind} {source.target}: {counts(source)}")
+        if source.reasons:
+            why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(source.reasons.items()))
+            lines.append(f"    {why}; such as: {source.error}")
+    for name, told in report.searches.items():
+        lines.append(f"  search {name}: {told:,} new")
+    for words in (report.verified, report.exported, *report.stamped):
+        if words:
+            lines.append(f"  {words}")
+    for kind, texts in (("finding", report.findings), ("error", report.errors), ("note", report.notes)):
+        lines += [f"  {kind}: {text}" for text in texts[:_SHOWN]]
+        if len(texts) > _SHOWN:
+            lines.append(f"  and {len(texts) - _SHOWN:,} more of this kind (in the JSON)")
+    if report.root:
+        lines.append(f"  the log has {report.log_size:,} leaves; root {report.root}")
+    return lines
+
+
+def counts(source: Source) -> str:
+    """ "12 tried: 3 new, 1 changed, 8 not modified; 1.2 MB, 14 s" """
+    named = [(source.new, "new"), (source.changed, "changed"), (source.unchanged, "unchanged"),
+             (source.not_modified, "not modified"), (source.blocked, "blocked"), (source.failed, "failed"),
+             (source.skipped, "passed over")]  # fmt: skip
+    said = ", ".join(f"{count:,} {name}" for count, name in named if count) or "nothing new"
+    return f"{source.tried:,} tried: {said}; {source.bytes / 1e6:,.1f} MB, {source.seconds:,.0f} s"

@@ -1,0 +1,410 @@
+"""One run of a job: its targets one after the other, on the ways that the commands take, counted in a report.
+
+    folders -> feeds, sitemaps, crawls -> urls, lists and what is due to be looked at again -> verify -> searches
+    -> stamp -> export
+
+A run that was cut off goes on: what is in `report.done` is not begun again, and no page that was looked at since the
+run began is asked for again. What keeps one part from being done is told in the report, and the others go on; but a
+full disk, and an archive that another process writes to for long, end the run, which then goes on when it is called
+again.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from muniment import pipeline
+from muniment.archive.archive import Archive
+from muniment.errors import Locked, MunimentError, StorageError, UsageError
+from muniment.jobs import keeping, revisits
+from muniment.jobs.job import Job
+from muniment.jobs.keeping import State
+from muniment.jobs.pauses import keep_pauses, read_pauses
+from muniment.jobs.report import Report, Source, moment
+from muniment.jobs.watched import Watched
+from muniment.model import Declared
+
+if TYPE_CHECKING:
+    from muniment.adding import Added, AddOptions
+    from muniment.discovering.plan import Command
+    from muniment.ingest.clean.workers import Workers
+    from muniment.ingest.fetch import Fetcher
+    from muniment.ingest.policy import FetchPolicy
+    from muniment.ingest.upload import Target
+
+RECHECK = timedelta(days=1)  # for what a listing still names: beyond that, articles are looked at by their own clock
+BREAKER = 5  # failures of a host in a row
+LOCK_WAIT = 600.0
+_KEPT_EVERY = 1.0
+
+
+def _fetcher(policy: FetchPolicy) -> Fetcher:
+    from muniment.ingest.fetch import Fetcher
+
+    return Fetcher(policy)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run needs of the world: the clock, how to fetch, the processes that clean (its own where there are none),
+    whom to tell of each item."""
+
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    fetcher: Callable[[FetchPolicy], Fetcher] = _fetcher
+    workers: Workers | None = None
+    processes: int | None = None
+    told: Callable[[Added], object] = lambda added: None
+    stopped: Callable[[], bool] = lambda: False
+    wait: float = LOCK_WAIT
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way. `keep` puts what is known so far on the disk."""
+
+    root: Path
+    job: Job
+    state: State
+    report: Report
+    world: World
+    _kept: float = 0.0
+    _hosts: set[str] = field(default_factory=set)
+
+    def go(self) -> None:
+        """Raises Locked and StorageError, whereupon it can be called again; the report says all else."""
+        begun = time.monotonic() - self.report.seconds
+        self._hosts = set(self.state.hosts)
+        try:
+            with ExitStack() as opened:
+                archive = opened.enter_context(Archive(self.root, wait=self.world.wait))
+                for name, stage in self._stages(archive, opened):
+                    if name in self.report.done:
+                        continue
+                    try:
+                        stage()
+                    except (Locked, StorageError):
+                        raise
+                    except MunimentError as e:
+                        self.report.errors.append(f"{name}: {e}")
+                    self.report.done.append(name)
+                    self._keep(now=True)
+                self._close(archive)
+        except (Locked, StorageError):
+            raise
+        except MunimentError as e:  # the archive cannot be opened
+            self.report.errors.append(str(e))
+        finally:
+            self.report.seconds = round(time.monotonic() - begun, 1)
+
+    def _stages(self, archive: Archive, opened: ExitStack) -> Iterator[tuple[str, Callable[[], None]]]:
+        job = self.job
+        if job.folders:
+            yield "folders", lambda: self._folders(archive)
+        if job.fetches:
+            fetching = _Fetching(self, archive, opened)
+            commands: tuple[tuple[Command, Sequence[str]], ...] = (
+                ("feed", job.feeds), ("sitemap", job.sitemaps), ("crawl", job.crawls),
+            )  # fmt: skip
+            for command, starts in commands:
+                if starts:
+                    yield command, lambda command=command, starts=starts: fetching.discover(command, starts)  # type: ignore[misc]  # mypy cannot type defaults of a lambda
+            if job.urls or job.lists or job.revisit:
+                yield "pages", fetching.pages
+        if job.verify is not None:
+            yield "verify", lambda: self._verify(archive)
+        if job.searches:
+            yield "searches", lambda: self._searches(archive)
+        if job.stamp:
+            yield "stamp", lambda: self._stamp(archive)
+        if job.export is not None:
+            yield "export", lambda: self._export(archive)
+
+    # ---- counting
+
+    def take(self, archive: Archive, added: Added, source: Source) -> None:
+        """Counts what became of one item."""
+        source.tried += 1
+        source.bytes += added.size
+        source.seconds = round(source.seconds + added.seconds, 3)
+        if added.state == "failed":
+            source.count_failure(added.reason or "failed", added.error or "")
+        elif added.state == "skipped":
+            source.skipped += 1
+        elif added.listing or added.state in ("kept", "unchanged") or added.snapshot is None:
+            source.not_modified += added.not_modified
+            source.unchanged += not added.not_modified
+        else:
+            self._count_version(archive, added.snapshot, source)
+        if added.url and added.snapshot is not None and not added.listing:
+            from muniment.ingest.urls import host_of
+
+            self._hosts.add(host_of(added.url).removeprefix("www."))
+        self.world.told(added)
+        self._keep()
+
+    def _count_version(self, archive: Archive, number: int, source: Source) -> None:
+        """New, changed, or other bytes with the same text."""
+        snapshot = archive.catalog.snapshot(number)
+        versions = archive.catalog.versions(snapshot.key) if snapshot else []
+        texts = [text for held, _, text in versions if held <= number]
+        if len(versions) <= 1:
+            source.new += 1
+        elif texts.count(texts[-1]) > 1:
+            source.unchanged += 1
+        else:
+            source.changed += 1
+
+    def _keep(self, *, now: bool = False) -> None:
+        """What a kill would lose of the report: no more than a second of counting."""
+        if now or time.monotonic() - self._kept > _KEPT_EVERY:
+            self.state.hosts = sorted(self._hosts)
+            self.state.running = self.report
+            keeping.keep_state(self.root, self.job.name, self.state, sync=now)
+            self._kept = time.monotonic()
+
+    def _close(self, archive: Archive) -> None:
+        from muniment.archive.recovery import read_sound
+
+        committed = read_sound(self.root, archive.config)
+        self.report.log_size = committed.checkpoint.size
+        self.report.root = base64.b64encode(committed.checkpoint.root).decode()
+
+    # ---- what needs no network
+
+    def options(self) -> AddOptions:
+        from muniment.adding import AddOptions
+
+        return AddOptions(
+            self.world.processes, wait=self.world.wait, clock=self.world.clock, workers=self.world.workers,
+            least_free=self.job.limits.free,
+        )  # fmt: skip
+
+    def declared(self) -> Declared:
+        from muniment.ingest.upload import declared_of
+
+        return declared_of(Declared(source=self.job.source, tags=self.job.tags))
+
+    def _folders(self, archive: Archive) -> None:
+        for folder in self.job.folders:
+            source = self.report.source("folder", folder)
+            if not Path(folder).is_dir():
+                source.tried += 1
+                source.count_failure("no-folder", f"{folder} is no folder, or cannot be read")
+                continue
+            watched = Watched(self.root, self.job.name, folder)
+            files = watched.new(self.declared(), source)
+            with closing(pipeline.add(archive, files, _no_fetcher, self.options())) as results:
+                for added in results:
+                    self.take(archive, added, source)
+                    watched.settle(added.target)
+            watched.keep()
+
+    def _verify(self, archive: Archive) -> None:
+        from muniment.archive.verify import Request, Verification
+        from muniment.archive.verify.sample import Sample
+
+        asked = self.job.verify
+        share, leaves = (asked, None) if isinstance(asked, float) else (None, asked)
+        sample = Sample(self.root, archive.size, share, leaves, self.world.clock())
+        request = Request(ranges=sample.ranges, processes=self.world.processes or 0)
+        verification = Verification(self.root, archive.config, request, sample.note)
+        for finding in verification.run():
+            where = f"#{finding.snapshot} " if finding.snapshot is not None else ""
+            self.report.findings.append(f"{finding.finding}: {where}{finding.file or ''} {finding.detail}".strip())
+        sample.finish()
+        at = sample.state()
+        self.report.verified = (
+            f"verified part {at['part']} of {at['parts']}, {verification.tally.records:,} records:"
+            f" {len(self.report.findings):,} findings"
+        )
+
+    def _searches(self, archive: Archive) -> None:
+        from muniment import watching
+
+        with watching.locked(archive, self.world.wait):
+            for name in self.job.searches:
+                if name in self.report.searches:
+                    continue
+                try:
+                    with watching.news(archive, watching.read(archive, name), snippets=False) as found:
+                        told = [hit.snapshot for hit in found.hits]
+                        watching.remember(archive, found, len(told))
+                except UsageError as e:
+                    self.report.errors.append(f"search {name}: {e}")
+                    continue
+                self.report.searches[name] = len(told)
+                self.report.notes += [
+                    f"new for {name}: #{hit.number} {hit.title or hit.url or ''}".strip() for hit in told
+                ]
+                self._keep(now=True)
+
+    def _stamp(self, archive: Archive) -> None:
+        from muniment import stamping
+
+        done = stamping.stamp(
+            archive, wait=self.world.wait, allow_private=self.job.allow_private, resolve=self.job.resolve
+        )
+        self.report.stamped = [f"stamped by {one.name}" for one in done.granted] or ["nothing new to stamp"]
+        self.report.errors += [f"stamp: {name}: {error}" for name, error in done.failed]
+        upgraded = stamping.upgrade(
+            archive, wait=self.world.wait, allow_private=self.job.allow_private, resolve=self.job.resolve
+        )
+        self.report.stamped += [f"confirmed by {one.name}" for one in upgraded.granted]
+
+    def _export(self, archive: Archive) -> None:
+        from muniment import exporting
+        from muniment.export.job import Job as ExportJob
+        from muniment.export.members import Members
+
+        asked, now = self.job.export, self.world.clock()
+        assert asked is not None  # the stage is there for it
+        path = Path(asked.path.format(date=f"{now:%Y-%m-%d}", time=f"{now:%H%M%S}"))
+        path = path if path.is_absolute() else self.root / path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise UsageError(f"{path.parent}: {e.strerror}") from None
+        exporting.check_target(path, asked.form, force=True)
+        with Members(archive) as members:
+            selection = exporting.select(archive, members, (), asked.query, versions=False)
+            if not selection.snapshots:
+                self.report.exported = "nothing matched, and nothing was exported"
+                return
+            made = ExportJob(archive, members, selection, now)
+            exporting.write(made, asked.form, path)
+        self.report.exported = f"{len(set(selection.snapshots) - made.damaged.keys()):,} snapshots exported to {path}"
+        self.report.errors += [f"export: left out #{number}: {why}" for number, why in sorted(made.damaged.items())]
+
+
+@dataclass(slots=True)
+class _Fetching:
+    """The part of a run that asks hosts, all of it with one fetcher, so that each host sees one manner."""
+
+    run: Run
+    archive: Archive
+    opened: ExitStack
+    _pair: tuple[Fetcher, Any] | None = None
+
+    def discover(self, command: Command, starts: Sequence[str]) -> None:
+        """What feeds, sitemaps or links lead to."""
+        run = self.run
+        sources = {start: run.report.source(command, start) for start in starts}
+        self._follow(command, starts, lambda start: sources[start])
+
+    def pages(self) -> None:
+        """The addresses that are named one by one, and the articles that are due to be looked at again."""
+        run, origin = self.run, dict[str, tuple[str, str]]()
+        for url in run.job.urls:
+            origin.setdefault(url, ("url", url))
+        for name in run.job.lists:
+            source = run.report.source("list", name)
+            for target in _read_list(run.root, name):
+                if target.url is None or target.problem is not None:
+                    source.tried += 1
+                    source.count_failure(target.reason, target.problem or f"{target.name} is no address")
+                else:
+                    origin.setdefault(target.url, ("list", name))
+        if run.job.revisit is not None:
+            for url, host in self._due():
+                origin.setdefault(url, ("revisit", host))
+        if origin:
+            self._follow("pages", list(origin), lambda start: run.report.source(*origin[start]))
+
+    def _due(self) -> Iterator[tuple[str, str]]:
+        """The articles that are due on the hosts of this job."""
+        from muniment.ingest.urls import host_of
+
+        run, revisit = self.run, self.run.job.revisit
+        assert revisit is not None  # asked for
+        named = (*run.job.feeds, *run.job.sitemaps, *run.job.crawls)
+        hosts = {host_of(url).removeprefix("www.") for url in named} | set(run.state.hosts)
+        articles = (article for host in sorted(hosts) for article in self.archive.catalog.looked(host))
+        for wanted in revisits.due(articles, revisit, run.world.clock()):
+            number = self.archive.catalog.newest(wanted.key)
+            snapshot = self.archive.catalog.snapshot(number) if number is not None else None
+            if snapshot is not None and snapshot.url and snapshot.withdrawn is None:
+                yield snapshot.url, host_of(snapshot.url).removeprefix("www.")
+
+    def _follow(self, command: Command, starts: Sequence[str], source_of: Callable[[str], Source]) -> None:
+        from muniment.discovering.plan import Plan
+
+        run, limits = self.run, self.run.job.limits
+        spent = timedelta(seconds=run.report.seconds)
+        plan = Plan(
+            command, tuple(starts), limit=limits.pages, declared=run.declared(), recheck=RECHECK,
+            match=run.job.match, exclude=run.job.exclude, hosts=run.job.hosts,
+            name=f"job {run.job.name} {command}", begun=moment(run.report.started),
+            lasts=None if limits.time is None else max(limits.time - spent, timedelta(0)),
+        )  # fmt: skip
+        if limits.depth is not None:
+            plan = replace(plan, depth=limits.depth)
+        elif command == "crawl":
+            plan = replace(plan, depth=3)
+        fetcher, pages = self._fetchers()
+        left: Counter[str] = Counter()
+        results: Generator[Added, None, None] = pipeline.discover(
+            self.archive, plan, fetcher, run.options(), pages=pages, restart=not run.report.resumed, left=left
+        )
+        with closing(results):
+            for added in results:
+                if added.start is not None:
+                    run.take(self.archive, added, source_of(added.start))
+                if run.world.stopped():
+                    raise KeyboardInterrupt
+        for start, count in left.items():
+            if start:
+                source = source_of(start)
+                source.tried += count
+                source.blocked += count
+                source.reasons["retry-after"] = source.reasons.get("retry-after", 0) + count
+        keep_pauses(run.root, fetcher, run.world.clock())
+
+    def _fetchers(self) -> tuple[Fetcher, Any]:
+        """What gets listings, and what gets pages; made once a run."""
+        if self._pair is None:
+            from muniment.ingest.policy import FetchPolicy, check_settings, mannerly
+
+            job, settings = self.run.job, {"breaker": BREAKER, **self.archive.config.fetch}
+            try:
+                check_settings(settings)
+            except UsageError as e:
+                raise UsageError(f"archive.toml, [fetch]: {e}") from e
+            policy = FetchPolicy(allow_private=job.allow_private, resolve=job.resolve, **settings)
+            fetcher = self.run.world.fetcher(mannerly(policy, job.limits.delay))
+            fetcher.resume(read_pauses(self.run.root, self.run.world.clock()))
+            self._pair = fetcher, self._pages(fetcher)
+        return self._pair
+
+    def _pages(self, fetcher: Fetcher) -> Any:
+        if self.run.job.browser:
+            from muniment.ingest.browser import BrowserFetcher
+
+            return self.opened.enter_context(closing(BrowserFetcher(fetcher, fetcher.policy)))
+        if self.run.job.requisites:
+            from muniment.ingest.requisites import RequisiteFetcher
+
+            return RequisiteFetcher(fetcher)
+        return fetcher
+
+
+def _no_fetcher() -> Any:
+    raise UsageError("a watched folder holds files, and no addresses")
+
+
+def _read_list(root: Path, name: str) -> Iterable[Target]:
+    from muniment.ingest.upload import read_list
+
+    path = Path(name) if Path(name).is_absolute() else root / name
+    try:
+        with path.open("rb") as lines:
+            return list(read_list(lines, Declared(), name))
+    except OSError as e:
+        raise UsageError(f"cannot read the list {name}: {e.strerror}") from None

@@ -1,0 +1,101 @@
+"""Ready units for what calls `muniment jobs run --due` by the clock."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+KINDS = ("systemd", "cron", "launchd")
+
+
+def command(root: Path) -> list[str]:
+    """This interpreter, so that a virtual environment needs no PATH."""
+    return [sys.executable, "-m", "muniment", "--archive", str(root), "jobs", "run", "--due"]
+
+
+def unit(kind: str, root: Path, minutes: int, hours: int) -> str:
+    """`minutes` between two calls; a call is stopped after `hours`, and the next one goes on where it stood."""
+    return {"systemd": _systemd, "cron": _cron, "launchd": _launchd}[kind](command(root), root, minutes, hours)
+
+
+def _systemd(words: list[str], root: Path, minutes: int, hours: int) -> str:
+    called = " ".join(f'"{_systemd_escaped(word)}"' for word in words)
+    return f"""\
+# ~/.config/systemd/user/muniment-jobs.service
+[Unit]
+Description=muniment: scheduled archiving
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={called}
+# 3: a part could not be had, and is told; 11: another run is at it
+SuccessExitStatus=3 11
+KillSignal=SIGINT
+TimeoutStartSec={hours}h
+Nice=10
+
+# ~/.config/systemd/user/muniment-jobs.timer
+[Unit]
+Description=muniment: scheduled archiving
+
+[Timer]
+OnCalendar=*:0/{minutes}
+Persistent=true
+RandomizedDelaySec=30s
+AccuracySec=10s
+
+[Install]
+WantedBy=timers.target
+
+# Put both in place, then:
+#   systemctl --user daemon-reload
+#   systemctl --user enable --now muniment-jobs.timer
+#   loginctl enable-linger   # so that it runs while nobody is logged in
+"""
+
+
+def _systemd_escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+
+
+def _cron(words: list[str], root: Path, minutes: int, hours: int) -> str:
+    called = shlex.join(words).replace("%", "\\%")
+    spread = "sleep $(awk 'BEGIN { srand(); print int(30 * rand()) }')"
+    return f"""\
+# crontab -e
+# What was missed while the machine was off is run at the next call. `timeout` ends a call that hangs.
+*/{minutes} * * * * {spread}; timeout --signal=INT {hours}h {called} --quiet
+"""
+
+
+def _launchd(words: list[str], root: Path, minutes: int, hours: int) -> str:
+    arguments = "\n".join(f"    <string>{escape(word)}</string>" for word in words)
+    return f"""\
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- ~/Library/LaunchAgents/muniment.jobs.plist, then: launchctl load ~/Library/LaunchAgents/muniment.jobs.plist -->
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+  <key>Label</key>
+  <string>muniment.jobs</string>
+  <key>ProgramArguments</key>
+  <array>
+{arguments}
+  </array>
+  <key>StartInterval</key>
+  <integer>{60 * minutes}</integer>
+  <key>RunAtLoad</key>
+  <true/>
+  <key>ExitTimeOut</key>
+  <integer>60</integer>
+  <key>LowPriorityIO</key>
+  <true/>
+  <key>StandardErrorPath</key>
+  <string>{escape(str(root / "jobs" / "launchd.log"))}</string>
+</dict>
+</plist>
+"""
