@@ -12,7 +12,7 @@ from muniment.errors import IntegrityError, Locked, MunimentError, StorageError
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 5
+VERSION = 6
 # Lines of the metadata record by which an imported record, or what is wrong with an imported file, is found again.
 ORIGINAL, FINDING, STATED = "importedRecord", "importedFinding", "importedPayloadDigest"
 SCHEMA = """
