@@ -33,7 +33,7 @@ from muniment.formats.note import VerifierKey, check_note, signers_of
 from muniment.formats.tile import WIDTH
 from muniment.regular import kind_of, open_regular, read_regular, size_of
 
-MAX_SCANNED = 4 << 20  # bytes of log/commits, some 13,000 commits
+MAX_SCANNED = 256 << 10  # bytes of log/commits, some 800 commits: 50 ms
 _FOLDERS = ("warc", "derived", "log")
 _FILES = ("lock", "catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm")
 _ADVICE = "run `muniment verify` to see what it touches, and restore the file from a copy"

@@ -26,6 +26,7 @@ from muniment.jobs.running import Run, World
 
 _log = logging.getLogger(__name__)
 
+GIVEN_UP = 4  # times that a run is cut off at the same place, before the other jobs get their turn
 LONGEST_SLEEP = 30.0  # seconds: what a change of the clock, or of a file, has to wait for
 
 
@@ -83,8 +84,13 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
         keeping.keep_state(root, name, state)
     _put_right(root, name, state, world.clock())
     if state.running is not None and (by_hand or not job.paused):
-        state.running.resumed += 1
-        yield _run(root, world, job, state, state.running)
+        state.running.resume()
+        if state.running.stuck < GIVEN_UP:
+            yield _run(root, world, job, state, state.running)
+        else:
+            state.running.given_up = True
+            state.running.errors.append(f"it was cut off {state.running.stuck} times and got no further: given up")
+            yield _finish(root, world, job, state, state.running)
         if by_hand:
             return
     now = world.clock()
@@ -109,8 +115,11 @@ def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
 def _run(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
     state.running = report
     keeping.keep_state(root, job.name, state)
-    run = Run(root, job, state, report, world)
-    run.go()
+    Run(root, job, state, report, world).go()
+    return _finish(root, world, job, state, report)
+
+
+def _finish(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
     report.finished = iso(world.clock())
     report.state = report.judge()
     path = keeping.keep_report(root, report)

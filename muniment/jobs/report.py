@@ -51,7 +51,8 @@ class Source:
 @dataclass(slots=True)
 class Report:
     """One run, for the due time `due`; times are ISO, in UTC. `missed` due times before it were run by nobody, and it
-    was `resumed` so often after it had been cut off. `errors` are what kept a part of it from being done."""
+    was `resumed` so often after it had been cut off, `stuck` times of these without having got on from what it had
+    `reached`, whereupon it was `given_up`. `errors` are what kept a part of it from being done."""
 
     job: str
     due: str
@@ -61,6 +62,9 @@ class Report:
     by_hand: bool = False
     missed: int = 0
     resumed: int = 0
+    stuck: int = 0
+    reached: int = 0
+    given_up: bool = False
     seconds: float = 0.0
     sources: dict[str, Source] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
@@ -80,10 +84,16 @@ class Report:
     def total(self, name: str) -> int:
         return int(sum(getattr(source, name) for source in self.sources.values()))
 
+    def resume(self) -> None:
+        """It was cut off, and goes on."""
+        reached = self.total("tried") + len(self.done)
+        self.stuck = self.stuck + 1 if reached == self.reached else 0
+        self.resumed, self.reached = self.resumed + 1, reached
+
     def judge(self) -> State:
         """`failed` where nothing of it could be done, or verify found something; `partial` where a part could not."""
         asked = [source for source in self.sources.values() if source.tried]
-        if self.findings or (asked and all(source.is_down for source in asked)):
+        if self.given_up or self.findings or (asked and all(source.is_down for source in asked)):
             return "failed"
         if self.errors:
             return "partial" if self.done or asked else "failed"

@@ -12,6 +12,7 @@ again.
 from __future__ import annotations
 
 import base64
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.upload import Target
+
+_log = logging.getLogger(__name__)
 
 RECHECK = timedelta(days=1)  # for what a listing still names: beyond that, articles are looked at by their own clock
 BREAKER = 5  # failures of a host in a row
@@ -94,6 +97,9 @@ class Run:
                         raise
                     except MunimentError as e:
                         self.report.errors.append(f"{name}: {e}")
+                    except Exception as e:  # noqa: BLE001 - a fault of ours must not keep the rest from being done
+                        _log.debug("%s", name, exc_info=True)
+                        self.report.errors.append(f"{name}: internal error, please report it: {type(e).__name__}: {e}")
                     self.report.done.append(name)
                     self._keep(now=True)
                 self._close(archive)
@@ -171,11 +177,9 @@ class Run:
             self._kept = time.monotonic()
 
     def _close(self, archive: Archive) -> None:
-        from muniment.archive.recovery import read_sound
-
-        committed = read_sound(self.root, archive.config)
-        self.report.log_size = committed.checkpoint.size
-        self.report.root = base64.b64encode(committed.checkpoint.root).decode()
+        archive.refresh()
+        self.report.log_size = archive.progress.size
+        self.report.root = base64.b64encode(archive.progress.root).decode()
 
     # ---- what needs no network
 
@@ -204,7 +208,6 @@ class Run:
             with closing(pipeline.add(archive, files, _no_fetcher, self.options())) as results:
                 for added in results:
                     self.take(archive, added, source)
-                    watched.settle(added.target)
             watched.keep()
 
     def _verify(self, archive: Archive) -> None:
@@ -236,15 +239,14 @@ class Run:
                 try:
                     with watching.news(archive, watching.read(archive, name), snippets=False) as found:
                         told = [hit.snapshot for hit in found.hits]
+                        self.report.searches[name] = len(told)
+                        self.report.notes += [
+                            f"new for {name}: #{hit.number} {hit.title or hit.url or ''}".strip() for hit in told
+                        ]
+                        self._keep(now=True)  # first: what a kill comes between is told twice rather than not at all
                         watching.remember(archive, found, len(told))
                 except UsageError as e:
                     self.report.errors.append(f"search {name}: {e}")
-                    continue
-                self.report.searches[name] = len(told)
-                self.report.notes += [
-                    f"new for {name}: #{hit.number} {hit.title or hit.url or ''}".strip() for hit in told
-                ]
-                self._keep(now=True)
 
     def _stamp(self, archive: Archive) -> None:
         from muniment import stamping
@@ -266,7 +268,7 @@ class Run:
 
         asked, now = self.job.export, self.world.clock()
         assert asked is not None  # the stage is there for it
-        path = Path(asked.path.format(date=f"{now:%Y-%m-%d}", time=f"{now:%H%M%S}"))
+        path = Path(asked.path.replace("{date}", f"{now:%Y-%m-%d}").replace("{time}", f"{now:%H%M%S}"))
         path = path if path.is_absolute() else self.root / path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -111,7 +111,7 @@ class Schedule:
             at = self.latest(at - timedelta(seconds=1))
         if at is None or at <= last:
             return None
-        return Due(at, sum(1 for earlier in islice(self.after(last), MOST_MISSED) if earlier < at))
+        return Due(at, sum(1 for _ in islice(takewhile(lambda earlier: earlier < at, self.after(last)), MOST_MISSED)))
 
     def next_run(self, last: datetime, now: datetime) -> datetime:
         """When the next run begins: now, where one is due."""

@@ -56,14 +56,12 @@ class Watched:
             if abs(time.time() - found.st_mtime) < SETTLED:
                 source.skipped += 1
                 continue
-            self._marks[target.name] = mark
+            self._marks[name] = mark
             yield target
         self._known = {name: mark for name, mark in self._known.items() if name in there}
 
-    def settle(self, name: str) -> None:
-        if (mark := self._marks.pop(name, None)) is not None:
-            self._known[name] = mark
-
     def keep(self) -> None:
+        """All that was new is taken in, or was refused: it is looked at again when it changes. Raises StorageError."""
+        self._known |= self._marks
         self._all[self._folder] = self._known
         durable.replace(self._path, json.dumps(self._all).encode() + b"\n")

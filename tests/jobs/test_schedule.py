@@ -65,7 +65,8 @@ def test_what_a_change_of_the_clock_leaves_out_is_due_after_it_and_what_comes_tw
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(
-    "text", ["every 90 minutes", "every 6 hours", "every day", "every 2 weeks", "30 2 * * *", "*/7 1-3 * * *", "0 0 * * 0"]
+    "text",
+    ["every 90 minutes", "every 6 hours", "every day", "every 2 weeks", "30 2 * * *", "*/7 1-3 * * *", "0 0 * * 0"],
 )
 def test_no_due_time_is_missed_and_none_comes_twice(text: str, zone: str) -> None:
     """Asked every so often over a year with both changes of the clock, the runs are just the due times."""
