@@ -52,7 +52,8 @@ class Source:
 class Report:
     """One run, for the due time `due`; times are ISO, in UTC. `missed` due times before it were run by nobody, and it
     was `resumed` so often after it had been cut off, `stuck` times of these without having got on from what it had
-    `reached`, whereupon it was `given_up`. `errors` are what kept a part of it from being done."""
+    `reached`, whereupon it was `given_up`. `done` are the parts that were gone through; `undone` those of them that could
+    not be done, and `errors` say why."""
 
     job: str
     due: str
@@ -68,6 +69,7 @@ class Report:
     seconds: float = 0.0
     sources: dict[str, Source] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     verified: str = ""
     stamped: list[str] = field(default_factory=list)
@@ -96,7 +98,7 @@ class Report:
         if self.given_up or self.findings or (asked and all(source.is_down for source in asked)):
             return "failed"
         if self.errors:
-            return "partial" if self.done or asked else "failed"
+            return "failed" if not asked and set(self.done) <= set(self.undone) else "partial"
         return "partial" if any(source.failed or source.is_down for source in asked) else "done"
 
 

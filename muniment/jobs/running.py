@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from muniment import pipeline
 from muniment.archive.archive import Archive
-from muniment.errors import Locked, MunimentError, StorageError, UsageError
+from muniment.errors import FetchError, Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping, revisits
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
@@ -96,10 +96,10 @@ class Run:
                     except (Locked, StorageError):
                         raise
                     except MunimentError as e:
-                        self.report.errors.append(f"{name}: {e}")
+                        self._could_not(name, str(e))
                     except Exception as e:  # noqa: BLE001 - a fault of ours must not keep the rest from being done
                         _log.debug("%s", name, exc_info=True)
-                        self.report.errors.append(f"{name}: internal error, please report it: {type(e).__name__}: {e}")
+                        self._could_not(name, f"internal error, please report it: {type(e).__name__}: {e}")
                     self.report.done.append(name)
                     self._keep(now=True)
                 self._close(archive)
@@ -133,6 +133,10 @@ class Run:
         if job.export is not None:
             yield "export", lambda: self._export(archive)
 
+    def _could_not(self, name: str, why: str) -> None:
+        self.report.errors.append(f"{name}: {why}")
+        self.report.undone.append(name)
+
     # ---- counting
 
     def take(self, archive: Archive, added: Added, source: Source) -> None:
@@ -157,13 +161,14 @@ class Run:
         self._keep()
 
     def _count_version(self, archive: Archive, number: int, source: Source) -> None:
-        """New, changed, or other bytes with the same text."""
+        """New, changed, or other bytes with the same text under the same headline."""
         snapshot = archive.catalog.snapshot(number)
-        versions = archive.catalog.versions(snapshot.key) if snapshot else []
-        texts = [text for held, _, text in versions if held <= number]
-        if len(versions) <= 1:
+        held = archive.catalog.versions(snapshot.key) if snapshot else []
+        before = [other for other in held if other[0] < number]
+        now = next((text for other, _, text in held if other == number), None)
+        if snapshot is None or not before:
             source.new += 1
-        elif texts.count(texts[-1]) > 1:
+        elif (now, snapshot.title) == (before[-1][2], archive.snapshot(before[-1][0]).title) or now is None:
             source.unchanged += 1
         else:
             source.changed += 1
@@ -309,9 +314,10 @@ class _Fetching:
         for name in run.job.lists:
             source = run.report.source("list", name)
             for target in _read_list(run.root, name):
-                if target.url is None or target.problem is not None:
+                problem = target.problem or _problem_of(target.url or target.name)
+                if problem or target.url is None:
                     source.tried += 1
-                    source.count_failure(target.reason, target.problem or f"{target.name} is no address")
+                    source.count_failure("bad-url", problem or "")
                 else:
                     origin.setdefault(target.url, ("list", name))
         if run.job.revisit is not None:
@@ -395,6 +401,17 @@ class _Fetching:
 
             return RequisiteFetcher(fetcher)
         return fetcher
+
+
+def _problem_of(address: str) -> str | None:
+    """Why an address cannot be asked for."""
+    from muniment.ingest.urls import normalise_target
+
+    try:
+        normalise_target(address)
+    except FetchError as e:
+        return str(e)
+    return None
 
 
 def _no_fetcher() -> Any:

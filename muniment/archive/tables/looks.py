@@ -38,7 +38,7 @@ class Looks:
         rows = self._db.execute(
             f"select a.key, min(a.moment), {_LAST_TRIED},"
             " case when count(*) = 1 then a.moment else (select max(first) from"
-            "  (select min(v.moment) as first from article v where v.key = a.key group by v.text)) end,"
+            "  (select min(v.moment) as first from article v where v.key = a.key group by v.text, v.title)) end,"
             f" min(a.published), {_GONE} from article a where a.host = ? group by a.key",
             (host,),
         )
