@@ -52,8 +52,8 @@ class Source:
 class Report:
     """One run, for the due time `due`; times are ISO, in UTC. `missed` due times before it were run by nobody, and it
     was `resumed` so often after it had been cut off, `stuck` times of these without having got on from what it had
-    `reached`, whereupon it was `given_up`. `done` are the parts that were gone through; `undone` those of them that could
-    not be done, and `errors` say why."""
+    `reached`, whereupon it was `given_up`. `done` are the parts that were gone through; `undone` those of them
+    that could not be done, and `errors` say why."""
 
     job: str
     due: str
