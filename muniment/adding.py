@@ -196,7 +196,8 @@ def make_workers(options: AddOptions) -> Workers:
 def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) -> Iterator[Item | None]:
     """The items with their articles, in order.
 
-    As many wait for the workers as keep them busy while a group is committed and indexed, within bounds of memory.
+    They are given on as soon as they are clean. As many wait for the workers as keep them busy while a group is
+    committed and indexed, within bounds of memory.
     """
     window: deque[tuple[Item, Future[Article] | None]] = deque()
     held = 0
@@ -204,13 +205,17 @@ def clean_items(items: Iterator[Item | None], writer: Writer, workers: Workers) 
         if item is not None:
             window.append((item, _submit(item, writer, workers)))
             held += _size(item)
-        while window and (item is None or len(window) > CLEANED_AHEAD or held > BYTES_AHEAD):
+        while window and (item is None or _is_done(window[0][1]) or len(window) > CLEANED_AHEAD or held > BYTES_AHEAD):
             held -= _size(window[0][0])
             yield _cleaned(*window.popleft())
         if item is None:
             yield None
     while window:
         yield _cleaned(*window.popleft())
+
+
+def _is_done(future: Future[Article] | None) -> bool:
+    return future is None or future.done()
 
 
 def _size(item: Item) -> int:

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,12 +97,17 @@ class Frontier:
         if row is not None:
             self._hosts[row[0]] = self._hosts.get(row[0], 0) + 1
 
-    def next(self, busy: Collection[str], *, listings: bool = True) -> Wanted | None:
-        """Something to look at whose host is none of these; listings first, then what is nearest to the start, and the
-        hosts by turns. Without `listings`, pages only."""
+    @property
+    def hosts(self) -> Iterable[str]:
+        """Those of which something is to be looked at."""
+        return self._hosts
+
+    def next(self, is_free: Callable[[str], bool], *, listings: bool = True) -> Wanted | None:
+        """Something to look at whose host is free; listings first, then what is nearest to the start, and the hosts by
+        turns. Without `listings`, pages only."""
         kind = "" if listings else "and not listing"
         for host in self._hosts:
-            if host in busy:
+            if not is_free(host):
                 continue
             with _translated():
                 row = self._db.execute(
@@ -120,6 +125,13 @@ class Frontier:
                     del self._hosts[host]
                 return wanted
         return None
+
+    def give_back(self, wanted: Wanted) -> None:
+        """It was not looked at after all, and waits as before."""
+        with _translated():
+            self._db.execute("update page set state = ? where seq = ?", (_WAITING, wanted.seq))
+        self.pages_ahead += not wanted.listing
+        self._hosts[wanted.host] = self._hosts.get(wanted.host, 0) + 1
 
     def settle(self, wanted: Wanted) -> None:
         """It was looked at, and what came of it is committed."""

@@ -46,9 +46,9 @@ def add(
     A target that fails is recorded in the log as an attempt and the rest go on. `fetcher` is called when the first URL
     comes. Raises Locked, IntegrityError, StorageError (everything yielded is stored).
     """
-    from muniment.adding import gather
+    from muniment.adding import FETCHES_AHEAD, gather
 
-    yield from _store(archive, options, lambda threads, _: gather(targets, fetcher, options, threads))
+    yield from _store(archive, options, lambda threads, _: gather(targets, fetcher, options, threads), FETCHES_AHEAD)
 
 
 def discover(
@@ -69,11 +69,11 @@ def discover(
     """
     from contextlib import closing
 
-    from muniment.discovering import Discovery
+    from muniment.discovering import FLIGHTS, Discovery
 
     with (
         closing(Discovery(archive, plan, fetcher, options, pages=pages, restart=restart)) as discovery,
-        closing(_store(archive, options, discovery.gather)) as stored,
+        closing(_store(archive, options, discovery.gather, FLIGHTS)) as stored,
     ):
         for added in stored:
             yield discovery.settle(added)
@@ -83,16 +83,19 @@ def discover(
 
 
 def _store(
-    archive: Archive, options: AddOptions, gather: Callable[[ThreadPoolExecutor, Workers], Iterator[Item | None]]
+    archive: Archive,
+    options: AddOptions,
+    gather: Callable[[ThreadPoolExecutor, Workers], Iterator[Item | None]],
+    ahead: int,
 ) -> Generator[Added, None, None]:
-    """What was gathered, cleaned, stored in groups and indexed."""
+    """What was gathered, by so many threads at most, cleaned, stored in groups and indexed."""
     from concurrent.futures import ThreadPoolExecutor
     from contextlib import nullcontext
 
-    from muniment.adding import FETCHES_AHEAD, clean_items, make_workers
+    from muniment.adding import clean_items, make_workers
     from muniment.storing import Batch
 
-    threads = ThreadPoolExecutor(FETCHES_AHEAD, thread_name_prefix="fetch")
+    threads = ThreadPoolExecutor(ahead, thread_name_prefix="fetch")
     pool = nullcontext(options.workers) if options.workers else make_workers(options)
     with pool as workers, archive.writer(wait=options.wait) as writer:  # they warm up meanwhile
         batch = Batch(archive, writer)

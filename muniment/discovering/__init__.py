@@ -11,25 +11,24 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from muniment.adding import FETCHES_AHEAD, AddOptions, Item
 from muniment.archive.archive import Archive
+from muniment.discovering.held import held_of
+from muniment.discovering.hosts import APART, Hosts
 from muniment.discovering.plan import Plan, Scope, found_in, is_known, is_main, read_job, starts_of, usual_sitemap
-from muniment.errors import FetchError, IntegrityError, UsageError
 from muniment.frontier import Frontier, Wanted
 from muniment.ingest.discover.listing import Listing, ReadJob
 from muniment.ingest.http import Held, parse_response
 from muniment.ingest.upload import Target
-from muniment.ingest.urls import follow, page_of
+from muniment.ingest.urls import page_of
 from muniment.model import Attempt, Capture, Declared, Fetched
 
 if TYPE_CHECKING:
@@ -40,19 +39,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STATE = "discovery.sqlite"
-FULL_AFTER = timedelta(days=7)  # a server may say 304 for ever
-_NEWEST = 1 << 62  # after every leaf
-_REDIRECTS = 5
-_ETAG = re.compile(r"[ -~]{1,1000}")
+FLIGHTS = 64  # addresses that are under way at a time, each at another host
 
 
 @dataclass(slots=True)
 class _Flight:
-    """An address that was asked for: what it was, what is held of it, and what came, once it did, after how long."""
+    """An address that was asked for: what it was, what is held of it, and what came, once it did, after how long. First
+    its `rules` may be asked for: its robots.txt."""
 
     wanted: Wanted
     held: Mapping[str, Held]
     begun: float
+    rules: bool = False
     fetched: Fetched | None = None
     seconds: float = 0.0
 
@@ -76,6 +74,9 @@ class Discovery:
         self._archive, self._plan, self._fetcher, self._options = archive, plan, fetcher, options
         self._pages, self._restart = pages or fetcher, restart
         self._scope = Scope(plan)
+        self._most = FLIGHTS if self._pages is fetcher else FETCHES_AHEAD
+        self._hosts = Hosts(fetcher)
+        self._ruled: set[int] = set()
         self._flying: dict[Future[Any], _Flight] = {}
         self._awaited: dict[str, _Flight] = {}
         self._end = time.monotonic() + plan.lasts.total_seconds() if plan.lasts is not None else math.inf
@@ -99,19 +100,21 @@ class Discovery:
 
     def gather(self, threads: ThreadPoolExecutor, workers: Workers) -> Iterator[Item | None]:
         """What the addresses gave, in the order in which it came; None where the next one has to be waited for."""
+        told = False
         while True:
-            self._launch(threads)
+            soonest = self._launch(threads)
             if not self._flying:
                 return
-            if not any(future.done() for future in self._flying):
+            done = [future for future in self._flying if future.done()]
+            if not done and not told:
                 yield None
-                wait(self._flying, return_when=FIRST_COMPLETED)
-            for future in [future for future in self._flying if future.done()]:
-                flight = self._flying.pop(future)
-                if flight.fetched is None:
-                    yield from self._took(flight, future.result(), workers)
-                else:
-                    yield self._read(flight, future.result())
+                told = True
+            elif not done:
+                wait(self._flying, soonest if soonest < math.inf else None, FIRST_COMPLETED)
+            for future in done:
+                for item in self._landed(self._flying.pop(future), future.result(), workers):
+                    yield item
+                    told = False
 
     def settle(self, added: Added) -> Added:
         """What is known here of it: where it was found, and what it cost."""
@@ -145,63 +148,64 @@ class Discovery:
 
     # ---- asking
 
-    def _launch(self, threads: ThreadPoolExecutor) -> None:
-        while len(self._flying) < FETCHES_AHEAD and time.monotonic() < self._end:
-            under_way = [flight.wanted.host for flight in self._flying.values() if flight.fetched is None]
-            busy = {host for host in under_way if under_way.count(host) >= self._fetcher.policy.per_host}
-            wanted = self._next(busy)
-            if wanted is None:
-                return
-            if is_known(self._plan, wanted, self._archive.catalog.last_look(wanted.key), self._options.clock()):
-                self.known += 1
-                self._frontier.settle(wanted)
+    def _launch(self, threads: ThreadPoolExecutor) -> float:
+        """Asks the hosts that may be asked now; returns in how many seconds the next one may be."""
+        while time.monotonic() < self._end:
+            if len(self._flying) >= self._most:
+                return math.inf
+            wanted = self._next(self._hosts.is_free)
+            if wanted is not None:
+                self._ask(wanted, threads)
                 continue
-            self._asked += not wanted.listing
-            held = {} if self._plan.full else self._held(wanted.url)
-            fetcher: Fetches = self._fetcher if wanted.listing else self._pages
-            self._flying[threads.submit(fetcher.fetch, wanted.url, held)] = _Flight(wanted, held, time.monotonic())
+            soonest = self._hosts.soonest(self._frontier.hosts)
+            if self._flying or not soonest.host:
+                return soonest.seconds
+            # Nothing else is there to do, so that the next one may as well wait for its turn.
+            time.sleep(min(soonest.seconds, APART))
+            wanted = self._next(lambda host, soonest=soonest: host == soonest.host)  # type: ignore[misc]  # mypy cannot type defaults of a lambda
+            if wanted is None:
+                return math.inf  # what is there is over the limit
+            self._ask(wanted, threads)
+        return math.inf
 
-    def _next(self, busy: Collection[str]) -> Wanted | None:
+    def _ask(self, wanted: Wanted, threads: ThreadPoolExecutor) -> None:
+        if is_known(self._plan, wanted, self._archive.catalog.last_look(wanted.key), self._options.clock()):
+            self.known += 1
+            self._frontier.settle(wanted)
+            return
+        self._hosts.begin(wanted.host)
+        if not self._fetcher.has_rules(wanted.url) and wanted.seq not in self._ruled:
+            self._ruled.add(wanted.seq)
+            flight = _Flight(wanted, {}, time.monotonic(), rules=True)
+            self._flying[threads.submit(self._fetcher.learn_rules, wanted.url)] = flight
+            return
+        self._ruled.discard(wanted.seq)
+        self._asked += not wanted.listing
+        held = {} if self._plan.full else held_of(self._archive, wanted.url, self._options.clock())
+        fetcher: Fetches = self._fetcher if wanted.listing else self._pages
+        self._flying[threads.submit(fetcher.fetch, wanted.url, held)] = _Flight(wanted, held, time.monotonic())
+
+    def _next(self, is_free: Callable[[str], bool]) -> Wanted | None:
         """The next address. Where there is a limit, nothing is read that would name more pages than that."""
         frontier = self._frontier
         if self._plan.limit is None:
-            return frontier.next(busy)
+            return frontier.next(is_free)
         room = self._plan.limit - self._asked
         is_reading = any(f.fetched is not None and f.wanted.listing for f in self._flying.values())
-        return frontier.next(busy, listings=not is_reading and frontier.pages_ahead < room) if room > 0 else None
-
-    def _held(self, url: str) -> dict[str, Held]:
-        """What is held of an address, or of where it led; nothing where that is old enough to ask for all of it."""
-        for _ in range(_REDIRECTS):
-            number = self._archive.catalog.newest_before(url, _NEWEST)
-            held = None if number is None else self._held_at(number, url)
-            if held is None:
-                break
-            if held.location is None:
-                return {url: held} if held.is_checkable else {}
-            url = held.location
-        return {}
-
-    def _held_at(self, number: int, url: str) -> Held | None:
-        try:
-            leaf = self._archive.leaf(number)
-            if self._options.clock() - datetime.fromisoformat(leaf.date) > FULL_AFTER:
-                return None
-            original = number if leaf.of is None else leaf.of
-            if self._archive.catalog.withdrawn_by(original) is not None:
-                return None
-            response = parse_response(self._archive.records(number)[0].block)
-            location = follow(url, response.location) if response.location and 300 <= response.status < 400 else None
-        except (IntegrityError, FetchError, UsageError):
-            return None
-        if location is None and response.status != 200:
-            return None
-        headers = {name.lower(): value for name, value in response.headers}
-        etag, modified = (headers.get(name, "").strip() for name in ("etag", "last-modified"))
-        etag, modified = (value if _ETAG.fullmatch(value) else "" for value in (etag, modified))
-        return Held(original, self._archive.catalog.id_of(original) or "", etag, modified, location)
+        return frontier.next(is_free, listings=not is_reading and frontier.pages_ahead < room) if room > 0 else None
 
     # ---- what came
+
+    def _landed(self, flight: _Flight, result: Any, workers: Workers) -> Iterator[Item]:
+        """What came of what was under way: of rules nothing, of an address what is kept of it."""
+        if flight.fetched is not None:
+            yield self._read(flight, result)
+            return
+        self._hosts.end(flight.wanted.host)
+        if flight.rules:
+            self._frontier.give_back(flight.wanted)
+        else:
+            yield from self._took(flight, result, workers)
 
     def _took(self, flight: _Flight, fetched: Fetched, workers: Workers) -> Iterator[Item]:
         wanted, outcome = flight.wanted, fetched.outcome

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -134,6 +134,21 @@ class Fetcher:
         """For how many seconds yet the host of an address asked to be left alone."""
         return self._turns.paused(host_of(url))
 
+    def ready_in(self, host: str) -> float:
+        """Seconds until a host may be asked; infinite while somebody is at it. 0 where that is refused at once, for it
+        is to be left alone."""
+        return self._turns.ready_in(host, self._policy.max_wait)
+
+    def has_rules(self, url: str) -> bool:
+        """Whether an address can be asked for without a request for its robots.txt before."""
+        return not self._policy.respect_robots or self._robots.knows(url)
+
+    def learn_rules(self, url: str) -> None:
+        """Gets the robots.txt of an address, in a turn of its own. What it says, or why it cannot be had, is known
+        then."""
+        with suppress(FetchError):
+            self._robots.check(url)
+
     def pauses(self) -> dict[str, tuple[float, int]]:
         """The hosts that are left alone, or failed last: for how many seconds yet, and how often in a row."""
         return self._turns.pauses()
@@ -171,6 +186,8 @@ class Fetcher:
             last = retry == self._policy.retries
             if last or tried.wait is None or time.monotonic() + tried.wait >= bounds.end:
                 break
+            if self._turns.paused(host_of(url)) > self._policy.max_wait:
+                break  # it failed too often, as others of its pages did
             _log.info("%s: try %d in %.1f s", url, retry + 2, tried.wait)
             self._sleep(tried.wait)
         if retry and isinstance(tried.outcome, Attempt):
@@ -179,12 +196,16 @@ class Fetcher:
 
     def _refused(self, url: str, *, ask_robots: bool) -> Attempt | None:
         """Why an address is not to be asked for now: robots.txt, or that its host wants to be left alone."""
+        if (paused := self._left_alone(url)) is not None or not ask_robots:
+            return paused
+        try:
+            self._turns.crawl_delay(host_of(url), self._robots.check(url))
+        except FetchError as e:
+            return Attempt(url, self._clock(), e.reason, str(e))
+        return self._left_alone(url)
+
+    def _left_alone(self, url: str) -> Attempt | None:
         host = host_of(url)
-        if ask_robots:
-            try:
-                self._turns.crawl_delay(host, self._robots.check(url))
-            except FetchError as e:
-                return Attempt(url, self._clock(), e.reason, str(e))
         if (left := self._turns.paused(host)) > self._policy.max_wait:
             detail = f"{host} asked to be left alone, or failed too often; that ends in {left:.0f} s"
             return Attempt(url, self._clock(), "retry-after", detail)

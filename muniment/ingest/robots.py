@@ -23,7 +23,8 @@ MAX_REDIRECTS = 5
 
 _GOOD_FOR = timedelta(hours=24)
 _BAD_FOR = timedelta(minutes=5)
-_ORIGINS_KEPT = 256
+_ORIGINS_KEPT = 10_000
+_BYTES_KEPT = 16 << 20  # of robots.txt, in all; what is made of them takes some times as much
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # No page is fetched whose host cannot be reached, and the reason is then not its robots.txt.
 _NETWORK = {"address", "dns", "dns-temporary", "connect", "retry-after", "timeout", "tls"}
@@ -35,7 +36,8 @@ class Rules:
     def __init__(self, body: bytes, content_encoding: str | None = None) -> None:
         from protego import Protego
 
-        self._rules = Protego.parse(decode_robots(body, content_encoding))
+        text = decode_robots(body, content_encoding)
+        self._rules, self.size = Protego.parse(text), len(text)
 
     def allows(self, url: str, token: str) -> bool:
         """Whether a robot that names itself `token` may fetch an absolute, percent-encoded URL."""
@@ -54,12 +56,17 @@ class _Asked:
     rules: Rules | FetchError | None = None
     expires: datetime | None = None
 
+    @property
+    def size(self) -> int:
+        return self.rules.size if isinstance(self.rules, Rules) else 0
+
 
 class RobotsGate:
     """Asks each origin's robots.txt, fetched once a day through `fetch`, which is the same guarded transport.
 
     Of several threads that ask the same origin one fetches, and the others wait for it. `fetch` takes the URL of a
-    robots.txt and follows up to five redirects. The newest 256 origins are kept.
+    robots.txt and follows up to five redirects. The newest 10,000 origins are kept, and 16 MB of what they said: a run
+    asks its hosts by turns, so that with too few of them kept each page would cost a robots.txt.
     """
 
     def __init__(self, fetch: Callable[[str], Fetched], user_agent: str, clock: Callable[[], datetime]) -> None:
@@ -68,6 +75,13 @@ class RobotsGate:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Asked] = OrderedDict()
+        self._size = 0
+
+    def knows(self, url: str) -> bool:
+        """Whether `check` answers without a request."""
+        with self._lock:
+            asked = self._known.get(origin_of(url))
+            return asked is not None and asked.expires is not None and self._clock() < asked.expires
 
     def check(self, url: str) -> float:
         """The seconds between two requests that the origin asks for.
@@ -89,13 +103,22 @@ class RobotsGate:
         with self._lock:
             asked = self._known.setdefault(origin, _Asked(threading.Lock()))
             self._known.move_to_end(origin)
-            while len(self._known) > _ORIGINS_KEPT:
-                self._known.popitem(last=False)
         with asked.lock:
             if asked.rules is None or asked.expires is None or self._clock() >= asked.expires:
-                asked.rules = read_answer(origin, self._fetch(f"{origin}/robots.txt"))
-                asked.expires = self._clock() + (_BAD_FOR if isinstance(asked.rules, FetchError) else _GOOD_FOR)
+                rules = read_answer(origin, self._fetch(f"{origin}/robots.txt"))
+                self._keep(origin, asked, rules)
+                return rules
             return asked.rules
+
+    def _keep(self, origin: str, asked: _Asked, rules: Rules | FetchError) -> None:
+        with self._lock:
+            before = asked.size
+            asked.rules = rules
+            asked.expires = self._clock() + (_BAD_FOR if isinstance(rules, FetchError) else _GOOD_FOR)
+            if self._known.get(origin) is asked:
+                self._size += asked.size - before
+            while len(self._known) > 1 and (len(self._known) > _ORIGINS_KEPT or self._size > _BYTES_KEPT):
+                self._size -= self._known.popitem(last=False)[1].size
 
 
 def read_answer(origin: str, fetched: Fetched) -> Rules | FetchError:

@@ -1,13 +1,16 @@
 """Manners towards each host: how many connections at a time, how far apart, and for how long none at all.
 
 The distance between two requests is the greatest of three: what the policy says, what robots.txt asks for
-(`Crawl-delay`), and, where the policy is adaptive, as long as the host took to answer lately. A host that asks for
-patience (429 or 503 with `Retry-After`) is left alone by every thread; so is one that failed several times in a row,
-for longer and longer, where the policy has a breaker.
+(`Crawl-delay`), and, where the policy is adaptive, as long as the host took to answer lately. It lies between the end
+of a request and the beginning of the next: what lies between two beginnings is shorter in the host's eyes than in ours
+whenever the first of them was late to leave. A host that asks for patience (429 or 503 with `Retry-After`) is left
+alone by every thread; so is one that failed several times in a row, for longer and longer, where the policy has a
+breaker.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -53,6 +56,7 @@ class Turns:
         self._sleep, self._breaker = sleep, breaker
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
+        self._most = _HOSTS_KEPT
 
     @contextmanager
     def take(self, name: str, *, again: bool = False) -> Iterator[float]:
@@ -65,10 +69,28 @@ class Turns:
         try:
             with host.slots:
                 self._keep_distance(host, again=again)
-                yield time.monotonic() - begun
+                try:
+                    yield time.monotonic() - begun
+                finally:
+                    with self._lock:
+                        host.next_turn = max(host.next_turn, time.monotonic() + self._distance(host))
         finally:
             with self._lock:
                 host.users -= 1
+
+    def ready_in(self, name: str, patience: float) -> float:
+        """Seconds until this host may be asked; infinite while as many as may are at it, or wait for it. Where it is to
+        be left alone for more than `patience`, nobody will wait for that: 0."""
+        with self._lock:
+            host = self._hosts.get(name)
+            if host is None:
+                return 0.0
+            if host.users >= self._per_host:
+                return math.inf
+            now = time.monotonic()
+            if host.paused_until - now > patience:
+                return 0.0
+            return max(0.0, host.next_turn - now, host.paused_until - now)
 
     def crawl_delay(self, name: str, seconds: float) -> None:
         """robots.txt asks for this distance."""
@@ -121,13 +143,14 @@ class Turns:
 
     def _enter(self, name: str) -> _Host:
         with self._lock:
-            if len(self._hosts) >= _HOSTS_KEPT:
+            if len(self._hosts) >= self._most:
                 now = time.monotonic()
                 self._hosts = {
                     n: h
                     for n, h in self._hosts.items()
                     if h.users or h.failures or max(h.next_turn, h.paused_until) > now
                 }
+                self._most = max(_HOSTS_KEPT, 2 * len(self._hosts))
             host = self._host(name)
             host.users += 1
             return host
@@ -139,6 +162,9 @@ class Turns:
         with self._lock:
             now = time.monotonic()
             turn = max(now, host.next_turn, 0.0 if again else host.paused_until)
-            host.next_turn = turn + max(self._delay, host.asked_for, host.adapted)
+            host.next_turn = turn + self._distance(host)
         if turn > now:
             self._sleep(turn - now)
+
+    def _distance(self, host: _Host) -> float:
+        return max(self._delay, host.asked_for, host.adapted)

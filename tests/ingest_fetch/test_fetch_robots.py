@@ -16,8 +16,8 @@ import pytest
 from rawserver import RawServer, redirect, response
 
 from muniment.ingest.fetch import Fetcher
-from muniment.ingest.robots import MAX_ROBOTS, Rules, decode_robots, product_token
-from muniment.model import Attempt, Capture
+from muniment.ingest.robots import MAX_ROBOTS, RobotsGate, Rules, decode_robots, product_token
+from muniment.model import Attempt, Capture, Fetched
 
 Make = Callable[..., Fetcher]
 ALL = b"User-agent: *\nDisallow: /\n"
@@ -160,6 +160,23 @@ def test_robots_is_asked_once_an_origin_and_again_the_next_day(make_fetcher: Mak
         assert server.paths().count("/robots.txt") == 1
         now[0] += timedelta(hours=25)
         assert refused(fetcher, f"{server.url}/a") == "robots"
+
+
+@pytest.mark.parametrize(("origins", "size", "asked"), [(1000, 10, 1000), (40, 500_000, 80)])
+def test_rules_are_kept_for_a_run_over_many_hosts_within_bounds_of_memory(origins: int, size: int, asked: int) -> None:
+    fetched = []
+
+    def fetch(url: str) -> Fetched:
+        fetched.append(url)
+        body = b"#" * size
+        return Fetched((), Capture(url, datetime.now(UTC), "response", body, body, "", "text/plain"))
+
+    gate = RobotsGate(fetch, "muniment/1", lambda: datetime.now(UTC))
+    for _ in range(2):
+        for number in range(origins):
+            gate.check(f"http://h{number}.example/")
+    assert len(fetched) == asked
+    assert gate.knows(f"http://h{origins - 1}.example/a") and not gate.knows("http://another.example/")
 
 
 def test_a_robots_file_that_failed_is_asked_for_again_soon(make_fetcher: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -48,6 +49,33 @@ def test_the_distance_follows_how_long_the_host_takes_and_doubles_in_distress() 
     turns.answered("a", 0.0, distress=True)
     taken(turns, "a", 1)
     assert [round(wait) for wait in waits] == [5, 10]
+
+
+def test_the_distance_lies_between_the_end_of_a_request_and_the_beginning_of_the_next() -> None:
+    import time
+
+    turns, moments = Turns(1, 0.15, 0.0, 60.0, time.sleep), []
+    for _ in range(3):
+        with turns.take("a"):
+            moments.append(time.monotonic())
+            time.sleep(0.1)
+            moments.append(time.monotonic())
+    assert min(moments[2] - moments[1], moments[4] - moments[3]) >= 0.15
+
+
+def test_it_is_told_when_a_host_may_be_asked() -> None:
+    turns = Turns(1, 10.0, 0.0, 60.0, lambda seconds: None)
+    assert turns.ready_in("a", 30.0) == 0.0, "nobody asked it yet"
+    with turns.take("a"):
+        assert turns.ready_in("a", 30.0) == math.inf, "one is at it, and no more than one may be"
+    assert 9 < turns.ready_in("a", 30.0) <= 10
+    assert turns.ready_in("b", 30.0) == 0.0
+    turns.pause("a", 20.0)
+    assert 19 < turns.ready_in("a", 30.0) <= 20
+    turns.pause("a", 40.0)
+    assert turns.ready_in("a", 30.0) == 0.0, "whoever asks is refused, and needs not wait for that"
+    with Turns(2, 0.0, 0.0, 60.0, lambda seconds: None).take("a"):
+        assert turns.ready_in("b", 30.0) == 0.0
 
 
 def test_a_pause_holds_for_all_but_the_one_that_waits_for_it() -> None:
