@@ -181,8 +181,8 @@ class Captures(Looks):
 
     def withdrawn_payload(self, number: int) -> int | None:
         """A capture that held the very bytes of this one, and was withdrawn."""
-        row = self._db.execute(
-            "select o.number from tombstone t join leaf o on o.number = t.leaf"
+        row = self._db.execute(  # cross: from the few tombstones to their leaves, and not through all leaves
+            "select o.number from tombstone t cross join leaf o on o.number = t.leaf"
             " where t.part = 0 and o.number != ?1 and o.type = 'capture'"
             " and o.payload = (select payload from leaf where number = ?1) order by o.number desc limit 1",
             (number,),
