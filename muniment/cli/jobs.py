@@ -429,7 +429,7 @@ def alert(ctx: click.Context, test: bool, name: str | None, quiet: bool) -> None
     from muniment.archive.config import read_config
     from muniment.jobs import keeping
     from muniment.jobs.alarms import test_channels
-    from muniment.jobs.job import alerts_of
+    from muniment.jobs.telling import alerts_of
 
     root = find_archive(ctx)
     config = read_config(root)

@@ -25,11 +25,11 @@ from typing import Any
 from muniment import durable
 from muniment.errors import MunimentError
 from muniment.jobs import health, keeping
-from muniment.jobs.channels import CHANNELS, Undelivered, deliver, ping
+from muniment.jobs.channels import Undelivered, deliver, ping
 from muniment.jobs.due import Outcome
 from muniment.jobs.health import Row
-from muniment.jobs.job import Alerts, alerts_of
 from muniment.jobs.report import iso
+from muniment.jobs.telling import CHANNELS, Alerts, alerts_of
 from muniment.regular import read_regular
 
 _log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def conditions(
     if facts.index_problem or facts.lag > 0:
         lacking = facts.index_problem or f"it lacks {facts.lag:,} article versions: run `muniment reindex`"
         yield Alarm("index-behind", "", "", f"the index is behind: {lacking}")
-    if facts.unanchored and facts.unanchored_since:
+    if limits.unanchored is not None and facts.unanchored and facts.unanchored_since:
         since = datetime.fromisoformat(facts.unanchored_since)
         if now - since > limits.unanchored:
             waiting = f"{facts.unanchored:,} leaves, the oldest of {iso(since)},"

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from muniment import __version__
-from muniment.jobs.job import Alerts
+from muniment.jobs.telling import Alerts
 
-CHANNELS = ("command", "webhook", "email")
 TIMEOUT = 20.0
 _AGENT = f"muniment/{__version__}"
 

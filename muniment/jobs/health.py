@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from muniment.errors import UsageError
 from muniment.jobs import keeping
-from muniment.jobs.job import Alerts, Job, alerts_of
+from muniment.jobs.job import Job
 from muniment.jobs.keeping import Past, Seen, State
 from muniment.jobs.report import iso, moment
+from muniment.jobs.telling import Alerts, alerts_of
 
 Health = Literal["ok", "new", "paused", "running", "failing", "overdue", "wrong"]
 SourceHealth = Literal["ok", "new", "failing", "silent", "overdue"]

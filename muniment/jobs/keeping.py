@@ -108,7 +108,10 @@ def set_paused(root: Path, name: str, paused: bool) -> None:
         document["paused"] = True
     else:
         document.pop("paused", None)
-    durable.replace(job_file(root, name), tomlkit.dumps(document).encode())
+    changed = tomlkit.dumps(document)
+    if "\r\n" in text:  # the line that was added has to end as the others do
+        changed = changed.replace("\r\n", "\n").replace("\n", "\r\n")
+    durable.replace(job_file(root, name), changed.encode())
 
 
 def remove(root: Path, name: str) -> None:
