@@ -387,7 +387,8 @@ def _print_row(row: Row) -> None:
 def _write_metrics(root: Path, settings: Any, path: Path | None) -> None:
     from muniment import durable
     from muniment.jobs import health
-    from muniment.jobs.alarms import Book, facts_of
+    from muniment.jobs.alarms import Book
+    from muniment.jobs.conditions import facts_of
 
     now = datetime.now(UTC)
     facts, _ = facts_of(root)
@@ -428,13 +429,13 @@ def alert(ctx: click.Context, test: bool, name: str | None, quiet: bool) -> None
     """Try the channels by which alarms are told: those of archive.toml, or of the job NAME."""
     from muniment.archive.config import read_config
     from muniment.jobs import keeping
-    from muniment.jobs.alarms import test_channels
-    from muniment.jobs.telling import alerts_of
+    from muniment.jobs.alarms import try_channels
+    from muniment.jobs.alerts import alerts_of
 
     root = find_archive(ctx)
     config = read_config(root)
     to = alerts_of(config.alerts, keeping.read(root, name) if name else None)
-    tried = test_channels(config.origin, name or "", to, datetime.now(UTC))
+    tried = try_channels(config.origin, name or "", to, datetime.now(UTC))
     for channel, problem in tried.items():
         if problem:
             note(f"{click.style('failed', fg='red')} {channel}: {one_line(problem)}")

@@ -20,7 +20,7 @@ from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping
 from muniment.jobs.guard import Guard
 from muniment.jobs.job import Job
-from muniment.jobs.keeping import Past, Seen, State
+from muniment.jobs.keeping import Seen, State
 from muniment.jobs.report import Report, Source, iso, moment
 from muniment.jobs.running import Run, World
 
@@ -51,7 +51,8 @@ def run_due(
     """Runs what is due, or the named jobs whether they are due or not; yields what came of each run.
 
     A file that is wrong, and a run that fails, keep no other job from its run; a full disk does. `after` is called at
-    the end, with the lock still held. Raises Locked where others are at it, StorageError.
+    the end, with the lock still held, but not where it was interrupted. Raises Locked where others are at it,
+    StorageError.
     """
     guard = Guard(root, wait, take_over=take_over)
     if guard.succeeded:
@@ -68,12 +69,16 @@ def run_due(
                 yield outcomes[-1]
             except StorageError as e:
                 outcomes.append(Outcome(name, None, error=e))
+                after(outcomes)
                 raise
+            except Exception as e:  # noqa: BLE001 - a fault of ours in one job must not keep the others from theirs
+                _log.info("%s", name, exc_info=True)
+                error = MunimentError(f"{name}: internal error, please report it: {type(e).__name__}: {e}")
+                outcomes.append(Outcome(name, None, error=error))
+                yield outcomes[-1]
+        after(outcomes)
     finally:
-        try:
-            after(outcomes)
-        finally:
-            guard.release()
+        guard.release()
 
 
 def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Outcome]:
@@ -134,12 +139,13 @@ def _remember(state: State, report: Report) -> None:
     if not report.by_hand:
         state.due = max(state.due, report.due)
     for key, source in report.sources.items():
-        if source.kind != "revisit" and source.tried:
+        if source.kind != "revisit" and (source.tried or source.kind == "folder"):  # an empty folder is fine
             _remember_source(state.sources.setdefault(key, Seen(source.target)), source, report)
     for key in [key for key in state.sources if key not in report.sources and report.state == "done"]:
         del state.sources[key]  # it is no target any more
-    new, tried = report.total("new") + report.total("changed"), report.total("tried")
-    state.past.append(Past(report.due, report.finished, report.state, new, tried, report.seconds))
+    state.past.append(keeping.past_of(report))
+    if report.verified:
+        state.findings = report.findings
 
 
 def _remember_source(seen: Seen, source: Source, report: Report) -> None:

@@ -22,8 +22,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from muniment.errors import FetchError, UsageError
+from muniment.jobs.alerts import alerts
 from muniment.jobs.schedule import HOW_TO, Schedule
-from muniment.jobs.telling import alerts
 from muniment.jobs.values import size_in, time_in
 from muniment.settings import Wrong, as_toml, check_keys, inside, read_settings, texts, typed
 
