@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from muniment import durable
-from muniment.errors import Locked, MunimentError, UsageError
+from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs.alerts import alerts_of
 from muniment.jobs.due import Outcome
 from muniment.jobs.health import Row
@@ -49,7 +49,7 @@ class Alarm:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of the archive: bytes free, article versions that the index lacks, why it cannot answer, leaves
-    that nobody vouches for, and since when."""
+    that nobody vouches for, and since when; why the disk takes nothing."""
 
     free: int
     lag: int = 0
@@ -57,14 +57,17 @@ class Facts:
     unanchored: int = 0
     unanchored_since: str = ""
     log_size: int = 0
+    unwritable: str = ""
 
 
 def facts_of(root: Path) -> tuple[Facts, str]:
     """And why the archive cannot be opened, where it cannot."""
     import shutil
+    import sqlite3
 
     from muniment import pipeline
     from muniment.archive.archive import Archive
+    from muniment.archive.tables.layout import problem_of
     from muniment.stamping import tail
 
     free = shutil.disk_usage(root).free
@@ -73,13 +76,20 @@ def facts_of(root: Path) -> tuple[Facts, str]:
             index, held = pipeline.index_state(archive), tail(archive)
             lag = int(index["articles"] or 0) - int(index["indexed"] or 0)
             if durable.is_held(root / "lock"):
-                lag = 0  # whoever is adding now brings the index up at the end
+                lag, index["problem"] = 0, None  # whoever is adding now brings the index up at the end
             problem = str(index["problem"] or "")
             return Facts(free, lag, problem, held.leaves, held.since or "", archive.size), ""
+    except StorageError as e:
+        return Facts(free, unwritable=str(e)), ""
     except MunimentError as e:
         return Facts(free), str(e)
     except OSError as e:
-        return Facts(free), e.strerror or str(e)
+        return Facts(free, unwritable=e.strerror or str(e)), ""
+    except sqlite3.Error as e:
+        found = problem_of(e)
+        return (
+            (Facts(free, unwritable=str(found)), "") if isinstance(found, StorageError) else (Facts(free), str(found))
+        )
 
 
 def conditions(
@@ -99,10 +109,11 @@ def conditions(
         if row.health != "paused":
             yield from _of_job(row)
     least = max(limits.disk, least_free)
-    if facts.free < (least * 11 // 10 if "disk-low" in standing else least):
+    low = facts.free < (least * 11 // 10 if "disk-low" in standing else least)
+    if low:
         yield Alarm("disk-low", "", "", f"{facts.free >> 20:,} MiB are left on the archive's disk, and {least >> 20:,}"
                     " are to be free")  # fmt: skip
-    if problem:
+    if problem := problem or ("" if low else facts.unwritable):
         yield Alarm("archive", "", "", f"the archive cannot be opened: {problem}")
         return
     if facts.index_problem or facts.lag > 0:

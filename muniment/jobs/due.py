@@ -10,12 +10,14 @@ begins: a run that was killed goes on at the next call, on the same way.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from muniment.archive.tables.layout import problem_of
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping
 from muniment.jobs.guard import Guard
@@ -67,14 +69,15 @@ def run_due(
             except (UsageError, Locked) as e:
                 outcomes.append(Outcome(name, None, error=e))
                 yield outcomes[-1]
-            except StorageError as e:
-                outcomes.append(Outcome(name, None, error=e))
+            except (StorageError, sqlite3.Error) as e:
+                error = problem_of(e) if isinstance(e, sqlite3.Error) else e
+                outcomes.append(Outcome(name, None, error=error))
                 after(outcomes)
-                raise
+                raise error from e
             except Exception as e:  # noqa: BLE001 - a fault of ours in one job must not keep the others from theirs
                 _log.info("%s", name, exc_info=True)
-                error = MunimentError(f"{name}: internal error, please report it: {type(e).__name__}: {e}")
-                outcomes.append(Outcome(name, None, error=error))
+                fault = MunimentError(f"{name}: internal error, please report it: {type(e).__name__}: {e}")
+                outcomes.append(Outcome(name, None, error=fault))
                 yield outcomes[-1]
         after(outcomes)
     finally:

@@ -9,8 +9,8 @@ import pytest
 
 from muniment.errors import UsageError
 from muniment.jobs import keeping
+from muniment.jobs.alerts import alerts_of
 from muniment.jobs.job import KEYS, TARGETS, Export, Limits, Revisit, format_job, parse_job
-from muniment.jobs.telling import alerts_of
 
 EVERYTHING = """\
 # The paper of the port.
