@@ -13,10 +13,12 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from muniment import durable
 from muniment.archive.tables.layout import problem_of
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping
@@ -92,6 +94,8 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
         keeping.keep_state(root, name, state)
     _put_right(root, name, state, world.clock())
     if state.running is not None and (by_hand or not job.paused):
+        if job.folders or job.fetches:
+            durable.check_room(root, job.limits.free)  # before it counts as having gone on
         state.running.resume()
         if state.running.stuck < GIVEN_UP:
             yield _run(root, world, job, state, state.running)
@@ -123,7 +127,13 @@ def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
 def _run(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
     state.running = report
     keeping.keep_state(root, job.name, state)
-    Run(root, job, state, report, world).go()
+    try:
+        Run(root, job, state, report, world).go()
+    except (Locked, StorageError, sqlite3.Error):
+        report.reached = -1  # that it gets no further is not its own fault
+        with suppress(StorageError):
+            keeping.keep_state(root, job.name, state)
+        raise
     return _finish(root, world, job, state, report)
 
 
