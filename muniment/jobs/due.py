@@ -31,6 +31,7 @@ from muniment.jobs.running import Run, World
 _log = logging.getLogger(__name__)
 
 GIVEN_UP = 4  # times that a run is cut off at the same place, before the other jobs get their turn
+LOOK_EVERY = timedelta(minutes=5)  # where nothing is due: sources fall silent, and disks fill up, all the same
 LONGEST_SLEEP = 30.0  # seconds: what a change of the clock, or of a file, has to wait for
 
 
@@ -194,13 +195,16 @@ def run_forever(
     *,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Calls `do`, which runs what is due, whenever something is, until it is stopped. Files that were changed, and a
-    clock that jumped, are noticed within LONGEST_SLEEP seconds. After a `do` that says it could not, that long is
-    waited: for room on the disk, or for whoever writes to the archive."""
+    """Calls `do`, which runs what is due and looks how everything is, whenever something is due and every five minutes,
+    until it is stopped. Files that were changed, and a clock that jumped, are noticed within LONGEST_SLEEP seconds.
+    After a `do` that says it could not, that long is waited: for room on the disk, or for whoever writes to the
+    archive."""
+    looked = world.clock()
     while not world.stopped():
         now = world.clock()
         coming = next_time(root, now)
-        if coming is not None and coming <= now:
+        if (coming is not None and coming <= now) or abs(now - looked) >= LOOK_EVERY:
+            looked = now
             if not do():
                 sleep(LONGEST_SLEEP)
             coming = next_time(root, world.clock())

@@ -443,16 +443,34 @@ def test_a_fault_of_ours_in_one_job_keeps_no_other_from_its_run(
 ) -> None:
     settings, told = pager
     caplog.set_level(logging.INFO)
-    job(root, "a", urls='["http://127.0.0.1:9/"]')
+    job(root, "a", folders='["/nowhere/at-all"]')
     job(root, "b", folders='["/nowhere/at-all"]')
+    times = iter([None])
 
-    def fault(policy: object) -> NoReturn:
-        raise ZeroDivisionError("a fault")
+    def clock() -> datetime:
+        """Fails the first time, which is for a."""
+        if next(times, NOW) is None:
+            raise ZeroDivisionError("a fault")
+        return NOW
 
-    first, second = run(root, NOW, "a", "b", world=World(clock=lambda: NOW, fetcher=fault, processes=1))
+    first, second = run(root, NOW, "a", "b", world=World(clock=clock, processes=1))
     assert "internal error" in str(first.error)
     assert "ZeroDivisionError" in caplog.text
     assert second.report is not None
     watch(root, ORIGIN, settings, [first, second], NOW)
     watch(root, ORIGIN, settings, (), NOW)
-    assert [line.split(":")[:2] for line in told()] == [["ALARM run-stopped", " a"], ["ALARM run-failed", " b"]]
+    assert [line.split(":")[:2] for line in told()[:2]] == [["ALARM run-stopped", " a"], ["ALARM run-failed", " b"]]
+
+
+def test_a_fault_of_ours_in_one_part_of_a_run_is_told_as_a_failure(
+    root: Path, pager: tuple[dict[str, Any], Callable[[], list[str]]]
+) -> None:
+    settings, told = pager
+    job(root, "a", urls='["http://127.0.0.1:9/"]')
+
+    def fault(policy: object) -> NoReturn:
+        raise ZeroDivisionError("a fault")
+
+    watch(root, ORIGIN, settings, run(root, NOW, "a", world=World(clock=lambda: NOW, fetcher=fault, processes=1)), NOW)
+    [line] = told()
+    assert line.startswith("ALARM run-failed: a: a part of the last run could not be done: pages: internal error")
