@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from muniment.errors import UsageError
 
 T = TypeVar("T")
+_HEADER = re.compile(r"\s*\[{1,2}([^\[\]]+)\]{1,2}\s*(?:#|$)")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", dict: "a table"}
 
 
 class Wrong(Exception):
-    """A setting that cannot be; `key` is the last part of its name."""
+    """A setting that cannot be: `key`, in the table `table` where it stands in one (`alerts.email`)."""
 
-    def __init__(self, key: str, message: str):
+    def __init__(self, key: str, message: str, table: str = ""):
         super().__init__(message)
         self.key = key
+        self.table = table
+
+    @property
+    def name(self) -> str:
+        """ "limits.pages" """
+        return f"{self.table}.{self.key}" if self.table else self.key
+
+
+@contextmanager
+def inside(table: str) -> Iterator[None]:
+    """What is wrong in this block is wrong in that table."""
+    try:
+        yield
+    except Wrong as e:
+        e.table = f"{table}.{e.table}" if e.table else table
+        raise
 
 
 def read_settings(file: str, text: str, build: Callable[[Mapping[str, Any]], T]) -> T:
@@ -25,13 +44,13 @@ def read_settings(file: str, text: str, build: Callable[[Mapping[str, Any]], T])
     import tomllib
 
     try:
-        table = tomllib.loads(text.removeprefix("\ufeff"))
+        table = tomllib.loads(text.removeprefix("\ufeff") + "\n")  # without it, "at end of document" is all it says
     except tomllib.TOMLDecodeError as e:
         raise UsageError(f"{file}: {e}") from None
     try:
         return build(table)
     except Wrong as e:
-        raise UsageError(f"{file}{_line_of(text, e.key)}: {e.key}: {e}") from None
+        raise UsageError(f"{file}{_line_of(text, e.table, e.key)}: {e.name}: {e}") from None
 
 
 def check_keys(table: Mapping[str, Any], keys: Collection[str]) -> None:
@@ -59,6 +78,8 @@ def as_toml(value: Any) -> str:
     """A value as it stands behind `key = `."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(as_toml, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {as_toml(inner)}' for key, inner in value.items())} }}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
@@ -72,9 +93,21 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
-def _line_of(text: str, key: str) -> str:
-    """`, line 3`, where the key stands at the beginning of a line."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if re.match(rf"""\s*\[*\s*["']?{re.escape(key)}\b""", line):
-            return f", line {number}"
-    return ""
+def _line_of(text: str, table: str, key: str) -> str:
+    """`, line 3`: where the key stands at the beginning of a line of its table; else where the table does."""
+    header, best, depth = "", 0, -1
+    wanted = [*filter(None, table.split(".")), key]
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if found := _HEADER.match(line):
+            header, stands = found[1], _parts(found[1])
+        elif found := _KEY.match(line):
+            stands = [*_parts(header), *_parts(found[1])]
+        else:
+            continue
+        if len(stands) > depth and stands == wanted[: len(stands)]:
+            best, depth = number, len(stands)
+    return f", line {best}" if best else ""
+
+
+def _parts(name: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in name.split(".") if part]

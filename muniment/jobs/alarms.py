@@ -1,205 +1,203 @@
-"""What is wrong, told once until it is right again.
+"""What is wrong is told once until it is right again, and so is what saved searches found.
 
-    run-failed      the last run of a job failed, or its file is wrong
-    run-overdue     a due time passed long ago, and nobody ran it
-    source-overdue  a source has given nothing for three periods of its job's schedule
-    source-silent   a source gives what it has, and nothing new for far longer than is usual for it
-    volume          the last run had far more or far less new than the runs before
-    disk-low, index-behind, unanchored      the archive's own
-    verify          a verify of a job found something
-
-`jobs/alarms.json` holds the alarms that stand, and which channels were told. One whose channel could not be reached is
-told at the next call. When an alarm ends, that is told too.
+`jobs/alarms.json` holds the alarms that stand, with the channels that were told of each. One whose channel could not be
+reached is told at the next call. When an alarm ends, that is told too, to those who were told that it began.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from muniment import durable
-from muniment.errors import MunimentError
+from muniment.errors import MunimentError, StorageError
 from muniment.jobs import health, keeping
-from muniment.jobs.channels import CHANNELS, Undelivered, deliver, ping
+from muniment.jobs.alerts import CHANNELS, Alerts, alerts_of
+from muniment.jobs.channels import Undelivered, deliver, ping
+from muniment.jobs.conditions import Alarm, broken_off, conditions, facts_of
 from muniment.jobs.due import Outcome
-from muniment.jobs.health import Row
-from muniment.jobs.job import Alerts, alerts_of
-from muniment.jobs.report import iso
+from muniment.jobs.report import Report, iso
 from muniment.regular import read_regular
 
 _log = logging.getLogger(__name__)
+_ROOM = 16 << 10  # bytes that the book takes at least, so that it can be written where the disk is full
+_REPORTS = 20  # of a job that are looked at for news that nobody told
+_MOST_NEWS = 50
 
 
 @dataclass(slots=True)
-class Alarm:
-    """One thing that is wrong, of a job or of the archive (job ""), since when; `told` are the channels that know, and
-    `ended` is when it was right again, for those that do not know that yet."""
+class News:
+    """What saved searches of a job found in one run, and which channels were told."""
 
-    kind: str
     job: str
-    about: str
-    text: str
-    since: str = ""
+    lines: list[str]
     told: list[str] = field(default_factory=list)
-    ended: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind} {self.job} {self.about}".strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of the archive: bytes free, article versions that the index lacks, why it cannot answer, leaves
-    that nobody vouches for, and since when."""
-
-    free: int
-    lag: int = 0
-    index_problem: str = ""
-    unanchored: int = 0
-    unanchored_since: str = ""
-    log_size: int = 0
-
-
-def facts_of(root: Path) -> tuple[Facts, str]:
-    """And why the archive cannot be opened, where it cannot."""
-    import shutil
-
-    from muniment import pipeline
-    from muniment.archive.archive import Archive
-    from muniment.stamping import tail
-
-    free = shutil.disk_usage(root).free
-    try:
-        with Archive(root) as archive:
-            index, held = pipeline.index_state(archive), tail(archive)
-            lag = int(index["articles"] or 0) - int(index["indexed"] or 0)
-            problem = str(index["problem"] or "")
-            return Facts(free, lag, problem, held.leaves, held.since or "", archive.size), ""
-    except MunimentError as e:
-        return Facts(free), str(e)
-
-
-def conditions(
-    rows: Iterable[Row], root: Path, settings: Mapping[str, Any], facts: Facts, problem: str, now: datetime
-) -> Iterator[Alarm]:
-    """Everything that is wrong now."""
-    for row in rows:
-        if row.health != "paused":
-            yield from _of_job(root, row)
-    limits = alerts_of(settings)
-    if problem:
-        yield Alarm("archive", "", "", f"the archive cannot be opened: {problem}")
-        return
-    if facts.free < limits.disk:
-        yield Alarm("disk-low", "", "", f"{facts.free >> 20:,} MiB are left on the archive's disk")
-    if facts.index_problem or facts.lag > 0:
-        lacking = facts.index_problem or f"it lacks {facts.lag:,} article versions: run `muniment reindex`"
-        yield Alarm("index-behind", "", "", f"the index is behind: {lacking}")
-    if facts.unanchored and facts.unanchored_since:
-        since = datetime.fromisoformat(facts.unanchored_since)
-        if now - since > limits.unanchored:
-            waiting = f"{facts.unanchored:,} leaves, the oldest of {iso(since)},"
-            yield Alarm("unanchored", "", "", f"{waiting} are vouched for by nobody outside: run `muniment stamp`")
-
-
-def _of_job(root: Path, row: Row) -> Iterator[Alarm]:
-    if row.health == "wrong":
-        yield Alarm("run-failed", row.job, "", row.error)
-        return
-    if row.last is not None and row.last.state == "failed":
-        said = [report for report in keeping.reports(root, row.job, 1) if not report.findings]
-        if said:
-            yield Alarm("run-failed", row.job, "", _why(said[0].errors, row))
-    if row.health == "overdue":
-        yield Alarm("run-overdue", row.job, "", f"due for {row.late / 3600:,.1f} hours, and not run to its end")
-    if row.unusual:
-        yield Alarm("volume", row.job, "", row.unusual)
-    for source in row.sources:
-        if source.health == "overdue":
-            yield Alarm("source-overdue", row.job, source.target,
-                        f"nothing came since {source.good or 'ever'}: {source.error}")  # fmt: skip
-        elif source.health == "silent":
-            yield Alarm("source-silent", row.job, source.target, f"nothing new since {source.new}")
-    yield from _findings(root, row.job)
-
-
-def _findings(root: Path, job: str) -> Iterator[Alarm]:
-    """What the last verify of a job found; it stands until one that finds nothing."""
-    for report in keeping.reports(root, job, 20):
-        if report.verified:
-            if report.findings:
-                yield Alarm("verify", job, "", f"{len(report.findings):,} findings, such as {report.findings[0]}")
-            return
-
-
-def _why(errors: Sequence[str], row: Row) -> str:
-    down = [source for source in row.sources if source.failures]
-    if errors:
-        return f"the last run failed: {errors[0]}"
-    if down:
-        return f"the last run failed: {len(down):,} sources gave nothing, such as {down[0].target}: {down[0].error}"
-    return "the last run failed"
 
 
 class Book:
-    """The alarms that stand, on the disk."""
+    """The alarms that stand and the news that are to be told, on the disk. `read` is the last run of each job whose
+    news were taken in."""
 
     def __init__(self, root: Path):
         self._path = root / keeping.FOLDER / "alarms.json"
         self.alarms: dict[str, Alarm] = {}
+        self.news: list[News] = []
+        self.read: dict[str, str] = {}
         try:
-            for values in json.loads(read_regular(self._path)):
-                alarm = Alarm(**values)
-                self.alarms[alarm.key] = alarm
-        except (OSError, ValueError, TypeError):
-            self.alarms = {}
+            values = json.loads(read_regular(self._path))
+            alarms = [Alarm(**one) for one in values["alarms"]]
+            self.news = [News(**one) for one in values["news"]]
+            self.read = {str(job): str(run) for job, run in values["read"].items()}
+            self.alarms = {alarm.key: alarm for alarm in alarms}
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            _log.warning("%s cannot be read: what is wrong is told anew", self._path)
 
     def update(self, found: Iterable[Alarm], now: datetime) -> None:
         """Takes in what is wrong now: new alarms begin, those that are over end."""
         there = {alarm.key: alarm for alarm in found}
         for key, alarm in there.items():
             known = self.alarms.get(key)
-            if known is None or known.ended:
+            if known is None:
                 alarm.since = iso(now)
                 self.alarms[key] = alarm
             else:
                 known.text = alarm.text
-        for key, alarm in list(self.alarms.items()):
+                if known.ended:  # again, before all were told that it was over
+                    known.since, known.ended = iso(now), ""
+        for key, alarm in self.alarms.items():
             if key not in there and not alarm.ended:
-                alarm.ended, alarm.told = iso(now), []
+                alarm.ended = iso(now)
+
+    def take_news(self, reports: Sequence[Report]) -> None:
+        """Of reports of one job, oldest first."""
+        for report in reports:
+            lines = [note for note in report.notes if note.startswith("new for ")]
+            if lines:
+                self.news.append(News(report.job, lines))
+            self.read[report.job] = report.run
+
+    def drop_told(self, job: str, channels: Collection[str]) -> None:
+        """What everybody knows."""
+        for key, alarm in list(self.alarms.items()):
+            if alarm.job == job and alarm.ended and not set(alarm.told) & set(channels):
+                del self.alarms[key]
+        kept = [one for one in self.news if one.job != job or set(channels) - set(one.told)]
+        self.news = kept[-_MOST_NEWS:]
 
     def standing(self) -> list[Alarm]:
         return [alarm for alarm in self.alarms.values() if not alarm.ended]
 
     def keep(self) -> None:
-        """Raises StorageError."""
-        values = [asdict(alarm) for alarm in self.alarms.values()]
-        durable.replace(self._path, json.dumps(values, indent=1, ensure_ascii=False).encode() + b"\n")
+        """Raises StorageError where there is neither room nor a book that is large enough."""
+        values = {
+            "alarms": [asdict(alarm) for alarm in self.alarms.values()],
+            "news": [asdict(one) for one in self.news],
+            "read": self.read,
+        }
+        content = json.dumps(values, indent=1, ensure_ascii=False).encode("utf-8", "replace")
+        content += b" " * (_ROOM - len(content) % _ROOM - 1) + b"\n"
+        try:
+            durable.replace(self._path, content)
+        except StorageError:  # an alarm of a full disk has to be remembered on the full disk
+            if not self._path.is_file() or self._path.stat().st_size != len(content):
+                raise
+            durable.overwrite(self._path, 0, content)
 
 
 def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequence[Outcome], now: datetime) -> Book:
-    """Looks at everything, tells what is new, and remembers it. What cannot be delivered is logged, and kept."""
+    """Looks at everything, tells what is new, and remembers it. What cannot be delivered is logged, and kept.
+
+    Raises UsageError where `[alerts]` of archive.toml, which `settings` are, is wrong; StorageError.
+    """
     rows = health.rows(root, settings, now)
     facts, problem = facts_of(root)
     book = Book(root)
-    book.update(conditions(rows, root, settings, facts, problem, now), now)
-    news = _news(outcomes)
-    for job in sorted({alarm.job for alarm in book.alarms.values()} | set(news)):
-        to = _alerts(root, job, settings)
-        alarms = [alarm for alarm in book.alarms.values() if alarm.job == job]
-        _tell(origin, job, to, alarms, news.get(job, []))
-        for alarm in alarms:
-            if alarm.ended and all(channel in alarm.told for channel in CHANNELS if getattr(to, channel)):
-                del book.alarms[alarm.key]
+    least, running = _least_free(root), {row.job for row in rows if row.is_running}
+    found = conditions(
+        rows, settings, facts, problem, now, least_free=least,
+        standing={alarm.key for alarm in book.standing()},
+    )  # fmt: skip
+    book.update([*found, *broken_off(outcomes, running, book.alarms)], now)
+    for row in rows:
+        book.take_news(_unread(root, row.job, book.read.get(row.job), outcomes))
+    with suppress(StorageError):  # what is told is kept below, or that raises
+        book.keep()
+    _tell_all(root, origin, settings, book)
     book.keep()
     _ping(root, settings, outcomes)
     return book
+
+
+def _least_free(root: Path) -> int:
+    """The bytes below which some job does not run."""
+    least = 0
+    for name in keeping.names(root):
+        with suppress(MunimentError):
+            job = keeping.read(root, name)
+            least = max(least, 0 if job.paused else job.limits.free)
+    return least
+
+
+def _unread(root: Path, job: str, read: str | None, outcomes: Sequence[Outcome]) -> list[Report]:
+    """The reports of a job whose news nobody took in, oldest first: those of now, and of a process that was killed
+    before it could tell."""
+    ran = [outcome.report for outcome in outcomes if outcome.job == job and outcome.report is not None]
+    try:
+        if read is None or not keeping.read(root, job).searches:
+            return ran
+    except MunimentError:
+        return ran
+    found: list[Report] = []
+    for report in keeping.reports(root, job, _REPORTS):
+        if report.run == read:
+            return found[::-1]
+        found.append(report)
+    return ran  # the reports were removed
+
+
+def _tell_all(root: Path, origin: str, settings: Mapping[str, Any], book: Book) -> None:
+    """One message a job and channel. A channel that fails is not tried again for other jobs: each may take long."""
+    failed: list[tuple[str, Any]] = []
+    for job in sorted({alarm.job for alarm in book.alarms.values()} | {one.job for one in book.news}):
+        to = _alerts(root, job, settings)
+        channels = [channel for channel in CHANNELS if getattr(to, channel)]
+        for channel in channels:
+            way = channel, getattr(to, channel)
+            if way not in failed and not _tell(origin, job, channel, to, book):
+                failed.append(way)
+        book.drop_told(job, channels)
+
+
+def _tell(origin: str, job: str, channel: str, to: Alerts, book: Book) -> bool:
+    """Whether all that this channel is to know of a job, is known there."""
+    alarms = [alarm for alarm in book.alarms.values() if alarm.job == job]
+    fresh = [alarm for alarm in alarms if (channel in alarm.told) == bool(alarm.ended)]
+    news = [one for one in book.news if one.job == job and channel not in one.told]
+    if not fresh and not news:
+        return True
+    try:
+        deliver(channel, to, message(origin, job, fresh, [line for one in news for line in one.lines]))
+    except Undelivered as e:
+        _log.warning("an alarm was not delivered (%s), and will be told again: %s", channel, e)
+        return False
+    for alarm in fresh:
+        if alarm.ended:
+            alarm.told.remove(channel)
+        else:
+            alarm.told.append(channel)
+    for one in news:
+        one.told.append(channel)
+    with suppress(StorageError):
+        book.keep()  # a kill from here on must not have it told again
+    return True
 
 
 def _alerts(root: Path, job: str, settings: Mapping[str, Any]) -> Alerts:
@@ -210,47 +208,45 @@ def _alerts(root: Path, job: str, settings: Mapping[str, Any]) -> Alerts:
         return alerts_of(settings)
 
 
-def _news(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
-    """What saved searches found, by job."""
-    told: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.report is not None and any(outcome.report.searches.values()):
-            told[outcome.job] = [note for note in outcome.report.notes if note.startswith("new for ")]
-    return told
-
-
-def _tell(origin: str, job: str, to: Alerts, alarms: Sequence[Alarm], news: Sequence[str]) -> None:
-    for channel in CHANNELS:
-        if not getattr(to, channel):
-            continue
-        fresh = [alarm for alarm in alarms if channel not in alarm.told]
-        if not fresh and not news:
-            continue
-        try:
-            deliver(channel, to, message(origin, job, fresh, news))
-        except Undelivered as e:
-            _log.warning("an alarm was not delivered (%s), and will be told again: %s", channel, e)
-            continue
-        for alarm in fresh:
-            alarm.told.append(channel)
+_SHOWN = 50  # of each kind in a message
+_CUT = 300
 
 
 def message(origin: str, job: str, alarms: Sequence[Alarm], news: Sequence[str]) -> dict[str, Any]:
-    """What channels are given: `text` for people, the rest for programs."""
-    raised = [alarm for alarm in alarms if not alarm.ended]
-    cleared = [alarm for alarm in alarms if alarm.ended]
-    about = {id(alarm): " ".join(part for part in (alarm.job, alarm.about) if part) or "archive" for alarm in alarms}
-    lines = [f"ALARM {alarm.kind}: {about[id(alarm)]}: {alarm.text}" for alarm in raised]
-    lines += [f"over  {alarm.kind}: {about[id(alarm)]} (since {alarm.since})" for alarm in cleared]
+    """What channels are given: `text` for people, the rest for programs; of very many things, the first."""
+    raised = [_described(alarm) for alarm in alarms if not alarm.ended]
+    cleared = [_described(alarm) for alarm in alarms if alarm.ended]
+    lines = []
+    for one in raised[:_SHOWN]:
+        lines.append(f"ALARM {one['kind']}: {_about(job, one)}: {one['text']}")
+    for one in cleared[:_SHOWN]:
+        lines.append(f"over  {one['kind']}: {_about(job, one)} (since {one['since']})")
+    lines += [_line(text) for text in news[:_SHOWN]]
+    more = sum(max(0, len(things) - _SHOWN) for things in (raised, cleared, news))
+    if more:
+        lines.append(f"and {more:,} more: `muniment jobs status`, `muniment jobs show`")
     return {
-        "archive": origin, "job": job or None,
-        "raised": [{"kind": a.kind, "about": a.about or None, "text": a.text, "since": a.since} for a in raised],
-        "cleared": [{"kind": a.kind, "about": a.about or None, "since": a.since, "ended": a.ended} for a in cleared],
-        "news": list(news), "text": "\n".join([*lines, *news]),
+        "archive": origin, "job": job or None, "raised": raised[:_SHOWN], "cleared": cleared[:_SHOWN],
+        "news": [_line(text) for text in news[:_SHOWN]], "more": more, "text": "\n".join(lines),
     }  # fmt: skip
 
 
-def test_channels(origin: str, job: str, to: Alerts, now: datetime) -> dict[str, str]:
+def _described(alarm: Alarm) -> dict[str, Any]:
+    said = {"kind": alarm.kind, "about": _line(alarm.about) or None, "text": _line(alarm.text), "since": alarm.since}
+    return {**said, "ended": alarm.ended} if alarm.ended else said
+
+
+def _about(job: str, one: Mapping[str, Any]) -> str:
+    return " ".join(part for part in (job, one["about"]) if part) or "archive"
+
+
+def _line(text: str) -> str:
+    """Text that may be a stranger's, as one line of bounded length."""
+    plain = "".join(c if c.isprintable() else " " for c in text).strip()
+    return plain if len(plain) <= _CUT else f"{plain[: _CUT - 1]}…"
+
+
+def try_channels(origin: str, job: str, to: Alerts, now: datetime) -> dict[str, str]:
     """Sends a test by every channel that is set; returns what is wrong with each, or nothing."""
     alarm = Alarm("test", job, "", "this is a test: alarms of this archive come this way", iso(now))
     tried = {}
@@ -269,13 +265,20 @@ def test_channels(origin: str, job: str, to: Alerts, now: datetime) -> dict[str,
 
 
 def _ping(root: Path, settings: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
-    """The dead man's address is asked for when everything that was due was done."""
-    if any(outcome.error is not None or (outcome.report and outcome.report.state == "failed") for outcome in outcomes):
-        return
-    addresses = {alerts_of(settings).ping}
-    addresses |= {_alerts(root, outcome.job, settings).ping for outcome in outcomes}
+    """A dead man's address is asked for when all that was due was done: a job's own, when that job was."""
+    failed = {
+        outcome.job
+        for outcome in outcomes
+        if outcome.report is None or outcome.report.state == "failed" or outcome.report.errors
+    }
+    archives = alerts_of(settings).ping
+    addresses = {archives} if not failed else set()
+    for job in {outcome.job for outcome in outcomes} - failed:
+        own = _alerts(root, job, settings).ping
+        if own != archives:
+            addresses.add(own)
     for address in sorted(addresses - {""}):
         try:
             ping(address)
         except Undelivered as e:
-            _log.warning("%s", e)
+            _log.warning("it could not be told that all went well: %s", e)

@@ -1,22 +1,27 @@
 """How alarms reach people: a command, an address that JSON is posted to, a mail server.
 
-The settings are the operator's own, so any host may be named.
+The settings are the operator's own, so any host may be named. No channel may hold up a run: each has TIMEOUT seconds.
+What is said of one that failed names its host or its program, and nothing of addresses, which may hold secrets.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import tempfile
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from muniment import __version__
-from muniment.jobs.job import Alerts
+from muniment.jobs.alerts import Alerts
 
-CHANNELS = ("command", "webhook", "email")
 TIMEOUT = 20.0
+_MOST_VARIABLE = 100_000  # bytes; Linux refuses 131,072
 _AGENT = f"muniment/{__version__}"
 
 
@@ -26,78 +31,153 @@ class Undelivered(Exception):
 
 def deliver(channel: str, to: Alerts, message: Mapping[str, Any]) -> None:
     """Raises Undelivered."""
-    ways: dict[str, Callable[[Alerts, Mapping[str, Any]], None]] = {
-        "command": _run, "webhook": _post, "email": _mail,
-    }  # fmt: skip
-    ways[channel](to, message)
-
-
-def _run(to: Alerts, message: Mapping[str, Any]) -> None:
-    """The text comes on standard input, the JSON in MUNIMENT_ALERT."""
-    environment = {**os.environ, "MUNIMENT_ALERT": json.dumps(message, ensure_ascii=False)[:100_000]}
-    try:
-        done = subprocess.run(
-            to.command, input=f"{message['text']}\n".encode(), env=environment, timeout=TIMEOUT, check=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
-    except (OSError, ValueError, subprocess.TimeoutExpired) as e:
-        raise Undelivered(f"the command {to.command[0]}: {e}") from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise Undelivered(f"the command {to.command[0]} ended with {done.returncode}: {' '.join(said)}")
-
-
-def _post(to: Alerts, message: Mapping[str, Any]) -> None:
-    body = json.dumps(message, ensure_ascii=False).encode()
-    _ask(to.webhook, body)
+    ways: dict[str, tuple[str, Callable[[Alerts, Mapping[str, Any]], None]]] = {
+        "command": (f"the command {to.command[0]}" if to.command else "", _run),
+        "webhook": (_host(to.webhook), _post),
+        "email": (str(to.email.get("host")), _mail),
+    }
+    name, way = ways[channel]
+    _within(TIMEOUT, name, lambda: way(to, message))
 
 
 def ping(address: str) -> None:
     """Raises Undelivered."""
-    _ask(address, None)
+    _within(TIMEOUT, _host(address), lambda: _ask(address, None))
+
+
+def _within(seconds: float, name: str, do: Callable[[], None]) -> None:
+    """`do` in a thread that is left behind where it does not end: a server that sends a byte now and then, or a name
+    that is not resolved, outlasts every limit of a single read."""
+    failures: list[Undelivered] = []
+
+    def attempt() -> None:
+        try:
+            do()
+        except Undelivered as e:
+            failures.append(e)
+        except Exception as e:  # noqa: BLE001 - whatever the libraries raise for what servers answer: it was not delivered
+            failures.append(Undelivered(f"{name}: {type(e).__name__}: {e}"))
+
+    thread = threading.Thread(target=attempt, name="alarm", daemon=True)
+    thread.start()
+    thread.join(seconds + 1)
+    if thread.is_alive():
+        raise Undelivered(f"{name}: no end after {seconds:.0f} s")
+    if failures:
+        raise failures[0]
+
+
+def _run(to: Alerts, message: Mapping[str, Any]) -> None:
+    """The text comes on standard input, the JSON in MUNIMENT_ALERT. What the command starts ends with it."""
+    environment = {**os.environ, "MUNIMENT_ALERT": _variable(message)}
+    with tempfile.TemporaryFile() as text, tempfile.TemporaryFile() as errors:
+        text.write(f"{message['text']}\n".encode("utf-8", "replace"))
+        text.seek(0)
+        try:
+            process = subprocess.Popen(
+                to.command, stdin=text, stdout=subprocess.DEVNULL, stderr=errors, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+        except (OSError, ValueError) as e:
+            raise Undelivered(f"the command {to.command[0]}: {getattr(e, 'strerror', None) or e}") from None
+        try:
+            code = process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise Undelivered(f"the command {to.command[0]}: no end after {TIMEOUT:.0f} s") from None
+        if code:
+            errors.seek(0)
+            said = errors.read(10_000).decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise Undelivered(f"the command {to.command[0]} ended with {code}: {' '.join(said)[:200]}")
+
+
+def _variable(message: Mapping[str, Any]) -> str:
+    """The JSON, short enough for a variable."""
+    shown = 50
+    while True:
+        kept = {key: value[:shown] if isinstance(value, list) else value for key, value in message.items()}
+        text = json.dumps(kept if shown else {**kept, "text": ""}, ensure_ascii=False)
+        if len(text.encode("utf-8", "replace")) <= _MOST_VARIABLE or not shown:
+            return text.encode("utf-8", "replace").decode().replace("\0", " ")
+        shown //= 2
+
+
+def _host(address: str) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(address).hostname or ""
+
+
+def _post(to: Alerts, message: Mapping[str, Any]) -> None:
+    _ask(to.webhook, json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _ask(address: str, body: bytes | None) -> None:
     from http.client import HTTPException
-    from urllib.parse import urlsplit
-    from urllib.request import Request, urlopen
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Stay(HTTPRedirectHandler):
+        def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+            return None  # what was posted would be lost on the way, and be called delivered
 
     headers = {"User-Agent": _AGENT} | ({"Content-Type": "application/json"} if body is not None else {})
-    host = urlsplit(address).hostname  # the path may be a secret
+    opener = build_opener(*([Stay] if body is not None else []))
     try:
-        with urlopen(Request(address, body, headers), timeout=TIMEOUT) as reply:
+        with opener.open(Request(address, body, headers), timeout=TIMEOUT) as reply:
             reply.read(1 << 16)
-    except (OSError, HTTPException, ValueError) as e:
-        raise Undelivered(f"{host}: {e}") from None
+    except HTTPError as e:
+        where = "; name the address that it leads to" if e.code in (301, 302, 303, 307, 308) else ""
+        raise Undelivered(f"{_host(address)}: answers {e.code}{where}") from None
+    except (OSError, HTTPException) as e:
+        reason = getattr(e, "reason", None) or getattr(e, "strerror", None) or type(e).__name__
+        raise Undelivered(f"{_host(address)}: {reason}") from None
 
 
 def _mail(to: Alerts, message: Mapping[str, Any]) -> None:
     import smtplib
-    from email.message import EmailMessage
+    from ssl import create_default_context
 
     settings = to.email
-    letter = EmailMessage()
-    raised, job = message["raised"], message["job"] or "archive"
-    what = raised[0]["kind"] if raised else "over" if message["cleared"] else "news"
-    letter["Subject"] = f"[muniment] {message['archive']}: {job}: {what}"
-    letter["From"] = settings["from"]
-    people = settings["to"]
-    letter["To"] = people if isinstance(people, str) else ", ".join(people)
-    letter.set_content(message["text"] + "\n")
-    secure = bool(settings.get("tls"))
-    port = int(settings.get("port", 465 if secure else 587 if settings.get("starttls") else 25))
+    secure, starttls = bool(settings.get("tls")), bool(settings.get("starttls"))
+    port = int(settings.get("port", 465 if secure else 587 if starttls else 25))
+    context = create_default_context() if secure or starttls else None
     try:
-        server = (smtplib.SMTP_SSL if secure else smtplib.SMTP)(settings["host"], port, timeout=TIMEOUT)
+        if secure:
+            server: smtplib.SMTP = smtplib.SMTP_SSL(settings["host"], port, timeout=TIMEOUT, context=context)
+        else:
+            server = smtplib.SMTP(settings["host"], port, timeout=TIMEOUT)
         with server:
-            if settings.get("starttls"):
-                server.starttls()
+            if starttls:
+                server.starttls(context=context)
             if settings.get("user"):
                 server.login(settings["user"], _password(settings))
-            server.send_message(letter)
+            server.send_message(_letter(settings, message))
     except (OSError, smtplib.SMTPException, ValueError) as e:
         raise Undelivered(f"{settings['host']}: {e}") from None
 
 
+def _letter(settings: Mapping[str, Any], message: Mapping[str, Any]) -> Any:
+    from email.message import EmailMessage
+    from email.utils import formatdate, make_msgid
+
+    raised, job = message["raised"], message["job"] or "archive"
+    what = raised[0]["kind"] if raised else "over" if message["cleared"] else "news"
+    letter = EmailMessage()
+    letter["Subject"] = f"[muniment] {message['archive']}: {job}: {what}"
+    letter["From"] = settings["from"]
+    letter["To"] = settings["to"] if isinstance(settings["to"], str) else ", ".join(settings["to"])
+    letter["Date"] = formatdate()
+    letter["Message-ID"] = make_msgid(domain="muniment.invalid")
+    letter.set_content(message["text"] + "\n")
+    return letter
+
+
 def _password(settings: Mapping[str, Any]) -> str:
     """From a file, so that no secret stands in a job."""
-    return Path(settings.get("password_file", "")).read_text(encoding="utf-8").strip()
+    try:
+        return Path(settings["password_file"]).read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{settings['password_file']} is no text") from None

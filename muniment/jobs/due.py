@@ -10,23 +10,28 @@ begins: a run that was killed goes on at the next call, on the same way.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from muniment import durable
+from muniment.archive.tables.layout import problem_of
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping
 from muniment.jobs.guard import Guard
 from muniment.jobs.job import Job
-from muniment.jobs.keeping import Past, Seen, State
+from muniment.jobs.keeping import Seen, State
 from muniment.jobs.report import Report, Source, iso, moment
 from muniment.jobs.running import Run, World
 
 _log = logging.getLogger(__name__)
 
 GIVEN_UP = 4  # times that a run is cut off at the same place, before the other jobs get their turn
+LOOK_EVERY = timedelta(minutes=5)  # where nothing is due: sources fall silent, and disks fill up, all the same
 LONGEST_SLEEP = 30.0  # seconds: what a change of the clock, or of a file, has to wait for
 
 
@@ -51,7 +56,8 @@ def run_due(
     """Runs what is due, or the named jobs whether they are due or not; yields what came of each run.
 
     A file that is wrong, and a run that fails, keep no other job from its run; a full disk does. `after` is called at
-    the end, with the lock still held. Raises Locked where others are at it, StorageError.
+    the end, with the lock still held, but not where it was interrupted. Raises Locked where others are at it,
+    StorageError.
     """
     guard = Guard(root, wait, take_over=take_over)
     if guard.succeeded:
@@ -66,14 +72,19 @@ def run_due(
             except (UsageError, Locked) as e:
                 outcomes.append(Outcome(name, None, error=e))
                 yield outcomes[-1]
-            except StorageError as e:
-                outcomes.append(Outcome(name, None, error=e))
-                raise
+            except (StorageError, sqlite3.Error) as e:
+                error = problem_of(e) if isinstance(e, sqlite3.Error) else e
+                outcomes.append(Outcome(name, None, error=error))
+                after(outcomes)
+                raise error from e
+            except Exception as e:  # noqa: BLE001 - a fault of ours in one job must not keep the others from theirs
+                _log.info("%s", name, exc_info=True)
+                fault = MunimentError(f"{name}: internal error, please report it: {type(e).__name__}: {e}")
+                outcomes.append(Outcome(name, None, error=fault))
+                yield outcomes[-1]
+        after(outcomes)
     finally:
-        try:
-            after(outcomes)
-        finally:
-            guard.release()
+        guard.release()
 
 
 def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Outcome]:
@@ -84,6 +95,8 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
         keeping.keep_state(root, name, state)
     _put_right(root, name, state, world.clock())
     if state.running is not None and (by_hand or not job.paused):
+        if job.folders or job.fetches:
+            durable.check_room(root, job.limits.free)  # before it counts as having gone on
         state.running.resume()
         if state.running.stuck < GIVEN_UP:
             yield _run(root, world, job, state, state.running)
@@ -115,7 +128,13 @@ def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
 def _run(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
     state.running = report
     keeping.keep_state(root, job.name, state)
-    Run(root, job, state, report, world).go()
+    try:
+        Run(root, job, state, report, world).go()
+    except (Locked, StorageError, sqlite3.Error):
+        report.reached = -1  # that it gets no further is not its own fault
+        with suppress(StorageError):
+            keeping.keep_state(root, job.name, state)
+        raise
     return _finish(root, world, job, state, report)
 
 
@@ -134,12 +153,13 @@ def _remember(state: State, report: Report) -> None:
     if not report.by_hand:
         state.due = max(state.due, report.due)
     for key, source in report.sources.items():
-        if source.kind != "revisit" and source.tried:
+        if source.kind != "revisit" and (source.tried or source.kind == "folder"):  # an empty folder is fine
             _remember_source(state.sources.setdefault(key, Seen(source.target)), source, report)
     for key in [key for key in state.sources if key not in report.sources and report.state == "done"]:
         del state.sources[key]  # it is no target any more
-    new, tried = report.total("new") + report.total("changed"), report.total("tried")
-    state.past.append(Past(report.due, report.finished, report.state, new, tried, report.seconds))
+    state.past.append(keeping.past_of(report))
+    if report.verified:
+        state.findings = report.findings
 
 
 def _remember_source(seen: Seen, source: Source, report: Report) -> None:
@@ -175,13 +195,16 @@ def run_forever(
     *,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Calls `do`, which runs what is due, whenever something is, until it is stopped. Files that were changed, and a
-    clock that jumped, are noticed within LONGEST_SLEEP seconds. After a `do` that says it could not, that long is
-    waited: for room on the disk, or for whoever writes to the archive."""
+    """Calls `do`, which runs what is due and looks how everything is, whenever something is due and every five minutes,
+    until it is stopped. Files that were changed, and a clock that jumped, are noticed within LONGEST_SLEEP seconds.
+    After a `do` that says it could not, that long is waited: for room on the disk, or for whoever writes to the
+    archive."""
+    looked = world.clock()
     while not world.stopped():
         now = world.clock()
         coming = next_time(root, now)
-        if coming is not None and coming <= now:
+        if (coming is not None and coming <= now) or abs(now - looked) >= LOOK_EVERY:
+            looked = now
             if not do():
                 sleep(LONGEST_SLEEP)
             coming = next_time(root, world.clock())

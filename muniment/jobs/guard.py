@@ -3,7 +3,7 @@
 The lock itself is the kernel's (`jobs/lock`) and ends with the process that holds it. `jobs/holder.json` says which
 process that is, on which host, and when it was heard of last: on a shared disk the kernel of another host may not know
 of the lock. A holder who ended without a word is succeeded, and that is told; one on another host only where nothing
-was heard of him for `STALE` seconds, or where the caller says that he is dead.
+was heard of him for `STALE` seconds, nor while one looks, or where the caller says that he is dead.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from muniment.jobs.keeping import FOLDER
 from muniment.regular import read_regular
 
 STALE = 600.0
-_BEAT = 10.0
+BEAT = 10.0
 
 
 class Guard:
@@ -43,28 +44,47 @@ class Guard:
             self._lock = durable.Lock(folder / "lock", wait)
         except Locked:
             raise Locked(f"jobs are being run by {_described(_read(self._path))}: try again later, or --wait") from None
-        self.succeeded = ""
-        before = _read(self._path)
-        if before:
-            if before["host"] != socket.gethostname() and not take_over and _silence(before) < STALE:
-                self._lock.release()
-                raise Locked(
-                    f"jobs are being run by {_described(before)}: wait until it ends; where it is dead, --take-over"
-                )
-            self.succeeded = f"the run before was cut off: {_described(before)}"
+        self._ended = threading.Event()
+        try:
+            self.succeeded = self._check(take_over)
+        except BaseException:
+            self._lock.release()
+            raise
         self._about: dict[str, Any] = {
             "host": socket.gethostname(), "pid": os.getpid(), "begun": datetime.now(UTC).isoformat()[:19] + "Z",
         }  # fmt: skip
-        self._beat()
-        self._ended = threading.Event()
+        with suppress(StorageError):  # where the disk is full, that is to be told by what cannot be stored
+            self._beat()
         self._thread = threading.Thread(target=self._go_on_beating, name="heartbeat", daemon=True)
         self._thread.start()
+
+    def _check(self, take_over: bool) -> str:
+        """Whose place this takes, where he ended without a word. Raises Locked where he may live."""
+        before = _read(self._path)
+        if not before:
+            return ""
+        if before["host"] != socket.gethostname() and not take_over and not self._is_silent(before):
+            raise Locked(
+                f"jobs are being run by {_described(before)}: wait until it ends; where it is dead, --take-over"
+            )
+        return f"the run before was cut off: {_described(before)}"
+
+    def _is_silent(self, holder: dict[str, Any]) -> bool:
+        """Nothing was heard of him for STALE seconds, and nothing is while one looks: clocks jump, and differ."""
+        if _silence(holder) < STALE:
+            return False
+        deadline = time.monotonic() + 2.5 * BEAT
+        while time.monotonic() < deadline:
+            time.sleep(BEAT / 10)
+            if _read(self._path).get("heard", holder["heard"]) != holder["heard"]:
+                return False
+        return True
 
     def _beat(self) -> None:
         durable.replace(self._path, json.dumps({**self._about, "heard": time.time()}).encode() + b"\n", sync=False)
 
     def _go_on_beating(self) -> None:
-        while not self._ended.wait(_BEAT):
+        while not self._ended.wait(BEAT):
             try:
                 self._beat()
             except StorageError:  # a full disk ends the run elsewhere, with what was stored
@@ -88,7 +108,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _silence(holder: dict[str, Any]) -> float:
-    """Seconds since it was heard of; a clock that is ahead of ours by that much counts as silence too."""
+    """Seconds since he was heard of; a clock that is ahead of ours by that much counts as silence too."""
     return abs(time.time() - float(holder["heard"]))
 
 

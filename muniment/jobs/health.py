@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from muniment import durable
 from muniment.errors import UsageError
 from muniment.jobs import keeping
-from muniment.jobs.job import Alerts, Job, alerts_of
+from muniment.jobs.alerts import Alerts, alerts_of
+from muniment.jobs.job import Job
 from muniment.jobs.keeping import Past, Seen, State
 from muniment.jobs.report import iso, moment
 
@@ -25,20 +28,21 @@ _PERIODS = 3  # schedule periods without success until a source is overdue
 
 @dataclass(slots=True)
 class SourceRow:
-    """One source: when it gave anything, and anything new, last."""
+    """One source: when it gave anything, and anything new, last; `is_silent` where that is long ago."""
 
     target: str
     health: SourceHealth
-    good: str
-    new: str
-    failures: int
-    error: str
+    good: str = ""
+    new: str = ""
+    failures: int = 0
+    error: str = ""
+    is_silent: bool = False
 
 
 @dataclass(slots=True)
 class Row:
     """One job. `due` is the next run, `late` the seconds for which it has been due; `unusual` says how its last run's
-    volume is out of its usual band. `error` says what is wrong."""
+    volume is out of its usual band. `error` says what is wrong, `findings` what verify found last."""
 
     job: str
     health: Health
@@ -48,6 +52,8 @@ class Row:
     unusual: str = ""
     error: str = ""
     sources: list[SourceRow] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    is_running: bool = False
 
     @property
     def is_bad(self) -> bool:
@@ -67,7 +73,11 @@ def row_of(root: Path, name: str, settings: Mapping[str, Any], now: datetime) ->
     state, limits = keeping.state_of(root, name), alerts_of(settings, job)
     row = Row(name, "ok", state.past[-1] if state.past else None)
     row.unusual = unusual(state.past)
-    row.sources = [source_row(job, seen, state, limits, now) for seen in state.sources.values()]
+    row.sources = [
+        source_row(job, state.sources[key], state, limits, now) if key in state.sources else SourceRow(target, "new")
+        for key, target in targets(job)
+    ]
+    row.findings, row.is_running = state.findings, state.running is not None
     if job.paused:
         row.health = "paused"
         return row
@@ -79,15 +89,26 @@ def row_of(root: Path, name: str, settings: Mapping[str, Any], now: datetime) ->
         row.late = (now - first - job.schedule.offset(first)).total_seconds()
     if state.running is not None:
         row.health = "running"
+        if not durable.is_held(root / keeping.FOLDER / "lock"):
+            row.error = f"the run for {state.running.due} was cut off, and goes on at the next call"
         row.late = max(row.late, (now - moment(state.running.started)).total_seconds() - _longest(state.past))
     if row.late > limits.overdue.total_seconds():
         row.health = "overdue"
-    elif row.last is not None and row.last.state == "failed":
+    elif row.last is not None and (row.last.state == "failed" or row.last.error):
         row.health = "failing"
-        row.error = row.error or "the last run failed"
+        row.error = row.last.error or ("verify found something" if row.findings else "the last run failed")
     elif row.last is None and row.health == "ok":
         row.health = "new"
     return row
+
+
+def targets(job: Job) -> Iterator[tuple[str, str]]:
+    """What a job asks for, by the keys that reports have for it."""
+    kinds = (("folder", job.folders), ("feed", job.feeds), ("sitemap", job.sitemaps), ("crawl", job.crawls),
+             ("url", job.urls), ("list", job.lists))  # fmt: skip
+    for kind, named in kinds:
+        for target in dict.fromkeys(named):
+            yield f"{kind} {target}", target
 
 
 def _longest(past: Sequence[Past]) -> float:
@@ -97,14 +118,15 @@ def _longest(past: Sequence[Past]) -> float:
 
 def source_row(job: Job, seen: Seen, state: State, limits: Alerts, now: datetime) -> SourceRow:
     row = SourceRow(seen.target, "ok", seen.good, seen.new, seen.failures, seen.error)
+    row.is_silent = is_silent(seen, state, limits, now)
     if job.paused:
         return row
-    since = now - moment(seen.good or state.made)
+    since = now - moment(seen.good or state.made or iso(now))
     if seen.failures and since > _PERIODS * period(job, now) + limits.overdue:
         row.health = "overdue"
     elif seen.failures:
         row.health = "failing"
-    elif is_silent(seen, limits, now):
+    elif row.is_silent:
         row.health = "silent"
     elif not seen.good:
         row.health = "new"
@@ -118,13 +140,13 @@ def period(job: Job, now: datetime) -> timedelta:
     return max(second - first, third - second)
 
 
-def is_silent(seen: Seen, limits: Alerts, now: datetime) -> bool:
+def is_silent(seen: Seen, state: State, limits: Alerts, now: datetime) -> bool:
     """Nothing new for as long as was set, or for far longer than is usual for it."""
-    if not seen.new:
-        return False
-    quiet = (now - moment(seen.new)).total_seconds()
+    quiet = (now - moment(seen.new or state.made or iso(now))).total_seconds()
     if limits.silent is not None:
         return quiet > limits.silent.total_seconds()
+    if not seen.new:
+        return False
     if len(seen.gaps) < _LEAST_GAPS:
         return False
     return quiet > max(4 * max(seen.gaps), timedelta(days=3).total_seconds())
@@ -133,17 +155,18 @@ def is_silent(seen: Seen, limits: Alerts, now: datetime) -> bool:
 def unusual(past: Sequence[Past]) -> str:
     """How much new the last run had beside those before it, where that is out of their band; else nothing.
 
-    The band is the median of the others, five times their median deviation and three to both sides.
+    The band reaches five median deviations and three to both sides of the median, and from half of what the others
+    had to twice that and three more, without the outermost of them: nights and mornings are no alarm.
     """
-    before, last = [one.new for one in past[:-1] if one.state != "failed"], past[-1] if past else None
-    if last is None or last.state == "failed" or len(before) < _LEAST_HISTORY:
+    compared = [one for one in past if one.usual and one.state != "failed"]
+    if len(compared) <= _LEAST_HISTORY or compared[-1] is not past[-1]:
         return ""
-    middle = statistics.median(before)
+    before, last = sorted(one.new for one in compared[:-1]), compared[-1].new
+    middle, out = statistics.median(before), max(1, len(before) // 20)
     room = 5 * statistics.median(abs(count - middle) for count in before) + 3
-    if abs(last.new - middle) <= room:
-        return ""
-    least, most = max(0, round(middle - room)), round(middle + room)
-    return f"{last.new:,} new or changed, where {least:,} to {most:,} are usual"
+    least = max(0, math.floor(min(middle - room, before[out] / 2 - 1)))
+    most = math.ceil(max(middle + room, 2 * before[-1 - out] + 3))
+    return "" if least <= last <= most else f"{last:,} new or changed, where {least:,} to {most:,} are usual"
 
 
 def as_json(row: Row) -> dict[str, Any]:
@@ -154,10 +177,10 @@ def as_json(row: Row) -> dict[str, Any]:
             "due": last.due, "finished": last.finished, "state": last.state, "new": last.new, "tried": last.tried,
             "seconds": last.seconds,
         },
-        "unusual": row.unusual or None, "error": row.error or None,
+        "unusual": row.unusual or None, "error": row.error or None, "findings": row.findings,
         "sources": [
             {"target": one.target, "health": one.health, "last_good": one.good or None, "last_new": one.new or None,
-             "failures": one.failures, "error": one.error or None}
+             "silent": one.is_silent, "failures": one.failures, "error": one.error or None}
             for one in row.sources
         ],
     }  # fmt: skip
@@ -219,6 +242,10 @@ def _families(
     yield "source_last_new_timestamp_seconds", "When the source had anything new or changed last.", [
         (_labels(job=row.job, source=one.target), moment(one.new).timestamp())
         for row in found for one in row.sources if one.new
+    ]  # fmt: skip
+    yield "source_healthy", "1 unless nothing can be had of the source.", [
+        (_labels(job=row.job, source=one.target), float(one.health not in ("failing", "overdue")))
+        for row in found for one in row.sources
     ]  # fmt: skip
     for name, value in facts.items():
         yield name, _FACTS.get(name, name), [("", value)]

@@ -22,8 +22,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from muniment.errors import FetchError, UsageError
-from muniment.jobs.schedule import Schedule, duration
-from muniment.settings import Wrong, as_toml, check_keys, read_settings, texts, typed
+from muniment.jobs.alerts import alerts
+from muniment.jobs.schedule import HOW_TO, Schedule
+from muniment.jobs.values import size_in, time_in
+from muniment.settings import Wrong, as_toml, check_keys, inside, read_settings, texts, typed
 
 FORMATS = ("wacz", "warc", "bagit", "jsonl", "csv")
 LISTS = ("folders", "feeds", "sitemaps", "crawls", "urls", "lists", "searches")
@@ -32,12 +34,9 @@ KEYS = (
     "schedule", "timezone", "jitter", "paused", *TARGETS, "source", "tags", "match", "exclude", "hosts", "browser",
     "requisites", "resolve", "allow_private", "limits", "revisit", "alerts",
 )  # fmt: skip
-WATCHED = ("silent", "overdue", "disk", "unanchored")
-CHANNELS = ("command", "webhook", "email", "ping")
 _NAME = re.compile(r"\w[\w-]{0,63}")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%")
-_SIZE = re.compile(r"(\d{1,9})\s*([kKMGT]?)B?")
-_UNITS = {"": 1, "k": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_PLACE = re.compile(r"\{[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +70,7 @@ class Export:
     query: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Alerts:
-    """What is told, and how. `silent`: without anything new for so long, `overdue`: so late; `disk`: bytes;
-    `unanchored`: leaves that nobody vouches for so long. Channels: a command's words, an address that JSON is posted
-    to, a mail server's settings, an address that is asked for when all went well."""
-
-    silent: timedelta | None = None
-    overdue: timedelta = timedelta(hours=1)
-    disk: int = 1 << 30
-    unanchored: timedelta = timedelta(days=2)
-    command: tuple[str, ...] = ()
-    webhook: str = ""
-    email: Mapping[str, Any] = field(default_factory=dict)
-    ping: str = ""
-
-
-_LIMITS, _REVISIT, _ALERTS = Limits(), Revisit(), Alerts()
+_LIMITS, _REVISIT = Limits(), Revisit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +163,13 @@ def _job(name: str, table: Mapping[str, Any]) -> Job:
 
 def _schedule(name: str, table: Mapping[str, Any]) -> Schedule:
     text, zone = typed(table, "schedule", str, ""), typed(table, "timezone", str, "UTC")
-    jitter = _time(table, "jitter") or timedelta(0)
+    jitter = time_in(table, "jitter") or timedelta(0)
     try:
         known = ZoneInfo(zone)
     except (OSError, ValueError, LookupError):
         raise Wrong("timezone", f"there is no time zone {zone!r}: write such as Europe/Paris") from None
+    if not text:
+        raise Wrong("schedule", f"the job is never due: {HOW_TO}")
     try:
         return Schedule(text, known, jitter, name)
     except ValueError as e:
@@ -215,15 +200,18 @@ def _export(table: Mapping[str, Any]) -> Export | None:
     if "export" not in table:
         return None
     inner = typed(table, "export", dict, {})
-    check_keys(inner, ("path", "format", "query"))
-    path, form = typed(inner, "path", str, ""), typed(inner, "format", str, "wacz")
-    if not path:
-        raise Wrong("path", "an export needs a path, such as /srv/exports/{date}.wacz")
-    if form not in FORMATS:
-        raise Wrong("format", f"there is no format {form!r}: there are {', '.join(FORMATS)}")
-    if form == "wacz" and not path.endswith(".wacz"):
-        raise Wrong("path", "the name of a WACZ file ends in .wacz")
-    return Export(path, form, typed(inner, "query", str, "") or None)
+    with inside("export"):
+        check_keys(inner, ("path", "format", "query"))
+        path, form = typed(inner, "path", str, ""), typed(inner, "format", str, "wacz")
+        if not path:
+            raise Wrong("path", "an export needs a path, such as /srv/exports/{date}.wacz")
+        if form not in FORMATS:
+            raise Wrong("format", f"there is no format {form!r}: there are {', '.join(FORMATS)}")
+        if form == "wacz" and not path.endswith(".wacz"):
+            raise Wrong("path", "the name of a WACZ file ends in .wacz")
+        if wrong := sorted(set(_PLACE.findall(path)) - {"{date}", "{time}"}):
+            raise Wrong("path", f"{wrong[0]} stands for nothing: there are {{date}} and {{time}}")
+        return Export(path, form, typed(inner, "query", str, "") or None)
 
 
 def _resolve(table: Mapping[str, Any]) -> dict[str, str]:
@@ -237,86 +225,37 @@ def _resolve(table: Mapping[str, Any]) -> dict[str, str]:
 
 def _limits(table: Mapping[str, Any]) -> Limits:
     inner = typed(table, "limits", dict, {})
-    check_keys(inner, ("pages", "time", "depth", "delay", "free"))
-    pages, depth, delay = inner.get("pages"), inner.get("depth"), inner.get("delay", 1.0)
-    for key, value, least in (("pages", pages, 1), ("depth", depth, 0)):
-        if value is not None and (type(value) is not int or value < least):
-            raise Wrong(key, f"write a whole number, {least} or more")
-    if type(delay) not in (int, float) or not 0 <= delay <= 86_400:
-        raise Wrong("delay", "write a number of seconds from 0 to 86,400")
-    return Limits(pages, _time(inner, "time"), depth, float(delay), _size(inner, "free", _LIMITS.free))
+    with inside("limits"):
+        check_keys(inner, ("pages", "time", "depth", "delay", "free"))
+        pages, depth, delay = inner.get("pages"), inner.get("depth"), inner.get("delay", 1.0)
+        for key, value, least in (("pages", pages, 1), ("depth", depth, 0)):
+            if value is not None and (type(value) is not int or value < least):
+                raise Wrong(key, f"write a whole number, {least} or more")
+        if type(delay) not in (int, float) or not 0 <= delay <= 86_400:
+            raise Wrong("delay", "write a number of seconds from 0 to 86,400")
+        return Limits(pages, time_in(inner, "time"), depth, float(delay), size_in(inner, "free", _LIMITS.free))
 
 
 def _revisit(table: Mapping[str, Any]) -> Revisit | None:
     if table.get("revisit") is False:
         return None
-    inner = typed(table, "revisit", dict, {})
-    check_keys(inner, ("least", "most", "budget"))
-    least, most = _time(inner, "least") or _REVISIT.least, _time(inner, "most") or _REVISIT.most
-    budget = typed(inner, "budget", int, _REVISIT.budget)
-    if most < least:
-        raise Wrong("most", "this is shorter than least")
-    if budget < 0:
-        raise Wrong("budget", "write how many articles a run may look at again")
-    return Revisit(least, most, budget)
+    if type(table.get("revisit", {})) not in (dict, bool):
+        raise Wrong("revisit", "write false, or a table")
+    inner = {} if table.get("revisit") is True else table.get("revisit", {})
+    with inside("revisit"):
+        check_keys(inner, ("least", "most", "budget"))
+        least = time_in(inner, "least") or _REVISIT.least
+        most = time_in(inner, "most") or max(_REVISIT.most, least)
+        budget = typed(inner, "budget", int, _REVISIT.budget)
+        if most < least:
+            raise Wrong("most", "this is shorter than least")
+        if budget < 0:
+            raise Wrong("budget", "write how many articles a run may look at again")
+        return Revisit(least, most, budget)
 
 
 def _alerts_of(table: Mapping[str, Any]) -> Mapping[str, Any]:
     inner: Mapping[str, Any] = typed(table, "alerts", dict, {})
-    alerts(inner)
+    with inside("alerts"):
+        alerts(inner)
     return inner
-
-
-def alerts(*tables: Mapping[str, Any]) -> Alerts:
-    """What the tables `[alerts]` say, the later ones over the earlier. Raises Wrong."""
-    table = {key: value for inner in tables for key, value in inner.items()}
-    check_keys(table, (*WATCHED, *CHANNELS))
-    command = table.get("command", [])
-    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
-        raise Wrong("command", 'write the words of a command: ["notify-send", "muniment"]')
-    for key in ("webhook", "ping"):
-        address = typed(table, key, str, "")
-        if address and not re.match(r"https?://\S+$", address):
-            raise Wrong(key, "write an address that begins with http:// or https://")
-    email = typed(table, "email", dict, {})
-    check_keys(email, ("host", "port", "from", "to", "starttls", "tls", "user", "password_file"))
-    if email and not (typed(email, "host", str, "") and typed(email, "from", str, "") and texts(email, "to")):
-        raise Wrong("email", 'write host, from and to: { host = "mail.example", from = "a@b.example", to = ["…"] }')
-    return Alerts(
-        _time(table, "silent"),
-        _time(table, "overdue") or _ALERTS.overdue,
-        _size(table, "disk", _ALERTS.disk),
-        _time(table, "unanchored") or _ALERTS.unanchored,
-        tuple(command),
-        table.get("webhook", ""),
-        email,
-        table.get("ping", ""),
-    )
-
-
-def alerts_of(archive_table: Mapping[str, Any], job: Job | None = None) -> Alerts:
-    """What holds for a job, or for the archive. Raises UsageError where archive.toml is wrong."""
-    try:
-        return alerts(archive_table, job.alerts if job else {})
-    except Wrong as e:
-        raise UsageError(f"archive.toml, [alerts]: {e.key}: {e}") from None
-
-
-def _time(table: Mapping[str, Any], key: str) -> timedelta | None:
-    text = typed(table, key, str, "")
-    if not text:
-        return None
-    try:
-        return duration(text)
-    except ValueError as e:
-        raise Wrong(key, str(e)) from None
-
-
-def _size(table: Mapping[str, Any], key: str, default: int) -> int:
-    value = table.get(key, default)
-    if type(value) is int and value >= 0:
-        return int(value)
-    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise Wrong(key, 'write a size, such as "500MB"')
-    return int(found[1]) * _UNITS[found[2]]

@@ -10,6 +10,7 @@ Whoever writes holds the lock of guard.py, but for the jobs themselves.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -42,7 +43,8 @@ class Seen:
 
 @dataclass(slots=True)
 class Past:
-    """A run in short."""
+    """A run in short. `error` is why it failed, or what of it could not be done; one that was `usual` was neither
+    called by hand nor stands for others that were missed, so that what it found compares."""
 
     due: str
     finished: str
@@ -50,12 +52,15 @@ class Past:
     new: int
     tried: int
     seconds: float
+    error: str = ""
+    usual: bool = True
 
 
 @dataclass(slots=True)
 class State:
     """What is remembered of a job. `made` is when it was seen first, `due` the last due time that was run; `running`
-    the report of a run that is not done. `hosts` are those on which it found articles."""
+    the report of a run that is not done. `hosts` are those on which it found articles, `findings` what its last verify
+    found."""
 
     made: str = ""
     due: str = ""
@@ -63,6 +68,7 @@ class State:
     sources: dict[str, Seen] = field(default_factory=dict)
     hosts: list[str] = field(default_factory=list)
     past: list[Past] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
 
     def last(self, now: datetime) -> datetime:
         """After which due time to look; a clock that was ahead, and was put right since, holds nothing up."""
@@ -72,7 +78,8 @@ class State:
 
 def names(root: Path) -> list[str]:
     """The jobs that there are, in order of name."""
-    return sorted(path.stem for path in (root / FOLDER).glob("*.toml") if not path.name.startswith("."))
+    found = (os.fsencode(path.stem) for path in (root / FOLDER).glob("*.toml") if not path.name.startswith("."))
+    return sorted(stem.decode("utf-8", "replace") for stem in found)
 
 
 def text_of(root: Path, name: str) -> str:
@@ -93,6 +100,8 @@ def read(root: Path, name: str) -> Job:
 def write(root: Path, name: str, text: str) -> Job:
     """Keep a job. Raises UsageError where the text is wrong, and keeps the one before then."""
     job = parse_job(check_name(name), text)
+    if not job_file(root, name).exists():
+        _forget(root, name)  # another job had that name, and a run of it may have ended after it was removed
     durable.replace(job_file(root, name), text.encode())
     return job
 
@@ -108,7 +117,10 @@ def set_paused(root: Path, name: str, paused: bool) -> None:
         document["paused"] = True
     else:
         document.pop("paused", None)
-    durable.replace(job_file(root, name), tomlkit.dumps(document).encode())
+    changed = tomlkit.dumps(document)
+    if "\r\n" in text:  # the line that was added has to end as the others do
+        changed = changed.replace("\r\n", "\n").replace("\n", "\r\n")
+    durable.replace(job_file(root, name), changed.encode())
 
 
 def remove(root: Path, name: str) -> None:
@@ -116,11 +128,17 @@ def remove(root: Path, name: str) -> None:
     path = job_file(root, name)
     try:
         path.unlink()
-        _state_file(root, name).unlink(missing_ok=True)
+        _forget(root, name)
     except FileNotFoundError:
         raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None
     except OSError as e:
         raise StorageError(f"{path}: {e.strerror}") from e
+
+
+def _forget(root: Path, name: str) -> None:
+    """What is remembered of a job: of its runs, and of the files in its folders."""
+    for path in (_state_file(root, name), files_of(root, name)):
+        path.unlink(missing_ok=True)
 
 
 def state_of(root: Path, name: str) -> State:
@@ -130,7 +148,8 @@ def state_of(root: Path, name: str) -> State:
         running = from_json(values["running"]) if values["running"] else None
         sources = {key: Seen(**one) for key, one in values["sources"].items()}
         past = [Past(**one) for one in values["past"]]
-        state = State(values["made"], values["due"], running, sources, list(values["hosts"]), past)
+        state = State(values["made"], values["due"], running, sources, list(values["hosts"]), past,
+                      list(values.get("findings", [])))  # fmt: skip
         state.last(datetime.now().astimezone())
     except FileNotFoundError:
         return State()
@@ -142,9 +161,23 @@ def state_of(root: Path, name: str) -> State:
 def _from_reports(root: Path, name: str) -> State:
     """Where what was remembered is damaged: the last report says what was run."""
     state = State()
-    for report in reports(root, name, 1):
-        state.made = state.due = report.due
+    for report in reports(root, name, MOST_PAST):
+        if not state.made:
+            state.made = state.due = report.due
+        state.past.insert(0, past_of(report))
     return state
+
+
+def past_of(report: Report) -> Past:
+    new, tried = report.total("new") + report.total("changed"), report.total("tried")
+    error = "" if report.findings else next(iter(report.errors), "")
+    if not error and report.state == "failed" and not report.findings:
+        down = [source for source in report.sources.values() if source.is_down]
+        error = (
+            f"{len(down):,} sources gave nothing, such as {down[0].target}: {down[0].error}" if down else "it failed"
+        )
+    usual = not (report.by_hand or report.missed)
+    return Past(report.due, report.finished, report.state, new, tried, report.seconds, error, usual)
 
 
 def keep_state(root: Path, name: str, state: State, *, sync: bool = True) -> None:
@@ -154,25 +187,37 @@ def keep_state(root: Path, name: str, state: State, *, sync: bool = True) -> Non
     values: dict[str, Any] = {
         "made": state.made, "due": state.due, "running": as_json(state.running) if state.running else None,
         "sources": {key: asdict(seen) for key, seen in state.sources.items()}, "hosts": state.hosts,
-        "past": [asdict(one) for one in state.past],
+        "past": [asdict(one) for one in state.past], "findings": state.findings,
     }  # fmt: skip
     durable.replace(_state_file(root, name), json.dumps(values).encode() + b"\n", sync=sync)
 
 
 def keep_report(root: Path, report: Report) -> Path:
-    """Returns the path of the JSON; the text lies beside it. Raises StorageError."""
+    """Returns the path of the JSON; the text lies beside it. A report of another run is never replaced, and one of the
+    same run is: it was cut off right behind it. Raises StorageError."""
     folder = root / FOLDER / "runs" / check_name(report.job)
-    stem = report.started.replace(":", "-")
+    stem = first = report.started.replace(":", "-")
+    number = 1
+    while (folder / f"{stem}.json").exists() and not _is_of(folder / f"{stem}.json", report):
+        number += 1
+        stem = f"{first}-{number}"
     durable.replace(folder / f"{stem}.txt", ("\n".join(summary(report)) + "\n").encode(), sync=False)
     path = folder / f"{stem}.json"
     durable.replace(path, json.dumps(as_json(report), indent=1, ensure_ascii=False).encode() + b"\n")
     return path
 
 
+def _is_of(path: Path, report: Report) -> bool:
+    try:
+        return bool(json.loads(read_regular(path))["run"] == report.run)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
 def reports(root: Path, name: str, count: int) -> Sequence[Report]:
     """The last reports of a job, newest first; damaged ones are passed over."""
     found: list[Report] = []
-    for path in sorted((root / FOLDER / "runs" / check_name(name)).glob("*.json"), reverse=True):
+    for path in sorted((root / FOLDER / "runs" / check_name(name)).glob("*.json"), key=_order, reverse=True):
         try:
             found.append(from_json(json.loads(read_regular(path))))
         except (OSError, ValueError, TypeError, KeyError):
@@ -182,9 +227,20 @@ def reports(root: Path, name: str, count: int) -> Sequence[Report]:
     return found
 
 
+def _order(path: Path) -> tuple[str, int]:
+    """By time; of those of one second, by number."""
+    at, _, number = path.stem.partition("Z-")
+    return at.removesuffix("Z"), int(number) if number.isdecimal() else 1
+
+
 def job_file(root: Path, name: str) -> Path:
     return root / FOLDER / f"{check_name(name)}.toml"
 
 
 def _state_file(root: Path, name: str) -> Path:
     return root / FOLDER / "state" / f"{check_name(name)}.json"
+
+
+def files_of(root: Path, name: str) -> Path:
+    """Which files of its folders a job took in (watched.py)."""
+    return root / FOLDER / "state" / f"{check_name(name)}.files.json"

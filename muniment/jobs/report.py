@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -50,10 +51,10 @@ class Source:
 
 @dataclass(slots=True)
 class Report:
-    """One run, for the due time `due`; times are ISO, in UTC. `missed` due times before it were run by nobody, and it
-    was `resumed` so often after it had been cut off, `stuck` times of these without having got on from what it had
-    `reached`, whereupon it was `given_up`. `done` are the parts that were gone through; `undone` those of them
-    that could not be done, and `errors` say why."""
+    """One run, for the due time `due`; times are ISO, in UTC. `run` tells it from others of the same second. `missed`
+    due times before it were run by nobody, and it was `resumed` so often after it had been cut off, `stuck` times of
+    these without having got on from what it had `reached`, whereupon it was `given_up`. `done` are the parts that were
+    gone through; `undone` those of them that could not be done, and `errors` say why."""
 
     job: str
     due: str
@@ -79,6 +80,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
     log_size: int = 0
     root: str = ""
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def source(self, kind: str, target: str) -> Source:
         return self.sources.setdefault(f"{kind} {target}", Source(target, kind))
@@ -128,9 +130,9 @@ def summary(report: Report) -> list[str]:
     took = f", {report.seconds:,.0f} s" if report.finished else ""
     lines = [f"{report.job}: {report.state}, for {report.due}, begun {report.started}{took}"]
     if report.missed:
-        lines.append(f"  {report.missed:,} due times before it were missed; this run stands for them")
+        lines.append(f"  {_times(report.missed, 'due time')} before it missed; this run stands for all of them")
     if report.resumed:
-        lines.append(f"  it was cut off and went on {report.resumed} times")
+        lines.append(f"  it was cut off and went on {_times(report.resumed, 'time')}")
     for source in report.sources.values():
         lines.append(f"  {source.kind} {source.target}: {counts(source)}")
         if source.reasons:
@@ -148,6 +150,10 @@ def summary(report: Report) -> list[str]:
     if report.root:
         lines.append(f"  the log has {report.log_size:,} leaves; root {report.root}")
     return lines
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def counts(source: Source) -> str:

@@ -12,7 +12,9 @@ again.
 from __future__ import annotations
 
 import base64
+import errno
 import logging
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -22,8 +24,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from muniment import pipeline
+from muniment import durable, pipeline
 from muniment.archive.archive import Archive
+from muniment.archive.tables.layout import problem_of
 from muniment.errors import FetchError, Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping, revisits
 from muniment.jobs.job import Job
@@ -47,6 +50,7 @@ RECHECK = timedelta(days=1)  # for what a listing still names: beyond that, arti
 BREAKER = 5  # failures of a host in a row
 LOCK_WAIT = 600.0
 _KEPT_EVERY = 1.0
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def _fetcher(policy: FetchPolicy) -> Fetcher:
@@ -96,6 +100,14 @@ class Run:
                     except (Locked, StorageError):
                         raise
                     except MunimentError as e:
+                        self._could_not(name, str(e))
+                    except sqlite3.Error as e:
+                        if isinstance(found := problem_of(e), (Locked, StorageError)):
+                            raise found from e
+                        self._could_not(name, str(found))
+                    except OSError as e:
+                        if e.errno in _DISK:
+                            raise durable.storage_error("write for", name, e) from e
                         self._could_not(name, str(e))
                     except Exception as e:  # noqa: BLE001 - a fault of ours must not keep the rest from being done
                         _log.debug("%s", name, exc_info=True)

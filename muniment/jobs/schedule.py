@@ -26,6 +26,7 @@ from cronsim import CronSim, CronSimError
 
 MOST_MISSED = 1_000  # that are counted
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400}
+_LONGEST = 3660 * 86_400  # seconds; times that far off stay within what dates can say
 _EVERY = re.compile(r"(?:every\s+)?(?:(\d{1,6})\s*)?(second|minute|min|hour|day|week)s?", re.IGNORECASE)
 _NAMED = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
           "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *"}  # fmt: skip
@@ -44,7 +45,10 @@ def duration(text: str) -> timedelta:
     found = _EVERY.fullmatch(text.strip())
     if found is None or found[1] == "0":
         raise ValueError(f'{text!r} is no length of time: write "10 minutes", "6 hours"')
-    return timedelta(seconds=int(found[1] or 1) * _UNITS[_unit(found[2])])
+    seconds = int(found[1] or 1) * _UNITS[_unit(found[2])]
+    if seconds > _LONGEST:
+        raise ValueError(f"{text!r} is too long: write 10 years (520 weeks) at most")
+    return timedelta(seconds=seconds)
 
 
 def _unit(name: str) -> str:
@@ -127,7 +131,7 @@ class Schedule:
         found = _EVERY.fullmatch(self.text.strip())
         if found is None or not self.text.strip().lower().startswith("every"):
             return None
-        if found[1] == "0":
+        if found[1] == "0" or int(found[1] or 1) * _UNITS[_unit(found[2])] > _LONGEST:
             raise ValueError(f"{self.text!r} is no schedule: {HOW_TO}")
         return int(found[1] or 1), _unit(found[2])
 

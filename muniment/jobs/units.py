@@ -1,29 +1,34 @@
-"""Ready units for what calls `muniment jobs run --due` by the clock."""
+"""Ready units for what calls `muniment jobs run --due` by the clock. What they miss is run at their next call."""
 
 from __future__ import annotations
 
+import getpass
 import shlex
 import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+from muniment.errors import UsageError
 
 KINDS = ("systemd", "cron", "launchd")
 
 
 def command(root: Path) -> list[str]:
     """This interpreter, so that a virtual environment needs no PATH."""
-    return [sys.executable, "-m", "muniment", "--archive", str(root), "jobs", "run", "--due"]
+    return [sys.executable, "-m", "muniment", "--archive", str(root), "jobs", "run", "--due", "--quiet"]
 
 
 def unit(kind: str, root: Path, minutes: int, hours: int) -> str:
     """`minutes` between two calls; a call is stopped after `hours`, and the next one goes on where it stood."""
+    if not str(root).isprintable():
+        raise UsageError(f"the archive's path {str(root)!r} has a character that no unit can hold: rename it")
     return {"systemd": _systemd, "cron": _cron, "launchd": _launchd}[kind](command(root), root, minutes, hours)
 
 
 def _systemd(words: list[str], root: Path, minutes: int, hours: int) -> str:
     called = " ".join(f'"{_systemd_escaped(word)}"' for word in words)
     return f"""\
-# ~/.config/systemd/user/muniment-jobs.service
+# /etc/systemd/system/muniment-jobs.service
 [Unit]
 Description=muniment: scheduled archiving
 Wants=network-online.target
@@ -31,14 +36,16 @@ After=network-online.target
 
 [Service]
 Type=oneshot
+# who owns the archive, and has its private key
+User={getpass.getuser()}
 ExecStart={called}
-# 3: a part could not be had, and is told; 11: another run is at it
-SuccessExitStatus=3 11
-KillSignal=SIGINT
+# 3: a part could not be had, and is told; 11: another run is at it; 130: stopped, and goes on at the next call
+SuccessExitStatus=3 11 130
 TimeoutStartSec={hours}h
+TimeoutStopSec=2min
 Nice=10
 
-# ~/.config/systemd/user/muniment-jobs.timer
+# /etc/systemd/system/muniment-jobs.timer
 [Unit]
 Description=muniment: scheduled archiving
 
@@ -52,8 +59,9 @@ AccuracySec=10s
 WantedBy=timers.target
 
 # Put both in place, then:
-#   systemctl --user daemon-reload
-#   systemctl --user enable --now muniment-jobs.timer
+#   systemctl daemon-reload
+#   systemctl enable --now muniment-jobs.timer
+# Without root: both in ~/.config/systemd/user and without the line User=, then the same with `systemctl --user`, and
 #   loginctl enable-linger   # so that it runs while nobody is logged in
 """
 
@@ -67,13 +75,13 @@ def _cron(words: list[str], root: Path, minutes: int, hours: int) -> str:
     spread = "sleep $(awk 'BEGIN { srand(); print int(30 * rand()) }')"
     return f"""\
 # crontab -e
-# What was missed while the machine was off is run at the next call. `timeout` ends a call that hangs.
-*/{minutes} * * * * {spread}; timeout --signal=INT {hours}h {called} --quiet
+# What was missed while the machine was off is run at the next call. `timeout` ends a call that takes too long.
+*/{minutes} * * * * {spread}; timeout --kill-after=5m {hours}h {called}
 """
 
 
 def _launchd(words: list[str], root: Path, minutes: int, hours: int) -> str:
-    arguments = "\n".join(f"    <string>{escape(word)}</string>" for word in words)
+    arguments = "\n".join(f"    <string>{escape(word)}</string>" for word in (*words, "--stop-after", str(hours)))
     return f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <!-- ~/Library/LaunchAgents/muniment.jobs.plist, then: launchctl load ~/Library/LaunchAgents/muniment.jobs.plist -->

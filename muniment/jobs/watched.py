@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment import durable
-from muniment.jobs.keeping import FOLDER
+from muniment.jobs.keeping import files_of
 from muniment.jobs.report import Source
 from muniment.model import Declared
 
@@ -24,7 +24,7 @@ class Watched:
     """The files of a folder, and which of them were taken in as they are now: by size and time of change."""
 
     def __init__(self, root: Path, job: str, folder: str):
-        self._path = root / FOLDER / "state" / f"{job}.files.json"
+        self._path = files_of(root, job)
         self._folder = folder
         self._known: dict[str, list[int]] = {}
         self._marks: dict[str, list[int]] = {}
