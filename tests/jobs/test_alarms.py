@@ -473,4 +473,4 @@ def test_a_fault_of_ours_in_one_part_of_a_run_is_told_as_a_failure(
 
     watch(root, ORIGIN, settings, run(root, NOW, "a", world=World(clock=lambda: NOW, fetcher=fault, processes=1)), NOW)
     [line] = told()
-    assert line.startswith("ALARM run-failed: a: a part of the last run could not be done: pages: internal error")
+    assert line.startswith("ALARM run-failed: a: the last run failed: pages: internal error")
