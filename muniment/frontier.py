@@ -19,14 +19,16 @@ from pathlib import Path
 from muniment.errors import StorageError
 from muniment.regular import size_of
 
-VERSION = 2
+VERSION = 3
 _SCHEMA = """
 create table run (id integer primary key, key text unique, complete integer);
 create table page (seq integer primary key, run integer, key text, host text, url text, depth integer, listing integer,
-    said text, dated text, start text, state integer, unique (run, key));
+    said text, dated text, start text, state integer,
+    tries integer not null default 0, unique (run, key));
 create index page_next on page (run, state, host, listing desc, depth, seq);
 """
-_WAITING, _FLYING, _SETTLED = 0, 1, 2
+_WAITING, _FLYING, _SETTLED, _POSTPONED = 0, 1, 2, 3
+MOST_TRIES = 20  # runs in which an address was asked for in vain
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +51,23 @@ class Wanted:
 class Frontier:
     """The addresses of one run, which `key` names. `resumed` tells how many were settled before.
 
+    A run that was interrupted goes on. Where it is to begin `anew`, it looks at everything again, and at what is left
+    of earlier runs too; with `restart`, nothing is known of these.
+
     Raises StorageError where the file cannot be written.
     """
 
-    def __init__(self, path: Path, key: str, *, restart: bool = False):
+    def __init__(self, path: Path, key: str, *, restart: bool = False, anew: bool = False):
         self._db = _open(path)
         self._db.execute("insert or ignore into run (key, complete) values (?, 1)", (key,))
         self._run, complete = self._db.execute("select id, complete from run where key = ?", (key,)).fetchone()
-        self.goes_on = not complete and not restart
+        self.goes_on = not complete and not restart and not anew
         if not self.goes_on:
             settled = "" if restart else f"and state = {_SETTLED}"
             self._db.execute(f"delete from page where run = ? {settled}", (self._run,))
-        self._db.execute("update page set state = ? where run = ? and state = ?", (_WAITING, self._run, _FLYING))
+        self._db.execute(
+            f"update page set state = {_WAITING} where run = ? and state in ({_FLYING}, {_POSTPONED})", (self._run,)
+        )
         self._db.execute("update run set complete = 0 where id = ?", (self._run,))
         rows = self._db.execute(
             "select host, count(*) from page where run = ? and state = 0 group by host", (self._run,)
@@ -139,9 +146,19 @@ class Frontier:
             self._db.execute("update page set state = ? where seq = ?", (_SETTLED, wanted.seq))
 
     def postpone(self, wanted: Wanted) -> None:
-        """It is left for another run."""
+        """It is left for another run, which asks for it even where nothing names it any more."""
         with _translated():
-            self._db.execute("update page set state = ? where seq = ?", (_FLYING, wanted.seq))
+            self._db.execute("update page set state = ? where seq = ?", (_POSTPONED, wanted.seq))
+
+    def failed(self, wanted: Wanted) -> bool:
+        """It was asked for in vain, and may answer another time: left for another run, unless it failed in MOST_TRIES
+        of them. Returns whether it is."""
+        with _translated():
+            (tries,) = self._db.execute(
+                "update page set tries = tries + 1, state = iif(tries + 1 < ?, ?, ?) where seq = ? returning tries",
+                (MOST_TRIES, _POSTPONED, _SETTLED, wanted.seq),
+            ).fetchone()
+        return bool(tries < MOST_TRIES)
 
     @property
     def waiting(self) -> int:
@@ -158,10 +175,11 @@ class Frontier:
         return int(count)
 
     def finish(self, *, keep: bool) -> None:
-        """The run came to its end: the next one begins at the start. With `keep`, what waits is looked at then too."""
+        """The run came to its end: the next one begins at the start, and looks at what was postponed. With `keep`, what
+        waits is looked at then too."""
         with _translated():
-            kept = f"and state = {_SETTLED}" if keep else ""
-            self._db.execute(f"delete from page where run = ? {kept}", (self._run,))
+            gone = f"state = {_SETTLED}" if keep else f"state != {_POSTPONED}"
+            self._db.execute(f"delete from page where run = ? and {gone}", (self._run,))
             self._db.execute("update run set complete = 1 where id = ?", (self._run,))
 
     def close(self) -> None:

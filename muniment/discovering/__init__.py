@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STATE = "discovery.sqlite"
+_TRANSIENT = re.compile(r"connect|cut|dns-temporary|timeout|http-(?:408|425|429|5\d\d)")
 FLIGHTS = 64  # addresses that are under way at a time, each at another host
 
 
@@ -70,9 +72,10 @@ class Discovery:
         *,
         pages: Fetches | None = None,
         restart: bool = False,
+        anew: bool = False,
     ) -> None:
         self._archive, self._plan, self._fetcher, self._options = archive, plan, fetcher, options
-        self._pages, self._restart = pages or fetcher, restart
+        self._pages, self._restart, self._anew = pages or fetcher, restart, anew
         self._scope = Scope(plan)
         self._most = FLIGHTS if self._pages is fetcher else FETCHES_AHEAD
         self._hosts = Hosts(fetcher)
@@ -86,7 +89,7 @@ class Discovery:
     @cached_property
     def _frontier(self) -> Frontier:
         """Opened when the first address is wanted: whoever gathers holds the archive's lock."""
-        frontier = Frontier(self._archive.root / STATE, self._plan.key, restart=self._restart)
+        frontier = Frontier(self._archive.root / STATE, self._plan.key, restart=self._restart, anew=self._anew)
         if frontier.goes_on and frontier.resumed:
             self._asked = frontier.settled
             _log.warning("an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
@@ -121,8 +124,11 @@ class Discovery:
         flight = self._awaited.pop(added.target, None)
         if flight is None:
             return added
-        self._frontier.settle(flight.wanted)
         wanted, fetched = flight.wanted, flight.fetched
+        if self._may_answer_later(flight) and self._frontier.failed(wanted):
+            self.postponed += 1
+        else:
+            self._frontier.settle(wanted)
         assert fetched is not None  # it was stored, so it came
         said = isinstance(fetched.outcome, Attempt) and fetched.outcome.reason == "http-304"
         return replace(
@@ -139,12 +145,21 @@ class Discovery:
         elif left > 0:
             _log.warning("the limit of %d pages is reached; %d that were found are left", self._plan.limit or 0, left)
         if self.postponed:
-            _log.warning("%d pages are left for the next run: their hosts asked to be left alone", self.postponed)
-        self._frontier.finish(keep=late or (bool(self.postponed) and left <= 0))
+            _log.warning(
+                "%d pages are left for the next run: their hosts asked to be left alone, or failed", self.postponed
+            )
+        self._frontier.finish(keep=late)
 
     def close(self) -> None:
         if "_frontier" in self.__dict__:
             self._frontier.close()
+
+    def _may_answer_later(self, flight: _Flight) -> bool:
+        """Whether a page is to be asked for in another run, even where no listing names it any more. Only where runs
+        follow one another by themselves: else whoever ran this one sees what failed."""
+        outcome = flight.fetched.outcome if flight.fetched else None
+        transient = isinstance(outcome, Attempt) and _TRANSIENT.fullmatch(outcome.reason) is not None
+        return transient and bool(self._plan.name) and not flight.wanted.listing
 
     # ---- asking
 

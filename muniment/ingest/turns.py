@@ -20,6 +20,7 @@ from dataclasses import dataclass
 _HOSTS_KEPT = 1024
 _WEIGHT = 0.5  # of the newest answer among those before it
 _FIRST_STEP = 1.0  # seconds that a host in distress is given at least
+_LONGEST_PAUSE = 7 * 86_400.0  # seconds: a host that asks for more is asked once a week
 _FIRST_BREAK, _LONGEST_BREAK = 60.0, 86_400.0  # seconds that a host is left alone which failed again and again
 
 
@@ -119,7 +120,7 @@ class Turns:
         """The host asks to be left alone for so long."""
         with self._lock:
             host = self._host(name)
-            host.paused_until = max(host.paused_until, time.monotonic() + seconds)
+            host.paused_until = max(host.paused_until, time.monotonic() + min(seconds, _LONGEST_PAUSE))
 
     def paused(self, name: str) -> float:
         """For how many seconds yet the host is to be left alone."""
@@ -139,7 +140,7 @@ class Turns:
         with self._lock:
             for name, (left, failures) in pauses.items():
                 host = self._host(name)
-                host.paused_until, host.failures = time.monotonic() + left, failures
+                host.paused_until, host.failures = time.monotonic() + min(left, _LONGEST_PAUSE), failures
 
     def _enter(self, name: str) -> _Host:
         with self._lock:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,18 +16,41 @@ from muniment.jobs.report import iso, moment
 if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
 
-
-def _file(root: Path) -> Path:
-    return root / FOLDER / "state" / "hosts"
+_MOST = 10_000
 
 
-def keep_pauses(root: Path, fetcher: Fetcher, now: datetime) -> None:
-    """The hosts that are to be left alone, for the next process."""
-    told = {host: [iso(now + timedelta(seconds=left)), failures] for host, (left, failures) in fetcher.pauses().items()}
+class Pauses:
+    """What a fetcher knows of hosts that are to be left alone, kept on the disk as it changes: a process that is killed
+    must not ask them again."""
+
+    def __init__(self, root: Path, fetcher: Fetcher, now: datetime):
+        self._root, self._fetcher = root, fetcher
+        fetcher.resume(read_pauses(root, now))
+        self._kept = self._marks()
+
+    def keep(self, now: datetime) -> None:
+        """Nothing is written where no host began or ended to fail."""
+        marks = self._marks()
+        if marks != self._kept:
+            keep_pauses(self._root, self._fetcher.pauses(), now)
+            self._kept = marks
+
+    def _marks(self) -> dict[str, tuple[bool, int]]:
+        return {host: (left > 0, failures) for host, (left, failures) in self._fetcher.pauses().items()}
+
+
+def keep_pauses(root: Path, pauses: Mapping[str, tuple[float, int]], now: datetime) -> None:
+    """The hosts that are to be left alone, for the next process: those for longest, where there are too many."""
+    longest = sorted(pauses.items(), key=lambda pause: pause[1], reverse=True)[:_MOST]
+    told = {
+        host: [iso(now + timedelta(seconds=math.ceil(left) + (left > 0))), failures]  # not a moment earlier
+        for host, (left, failures) in longest
+    }
     durable.replace(_file(root), json.dumps(told).encode() + b"\n", sync=False)
 
 
 def read_pauses(root: Path, now: datetime) -> dict[str, tuple[float, int]]:
+    """For how many seconds yet hosts are left alone, and how often in a row they failed; none where unreadable."""
     try:
         told = json.loads(_file(root).read_text())
         return {
@@ -34,3 +59,7 @@ def read_pauses(root: Path, now: datetime) -> dict[str, tuple[float, int]]:
         }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _file(root: Path) -> Path:
+    return root / FOLDER / "state" / "hosts"

@@ -31,7 +31,7 @@ from muniment.errors import FetchError, Locked, MunimentError, StorageError, Usa
 from muniment.jobs import keeping, revisits
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
-from muniment.jobs.pauses import keep_pauses, read_pauses
+from muniment.jobs.pauses import Pauses
 from muniment.jobs.report import Report, Source, moment
 from muniment.jobs.watched import Watched
 from muniment.model import Declared
@@ -51,6 +51,7 @@ BREAKER = 5  # failures of a host in a row
 LOCK_WAIT = 600.0
 _KEPT_EVERY = 1.0
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+_KEPT_SHARE = 30  # at least so many times as long as it takes, which is long where there are 500 feeds
 
 
 def _fetcher(policy: FetchPolicy) -> Fetcher:
@@ -82,7 +83,7 @@ class Run:
     state: State
     report: Report
     world: World
-    _kept: float = 0.0
+    _next_kept: float = 0.0
     _hosts: set[str] = field(default_factory=set)
 
     def go(self) -> None:
@@ -187,11 +188,13 @@ class Run:
 
     def _keep(self, *, now: bool = False) -> None:
         """What a kill would lose of the report: no more than a second of counting."""
-        if now or time.monotonic() - self._kept > _KEPT_EVERY:
+        begun = time.monotonic()
+        if now or begun >= self._next_kept:
             self.state.hosts = sorted(self._hosts)
             self.state.running = self.report
             keeping.keep_state(self.root, self.job.name, self.state, sync=now)
-            self._kept = time.monotonic()
+            ended = time.monotonic()
+            self._next_kept = ended + max(_KEPT_EVERY, _KEPT_SHARE * (ended - begun))
 
     def _close(self, archive: Archive) -> None:
         archive.refresh()
@@ -310,13 +313,14 @@ class _Fetching:
     run: Run
     archive: Archive
     opened: ExitStack
-    _pair: tuple[Fetcher, Any] | None = None
+    _made: tuple[Fetcher, Any, Pauses] | None = None
 
     def discover(self, command: Command, starts: Sequence[str]) -> None:
         """What feeds, sitemaps or links lead to."""
         run = self.run
         sources = {start: run.report.source(command, start) for start in starts}
-        self._follow(command, starts, lambda start: sources[start])
+        # what an earlier run postponed may be of a start that is in the job no more
+        self._follow(command, starts, lambda start: sources.get(start) or run.report.source(command, start))
 
     def pages(self) -> None:
         """The addresses that are named one by one, and the articles that are due to be looked at again."""
@@ -336,7 +340,7 @@ class _Fetching:
             for url, host in self._due():
                 origin.setdefault(url, ("revisit", host))
         if origin:
-            self._follow("pages", list(origin), lambda start: run.report.source(*origin[start]))
+            self._follow("pages", list(origin), lambda start: run.report.source(*origin.get(start, ("url", start))))
 
     def _due(self) -> Iterator[tuple[str, str]]:
         """The articles that are due on the hosts of this job."""
@@ -368,15 +372,16 @@ class _Fetching:
             plan = replace(plan, depth=limits.depth)
         elif command == "crawl":
             plan = replace(plan, depth=3)
-        fetcher, pages = self._fetchers()
+        fetcher, pages, pauses = self._fetchers()
         left: Counter[str] = Counter()
         results: Generator[Added, None, None] = pipeline.discover(
-            self.archive, plan, fetcher, run.options(), pages=pages, restart=not run.report.resumed, left=left
+            self.archive, plan, fetcher, run.options(), pages=pages, anew=not run.report.resumed, left=left
         )
         with closing(results):
             for added in results:
                 if added.start is not None:
                     run.take(self.archive, added, source_of(added.start))
+                pauses.keep(run.world.clock())
                 if run.world.stopped():
                     raise KeyboardInterrupt
         for start, count in left.items():
@@ -385,11 +390,11 @@ class _Fetching:
                 source.tried += count
                 source.blocked += count
                 source.reasons["retry-after"] = source.reasons.get("retry-after", 0) + count
-        keep_pauses(run.root, fetcher, run.world.clock())
+        pauses.keep(run.world.clock())
 
-    def _fetchers(self) -> tuple[Fetcher, Any]:
-        """What gets listings, and what gets pages; made once a run."""
-        if self._pair is None:
+    def _fetchers(self) -> tuple[Fetcher, Any, Pauses]:
+        """What gets listings, what gets pages, and which hosts are left alone; made once a run."""
+        if self._made is None:
             from muniment.ingest.policy import FetchPolicy, check_settings, mannerly
 
             job, settings = self.run.job, {"breaker": BREAKER, **self.archive.config.fetch}
@@ -399,9 +404,9 @@ class _Fetching:
                 raise UsageError(f"archive.toml, [fetch]: {e}") from e
             policy = FetchPolicy(allow_private=job.allow_private, resolve=job.resolve, **settings)
             fetcher = self.run.world.fetcher(mannerly(policy, job.limits.delay))
-            fetcher.resume(read_pauses(self.run.root, self.run.world.clock()))
-            self._pair = fetcher, self._pages(fetcher)
-        return self._pair
+            pauses = Pauses(self.run.root, fetcher, self.run.world.clock())
+            self._made = fetcher, self._pages(fetcher), pauses
+        return self._made
 
     def _pages(self, fetcher: Fetcher) -> Any:
         if self.run.job.browser:
