@@ -265,7 +265,7 @@ def test_below_the_limit_nothing_is_added_and_the_run_waits_for_room(
     assert "run-stopped" not in {alarm["kind"] for alarm in console("jobs", "status", "--json").json()["alarms"]}
 
 
-@pytest.mark.parametrize("size", ["2m", "2500k"])
+@pytest.mark.parametrize("size", ["1700k", "2m"])
 def test_a_disk_that_becomes_full_in_the_middle_loses_nothing(
     mount: Callable[[str], Path], tmp_path: Path, size: str
 ) -> None:
@@ -279,7 +279,7 @@ def test_a_disk_that_becomes_full_in_the_middle_loses_nothing(
     subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
     with Archive(root_of(console)) as archive:
         held = archive.progress.articles
-    assert 0 < held < 24
+    assert 0 < held <= 24  # the index may be what lacks room
     assert {
         finding["finding"] for finding in console("verify", "--json", code=None).rows() if "finding" in finding
     } <= {"uncommitted"}
