@@ -176,7 +176,8 @@ def _remember_source(seen: Seen, source: Source, report: Report) -> None:
 
 
 def next_time(root: Path, now: datetime) -> datetime | None:
-    """When the next run begins; None where no job will."""
+    """When there is something to do: a run, or a job that was never seen and whose time counts from then on; None
+    where no job will run."""
     times = []
     for name in keeping.names(root):
         try:
@@ -184,7 +185,7 @@ def next_time(root: Path, now: datetime) -> datetime | None:
         except UsageError:
             continue
         if not job.paused:
-            times.append(now if state.running else job.schedule.next_run(state.last(now), now))
+            times.append(now if state.running or not state.made else job.schedule.next_run(state.last(now), now))
     return min(times, default=None)
 
 

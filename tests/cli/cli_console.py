@@ -14,7 +14,7 @@ from demo.site import Site
 
 COMMAND = [sys.executable, "-m", "muniment"]
 COMMANDS = (
-    "init", "add", "feed", "sitemap", "crawl", "search", "searches", "show", "history", "diff", "clean", "verify", "doctor", "prove", "check",
+    "init", "add", "feed", "sitemap", "crawl", "search", "searches", "jobs", "show", "history", "diff", "clean", "verify", "doctor", "prove", "check",
     "export", "status", "checkpoint", "stamp", "tag", "note",
     "source", "collect", "withdraw", "key", "reindex", "rebuild", "completion",
 )  # fmt: skip
