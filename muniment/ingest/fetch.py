@@ -92,7 +92,7 @@ class Fetcher:
         `held` are captures by their addresses: the server is asked whether they still stand, and says http-304.
         Raises FetchError("bad-url") where `url` is nothing to fetch; everything later is an Attempt. Its
         reasons: address, bad-url (a redirect to none), connect, cut, dns, dns-temporary, http-STATUS,
-        protocol, redirect-loop, retry-after, robots, timeout, tls, too-large, too-many-redirects.
+        protocol, redirect-loop, retry-after, robots, robots-unreachable, timeout, tls, too-large, too-many-redirects.
         """
         policy = self._policy
         end = time.monotonic() + policy.url_timeout
@@ -126,7 +126,7 @@ class Fetcher:
     def robots(self, url: str) -> float:
         """What robots.txt says of an address: the seconds between requests that it asks for, where it allows it.
 
-        Raises FetchError: "bad-url", "robots", or why its host did not answer.
+        Raises FetchError: "bad-url", "robots", "robots-unreachable", or why its host did not answer.
         """
         return self._robots.check(normalise_target(url))
 

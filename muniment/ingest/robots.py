@@ -27,6 +27,7 @@ _ORIGINS_KEPT = 10_000
 _BYTES_KEPT = 16 << 20  # of robots.txt, in all; what is made of them takes some times as much
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # No page is fetched whose host cannot be reached, and the reason is then not its robots.txt.
+UNREACHABLE = "robots-unreachable"  # passes, as a file that forbids does not
 _NETWORK = {"address", "dns", "dns-temporary", "connect", "retry-after", "timeout", "tls"}
 
 
@@ -86,7 +87,8 @@ class RobotsGate:
     def check(self, url: str) -> float:
         """The seconds between two requests that the origin asks for.
 
-        Raises FetchError: "robots" where `url` may not be fetched, or why its host did not answer.
+        Raises FetchError: "robots" where `url` may not be fetched, "robots-unreachable" where that cannot be told now,
+        or why its host did not answer.
         """
         origin = origin_of(url)
         rules = self._rules(origin)
@@ -137,7 +139,7 @@ def read_answer(origin: str, fetched: Fetched) -> Rules | FetchError:
     if outcome.reason in _NETWORK and origin_of(outcome.uri) == origin:
         return FetchError(outcome.reason, outcome.detail)
     return FetchError(
-        "robots",
+        UNREACHABLE,
         f"{origin}/robots.txt cannot be read now ({outcome.detail}), which counts as a refusal (RFC 9309)",
     )
 

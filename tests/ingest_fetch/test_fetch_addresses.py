@@ -160,7 +160,7 @@ def test_a_robots_file_that_redirects_inside_is_not_followed(make_fetcher: Calla
         fetcher = make_fetcher(allow_private=False, respect_robots=True, lookup=net.lookup, dial=net.dial)
         outcome = fetcher.fetch("http://news.example/").outcome
     assert isinstance(outcome, Attempt)
-    assert (outcome.reason, net.dialled, server.paths()) == ("robots", [PUBLIC], ["/robots.txt"])
+    assert (outcome.reason, net.dialled, server.paths()) == ("robots-unreachable", [PUBLIC], ["/robots.txt"])
 
 
 def test_an_override_does_not_open_a_private_address(make_fetcher: Callable[..., Fetcher]) -> None:

@@ -108,12 +108,12 @@ ANSWERS: dict[str, tuple[bytes, str | None]] = {
     "forbidden": (response(ALL, status=b"403 Forbidden"), None),
     "unauthorised": (response(ALL, status=b"401 Unauthorized"), None),
     "too many requests": (response(ALL, status=b"429 Too Many"), None),
-    "server error": (response(b"", status=b"500 Oops"), "robots"),
-    "unavailable": (response(b"", status=b"503 Later"), "robots"),
-    "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nUser", "robots"),
-    "no HTTP": (b"User-agent: *\nDisallow:\n", "robots"),
+    "server error": (response(b"", status=b"500 Oops"), "robots-unreachable"),
+    "unavailable": (response(b"", status=b"503 Later"), "robots-unreachable"),
+    "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nUser", "robots-unreachable"),
+    "no HTTP": (b"User-agent: *\nDisallow:\n", "robots-unreachable"),
     "a loop": (redirect(b"/robots.txt"), None),
-    "a redirect to no address": (redirect(b"ftp://example.org/"), "robots"),
+    "a redirect to no address": (redirect(b"ftp://example.org/"), "robots-unreachable"),
     "too large": (response(b"User-agent: *\nDisallow: /page\n" + b"#\n" * MAX_ROBOTS), "robots"),
 }
 
@@ -184,7 +184,7 @@ def test_a_robots_file_that_failed_is_asked_for_again_soon(make_fetcher: Make) -
     failing = response(b"", status=b"503 Later")
     with RawServer({"/a": response(b"a"), "/robots.txt": [failing, response(b"")]}) as server:
         fetcher = make_fetcher(respect_robots=True, clock=lambda: now[0])
-        assert [refused(fetcher, f"{server.url}/a") for _ in range(2)] == ["robots", "robots"]
+        assert [refused(fetcher, f"{server.url}/a") for _ in range(2)] == ["robots-unreachable", "robots-unreachable"]
         assert server.paths() == ["/robots.txt"]
         now[0] += timedelta(minutes=6)
         assert refused(fetcher, f"{server.url}/a") is None

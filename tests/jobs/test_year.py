@@ -180,6 +180,7 @@ def every_edit_is_archived_within_its_window(year: Year) -> None:
         job = keeping.read(year.root, name)
         assert job.revisit is not None
         looks = _looks(year, host)
+        runs = [moment(report.started) for report in year.reports(name)]
         for story in paper.stories:
             for edit in story.edits:
                 seen = looks.get(story.number, [])
@@ -187,10 +188,10 @@ def every_edit_is_archived_within_its_window(year: Year) -> None:
                 if not before or edit > END - timedelta(days=90):
                     continue
                 revision = story.revision(edit)
-                other = max((one for one in story.edits if one < edit), default=story.born)
-                changed = min((at for at in before if at >= other), default=before[-1])
+                held = story.revision(before[-1])
+                changed = min(at for at in before if story.revision(at) == held)
                 window = min(max(before[-1] - changed, job.revisit.least), job.revisit.most)
-                latest = _next_pass(year, paper, job, max(edit, before[-1] + window))
+                latest = _next_run(runs, paper, max(edit, before[-1] + window))
                 found = [at for at, status in seen if at >= edit and status == 200]
                 checked += 1
                 superseded = any(edit < other <= latest for other in story.edits)
@@ -211,17 +212,12 @@ def _looks(year: Year, host: str) -> dict[int, list[tuple[datetime, int]]]:
     return looks
 
 
-def _next_pass(year: Year, paper: Paper, job: Any, at: datetime) -> datetime:
-    """The end of the first run from then on that could reach the host: two periods, and a day after a bad time."""
-    allowed = at
-    for _ in range(10):
-        due_at = next(job.schedule.after(allowed)) + timedelta(hours=21)
-        bad = [trouble.end for trouble in paper.troubles if trouble.start <= due_at and trouble.end > allowed]
-        bad += [DOWN[1]] if DOWN[0] <= due_at and DOWN[1] > allowed else []
-        if not bad:
-            return max(due_at, next(job.schedule.after(due_at)))
-        allowed = max(bad) + timedelta(days=1)
-    return allowed
+def _next_run(runs: list[datetime], paper: Paper, at: datetime) -> datetime:
+    """The run that has to find it: the first from then on that can reach the host, which is left alone for up to a day
+    after a bad time; or the one after it, where that was killed."""
+    bad = [(trouble.start, trouble.end + timedelta(days=1)) for trouble in paper.troubles]
+    able = [run for run in runs if run >= at and not any(start <= run <= end for start, end in bad)]
+    return able[1] if len(able) > 1 else END
 
 
 def each_text_that_was_seen_is_in_the_archive(year: Year) -> None:
