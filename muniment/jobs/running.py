@@ -73,11 +73,11 @@ class World:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     fetcher: Callable[[FetchPolicy], Fetcher] = _fetcher
     workers: Workers | None = None
-    pool: Pool | None = None
     processes: int | None = None
     told: Callable[[Added], object] = lambda added: None
     stopped: Callable[[], bool] = lambda: False
     wait: float = LOCK_WAIT
+    pool: Pool | None = None
 
 
 @dataclass(slots=True)

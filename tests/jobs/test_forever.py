@@ -193,6 +193,8 @@ def test_an_hour_in_miniature(root: Path, tmp_path: Path, town: Town) -> None:
         time.sleep(0.5)
     settled = until(lambda: {mark for _, _, mark in town.versions} <= captured(root).keys(), WINDOW)
     until(lambda: len(files_of(root)) >= len(town.files), WINDOW)
+    so_far = {name: len(reports(root, name)) for name in JOBS}
+    assert until(lambda: all(len(reports(root, name)) > so_far[name] + 1 for name in JOBS), WINDOW), "it goes on"
     searches, verifies = search.stop(), verify.stop()
     forever.process.terminate()
     assert forever.process.wait(20) in (130, -signal.SIGINT, 143, -signal.SIGTERM), (tmp_path / "log").read_text()
