@@ -3,6 +3,9 @@
 `discovery.sqlite` in the archive's folder is a cache and no evidence: without it, a run begins anew. What was found is
 put there before the page that named it is settled, and a page is settled only when it is committed; so a kill costs
 at most that some pages are asked for a second time.
+
+A run that has a `token`, its own name among those of the same key, is counted from here where it is cut off: what came
+of a page is kept in the step that settles it, and stays until a run with another token begins.
 """
 
 from __future__ import annotations
@@ -19,12 +22,13 @@ from pathlib import Path
 from muniment.errors import StorageError
 from muniment.regular import size_of
 
-VERSION = 3
+VERSION = 4
 _SCHEMA = """
-create table run (id integer primary key, key text unique, complete integer);
+create table run (id integer primary key, key text unique, complete integer, token text not null default '');
 create table page (seq integer primary key, run integer, key text, host text, url text, depth integer, listing integer,
-    said text, dated text, start text, state integer,
-    tries integer not null default 0, unique (run, key));
+    said text, dated text, start text, state integer, tries integer not null default 0,
+    asked integer not null default 0, read integer not null default 0, came text not null default '',
+    unique (run, key));
 create index page_next on page (run, state, host, listing desc, depth, seq);
 """
 _WAITING, _FLYING, _SETTLED, _POSTPONED = 0, 1, 2, 3
@@ -35,7 +39,8 @@ MOST_TRIES = 20  # runs in which an address was asked for in vain
 class Wanted:
     """One address to look at. `key` is its identity, `host` whom it is asked of; `said` are facts that the listing
     which named it gives, `dated` the newest date (ISO) among them. A `listing` names others and is no article. `start`
-    is the address of the plan from which it was found."""
+    is the address of the plan from which it was found. It was `asked` for, or its addresses were `read`, before the run
+    was cut off."""
 
     url: str
     key: str
@@ -46,38 +51,54 @@ class Wanted:
     dated: str = ""
     start: str = ""
     seq: int = 0
+    asked: bool = False
+    read: bool = False
 
 
 class Frontier:
     """The addresses of one run, which `key` names. `resumed` tells how many were settled before.
 
-    A run that was interrupted goes on. Where it is to begin `anew`, it looks at everything again, and at what is left
-    of earlier runs too; with `restart`, nothing is known of these.
+    A run goes on unless it came to its end, or is to `restart`. One that has a `token` goes on where that is the token
+    of the run before; else it begins anew, and looks at what is left of earlier runs too.
 
     Raises StorageError where the file cannot be written.
     """
 
-    def __init__(self, path: Path, key: str, *, restart: bool = False, anew: bool = False):
+    def __init__(self, path: Path, key: str, *, restart: bool = False, token: str = ""):
         self._db = _open(path)
-        self._db.execute("insert or ignore into run (key, complete) values (?, 1)", (key,))
-        self._run, complete = self._db.execute("select id, complete from run where key = ?", (key,)).fetchone()
-        self.goes_on = not complete and not restart and not anew
-        if not self.goes_on:
-            settled = "" if restart else f"and state = {_SETTLED}"
-            self._db.execute(f"delete from page where run = ? {settled}", (self._run,))
-        self._db.execute(
-            f"update page set state = {_WAITING} where run = ? and state in ({_FLYING}, {_POSTPONED})", (self._run,)
-        )
-        self._db.execute("update run set complete = 0 where id = ?", (self._run,))
-        rows = self._db.execute(
-            "select host, count(*) from page where run = ? and state = 0 group by host", (self._run,)
-        )
-        self._hosts: OrderedDict[str, int] = OrderedDict(rows.fetchall())
-        self.resumed = self._count(f"state = {_SETTLED}")
-        self.pages_ahead = self._count("state = 0 and not listing")
+        with _translated():
+            self._db.execute("insert or ignore into run (key, complete) values (?, 1)", (key,))
+            self._run, complete, before = self._db.execute(
+                "select id, complete, token from run where key = ?", (key,)
+            ).fetchone()
+            self.goes_on = token == before if token else not complete and not restart
+            self._begin(token, restart)
+            rows = self._db.execute(
+                "select host, count(*) from page where run = ? and state = 0 group by host", (self._run,)
+            )
+            self._hosts: OrderedDict[str, int] = OrderedDict(rows.fetchall())
+            self.resumed = self._count(f"state = {_SETTLED}")
+            self.postponed = self._count(f"state = {_POSTPONED}")
+            self.pages_ahead = self._count("state = 0 and not listing")
 
-    def put(self, wanted: Iterable[Wanted]) -> int:
-        """Take in what is not known yet; returns how many that is."""
+    def _begin(self, token: str, restart: bool) -> None:
+        """In one step, so that no kill leaves the pages of one run under the name of another."""
+        self._db.execute("begin immediate")
+        if not self.goes_on:
+            # The listings that a run with a token begins with are named by its plan, and the others by these.
+            which = "" if restart else f"and (state = {_SETTLED} or listing)" if token else f"and state = {_SETTLED}"
+            self._db.execute(f"delete from page where run = ? {which}", (self._run,))
+            self._db.execute("update page set asked = 0, read = 0, came = '' where run = ?", (self._run,))
+        self._db.execute(  # what was asked for in vain, and is told by `came`, waits for another run
+            f"update page set state = {_WAITING} where run = ? and (state = {_FLYING} or state = {_POSTPONED}"
+            " and came = '')",
+            (self._run,),
+        )
+        self._db.execute("update run set complete = 0, token = ? where id = ?", (token, self._run))
+        self._db.execute("commit")
+
+    def put(self, wanted: Iterable[Wanted], of: Wanted | None = None) -> int:
+        """Take in what is not known yet; returns how many that is. It is all that was read `of` one of them."""
         new, pages = 0, list(wanted)
         with _translated():
             self._db.execute("begin")
@@ -92,6 +113,8 @@ class Frontier:
                     new += 1
                     self.pages_ahead += not page.listing
                     self._hosts[page.host] = self._hosts.get(page.host, 0) + 1
+            if of is not None:
+                self._db.execute("update page set read = 1 where seq = ?", (of.seq,))
             self._db.execute("commit")
         return new
 
@@ -118,9 +141,9 @@ class Frontier:
                 continue
             with _translated():
                 row = self._db.execute(
-                    "update page set state = ? where seq = (select seq from page where run = ? and state = 0"
-                    f" and host = ? {kind} order by listing desc, depth, seq limit 1)"
-                    " returning seq, url, key, host, depth, listing, said, dated, start",
+                    "update page set state = ?, asked = asked + 1 where seq = (select seq from page where run = ?"
+                    f" and state = 0 and host = ? {kind} order by listing desc, depth, seq limit 1)"
+                    " returning seq, url, key, host, depth, listing, said, dated, start, asked, read",
                     (_FLYING, self._run, host),
                 ).fetchone()
             if row is not None:
@@ -136,29 +159,40 @@ class Frontier:
     def give_back(self, wanted: Wanted) -> None:
         """It was not looked at after all, and waits as before."""
         with _translated():
-            self._db.execute("update page set state = ? where seq = ?", (_WAITING, wanted.seq))
+            self._db.execute("update page set state = ?, asked = asked - 1 where seq = ?", (_WAITING, wanted.seq))
         self.pages_ahead += not wanted.listing
         self._hosts[wanted.host] = self._hosts.get(wanted.host, 0) + 1
 
-    def settle(self, wanted: Wanted) -> None:
-        """It was looked at, and what came of it is committed."""
+    def settle(self, wanted: Wanted, came: str = "") -> None:
+        """It was looked at, and what came of it is committed; `came` says what that is."""
         with _translated():
-            self._db.execute("update page set state = ? where seq = ?", (_SETTLED, wanted.seq))
+            self._db.execute("update page set state = ?, came = ? where seq = ?", (_SETTLED, came, wanted.seq))
+
+    def settled_before(self) -> list[str]:
+        """What came of the pages that were looked at, where that was said."""
+        with _translated():
+            rows = self._db.execute("select came from page where run = ? and came != '' order by seq", (self._run,))
+            return [came for (came,) in rows]
 
     def postpone(self, wanted: Wanted) -> None:
         """It is left for another run, which asks for it even where nothing names it any more."""
         with _translated():
-            self._db.execute("update page set state = ? where seq = ?", (_POSTPONED, wanted.seq))
+            self._db.execute("update page set state = ?, asked = 0 where seq = ?", (_POSTPONED, wanted.seq))
 
-    def failed(self, wanted: Wanted) -> bool:
+    def failed(self, wanted: Wanted, came: str = "") -> bool:
         """It was asked for in vain, and may answer another time: left for another run, unless it failed in MOST_TRIES
         of them. Returns whether it is."""
         with _translated():
             (tries,) = self._db.execute(
-                "update page set tries = tries + 1, state = iif(tries + 1 < ?, ?, ?) where seq = ? returning tries",
-                (MOST_TRIES, _POSTPONED, _SETTLED, wanted.seq),
+                "update page set tries = tries + 1, state = iif(tries + 1 < ?, ?, ?), came = ? where seq = ?"
+                " returning tries",
+                (MOST_TRIES, _POSTPONED, _SETTLED, came, wanted.seq),
             ).fetchone()
         return bool(tries < MOST_TRIES)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._count("1")
 
     @property
     def waiting(self) -> int:
@@ -176,20 +210,22 @@ class Frontier:
 
     def finish(self, *, keep: bool) -> None:
         """The run came to its end: the next one begins at the start, and looks at what was postponed. With `keep`, what
-        waits is looked at then too."""
+        waits is looked at then too. With a token, what is settled stays: whoever counts it may be cut off yet."""
         with _translated():
-            gone = f"state = {_SETTLED}" if keep else f"state != {_POSTPONED}"
-            self._db.execute(f"delete from page where run = ? and {gone}", (self._run,))
+            gone = f"state = {_SETTLED} and (select token = '' from run where id = page.run)"
+            if not keep:
+                gone += f" or state not in ({_SETTLED}, {_POSTPONED})"
+            self._db.execute(f"delete from page where run = ? and ({gone})", (self._run,))
             self._db.execute("update run set complete = 1 where id = ?", (self._run,))
 
     def close(self) -> None:
         self._db.close()
 
 
-def _wanted(row: tuple[int, str, str, str, int, int, str, str, str]) -> Wanted:
-    seq, url, key, host, depth, listing, said, dated, start = row
+def _wanted(row: tuple[int, str, str, str, int, int, str, str, str, int, int]) -> Wanted:
+    seq, url, key, host, depth, listing, said, dated, start, asked, read = row
     facts = tuple((name, value) for name, value in json.loads(said))
-    return Wanted(url, key, host, depth, bool(listing), facts, dated, start, seq)
+    return Wanted(url, key, host, depth, bool(listing), facts, dated, start, seq, asked > 1, bool(read))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from muniment.jobs.conditions import Alarm
     from muniment.jobs.due import Outcome
     from muniment.jobs.health import Row
+    from muniment.jobs.pool import Pool
 
 _PARTLY = ItemError.exit_code
 _COLOURS = {"ok": "green", "new": "cyan", "running": "cyan", "paused": "yellow", "silent": "yellow"}
@@ -62,11 +63,13 @@ def run(ctx: click.Context, /, names: tuple[str, ...], **options: Any) -> None:
     if options["forever"] and options["stop_after"]:
         raise UsageError("--forever ends when it is stopped, and --stop-after stops a single call: give one of them")
     root, options["shown"] = find_archive(ctx), set()
-    with _stoppable(options["stop_after"]):
+    from muniment.jobs.pool import Pool
+
+    with _stoppable(options["stop_after"]), closing(Pool(options["processes"])) as pool:
         if options["forever"]:
-            _forever(root, options)
+            _forever(root, pool, options)
             return
-        ctx.exit(_run(root, tuple(dict.fromkeys(names)), options))
+        ctx.exit(_run(root, tuple(dict.fromkeys(names)), pool, options))
 
 
 @contextmanager
@@ -86,31 +89,33 @@ def _stoppable(hours: int | None) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _forever(root: Path, options: dict[str, Any]) -> None:
+def _forever(root: Path, pool: Pool, options: dict[str, Any]) -> None:
+    import time
+
     from muniment.jobs.due import run_forever
+    from muniment.jobs.running import World
 
     def do() -> bool:
         try:
-            _run(root, (), options)
+            _run(root, (), pool, options)
         except MunimentError as e:
             note(f"muniment: {one_line(str(e))}")
             return False
         return True
 
+    def sleep(seconds: float) -> None:
+        pool.rest(seconds)
+        time.sleep(seconds)
+
     note("runs what is due until it is stopped; Control-C stops it", quiet=options["quiet"] or not sys.stderr.isatty())
-    run_forever(root, _world(options), do)
+    run_forever(root, World(), do, sleep=sleep)
 
 
-def _world(options: dict[str, Any]) -> Any:
-    from muniment.jobs.running import World
-
-    return World(processes=options["processes"])
-
-
-def _run(root: Path, names: Sequence[str], options: dict[str, Any]) -> int:
+def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) -> int:
     from muniment.archive.config import read_config
     from muniment.jobs import alarms
     from muniment.jobs.due import run_due
+    from muniment.jobs.running import World
 
     config = read_config(root)
 
@@ -124,8 +129,8 @@ def _run(root: Path, names: Sequence[str], options: dict[str, Any]) -> int:
             _write_metrics(root, config.alerts, Path(options["metrics"]))
 
     code = done = 0
-    for outcome in run_due(root, _world(options), names, wait=options["wait"], take_over=options["take_over"],
-                           after=after):  # fmt: skip
+    world = World(processes=options["processes"], pool=pool)
+    for outcome in run_due(root, world, names, wait=options["wait"], take_over=options["take_over"], after=after):
         done += 1
         code = max(code, _tell(outcome, options))
     if not done and not options["forever"]:

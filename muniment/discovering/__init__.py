@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from muniment.adding import FETCHES_AHEAD, AddOptions, Item
 from muniment.archive.archive import Archive
+from muniment.discovering import resuming
 from muniment.discovering.held import held_of
 from muniment.discovering.hosts import APART, Hosts
 from muniment.discovering.plan import Plan, Scope, found_in, is_known, is_main, read_job, starts_of, usual_sitemap
@@ -60,7 +61,8 @@ class _Flight:
 class Discovery:
     """One run. `gather` gives what was captured; `settle` is told what was committed of it.
 
-    `left` counts, by start, the pages whose hosts asked to be left alone.
+    `left` counts, by start, the pages whose hosts asked to be left alone; `before` is what came of those that were
+    looked at before this run was cut off.
     """
 
     def __init__(
@@ -72,10 +74,10 @@ class Discovery:
         *,
         pages: Fetches | None = None,
         restart: bool = False,
-        anew: bool = False,
+        before: list[Added] | None = None,
     ) -> None:
         self._archive, self._plan, self._fetcher, self._options = archive, plan, fetcher, options
-        self._pages, self._restart, self._anew = pages or fetcher, restart, anew
+        self._pages, self._restart = pages or fetcher, restart
         self._scope = Scope(plan)
         self._most = FLIGHTS if self._pages is fetcher else FETCHES_AHEAD
         self._hosts = Hosts(fetcher)
@@ -84,19 +86,25 @@ class Discovery:
         self._awaited: dict[str, _Flight] = {}
         self._end = time.monotonic() + plan.lasts.total_seconds() if plan.lasts is not None else math.inf
         self.left: Counter[str] = Counter()
+        self.before: list[Added] = [] if before is None else before
         self._asked = self.known = self.postponed = 0
 
     @cached_property
     def _frontier(self) -> Frontier:
         """Opened when the first address is wanted: whoever gathers holds the archive's lock."""
-        frontier = Frontier(self._archive.root / STATE, self._plan.key, restart=self._restart, anew=self._anew)
+        plan = self._plan
+        frontier = Frontier(self._archive.root / STATE, plan.key, restart=self._restart, token=plan.token)
         if frontier.goes_on and frontier.resumed:
             self._asked = frontier.settled
             _log.warning("an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
-        starts = list(starts_of(self._plan))
+        if plan.token and frontier.goes_on:
+            self.before += map(resuming.from_text, frontier.settled_before())
+            self.postponed = frontier.postponed
+            if plan.command == "pages" and not frontier.is_empty:
+                return frontier  # all of them were put there in one step: what is due by now is another run's
+        starts = list(starts_of(plan))
         frontier.put(starts)
-        resumes = self._plan.begun is not None and frontier.goes_on
-        if self._plan.command in ("feed", "sitemap") and not resumes:
+        if plan.command in ("feed", "sitemap") and not plan.token:
             for start in starts:  # of a run that goes on, they may say more by now
                 frontier.again(start.key)
         return frontier
@@ -125,16 +133,18 @@ class Discovery:
         if flight is None:
             return added
         wanted, fetched = flight.wanted, flight.fetched
-        if self._may_answer_later(flight) and self._frontier.failed(wanted):
-            self.postponed += 1
-        else:
-            self._frontier.settle(wanted)
         assert fetched is not None  # it was stored, so it came
         said = isinstance(fetched.outcome, Attempt) and fetched.outcome.reason == "http-304"
-        return replace(
+        settled = replace(
             added, start=wanted.start, size=_size(fetched), seconds=flight.seconds, listing=wanted.listing,
             not_modified=said,
         )  # fmt: skip
+        came = resuming.as_text(settled) if self._plan.token else ""
+        if self._may_answer_later(flight) and self._frontier.failed(wanted, came):
+            self.postponed += 1
+        else:
+            self._frontier.settle(wanted, came)
+        return settled
 
     def finish(self) -> None:
         """The run came to its end; what hosts asked to postpone waits for the next one."""
@@ -184,6 +194,10 @@ class Discovery:
         return math.inf
 
     def _ask(self, wanted: Wanted, threads: ThreadPoolExecutor) -> None:
+        if (came := self._came_before(wanted)) is not None:
+            self.before.append(came)
+            self._frontier.settle(wanted, resuming.as_text(came))
+            return
         if is_known(self._plan, wanted, self._archive.catalog.last_look(wanted.key), self._options.clock()):
             self.known += 1
             self._frontier.settle(wanted)
@@ -199,6 +213,16 @@ class Discovery:
         held = {} if self._plan.full else held_of(self._archive, wanted.url, self._options.clock())
         fetcher: Fetches = self._fetcher if wanted.listing else self._pages
         self._flying[threads.submit(fetcher.fetch, wanted.url, held)] = _Flight(wanted, held, time.monotonic())
+
+    def _came_before(self, wanted: Wanted) -> Added | None:
+        """What came of an address for which this run asked before it was cut off, and which needs nothing more."""
+        if not (self._plan.token and wanted.asked) or (self._is_read(wanted) and not wanted.read):
+            return None
+        return resuming.found_again(self._archive, wanted, self._plan.since_leaf)
+
+    def _is_read(self, wanted: Wanted) -> bool:
+        """Whether it is read for further addresses."""
+        return wanted.listing or (self._plan.command == "crawl" and wanted.depth < self._plan.depth)
 
     def _next(self, is_free: Callable[[str], bool]) -> Wanted | None:
         """The next address. Where there is a limit, nothing is read that would name more pages than that."""
@@ -241,7 +265,7 @@ class Discovery:
     def _job(self, flight: _Flight, outcome: Capture | Attempt) -> ReadJob | None:
         """What is to be read for further addresses; of what did not change, as it is held."""
         crawled = self._plan.command == "crawl"
-        if not ((crawled and flight.wanted.depth < self._plan.depth) or flight.wanted.listing):
+        if not self._is_read(flight.wanted):
             return None
         if isinstance(outcome, Capture):
             page = page_of(outcome.uri)
@@ -259,17 +283,14 @@ class Discovery:
         wanted, fetched = flight.wanted, flight.fetched
         assert fetched is not None  # it was read, so it came
         found = found_in(page_of(fetched.outcome.uri), listing)
-        self._frontier.put(
-            page
-            for entry in listing.entries
-            if (page := self._scope.page(entry, found, wanted.depth + 1, wanted.start))
-        )
+        depth, start = wanted.depth + 1, wanted.start
+        pages = [page for entry in listing.entries if (page := self._scope.page(entry, found, depth, start))]
         if self._plan.command == "crawl":
+            self._frontier.put(pages, of=wanted)
             return self._item(flight)
         more = [entry for entry in listing.more if listing.kind != "page" or is_main(entry)]
-        self._frontier.put(
-            page for entry in more if (page := self._scope.listing(entry, wanted.depth + 1, wanted.start))
-        )
+        listings = [one for entry in more if (one := self._scope.listing(entry, depth, start))]
+        self._frontier.put([*pages, *listings], of=wanted)
         if listing.kind == "robots" and not more:
             self._try_usual(wanted)
         unreadable = (

@@ -38,7 +38,8 @@ class Plan:
     `pages` are the pages themselves.
 
     A run has a `name` where it is not told from others by what it looks for; what was looked at since it was `begun`
-    is not asked for again, whatever else is said. After `lasts` nothing more is begun.
+    is not asked for again, whatever else is said. Where it is cut off, it goes on when it is called with the same two,
+    and with the size `since_leaf` that the log had at first. After `lasts` nothing more is begun.
     """
 
     command: Command
@@ -54,6 +55,7 @@ class Plan:
     full: bool = False
     name: str = ""
     begun: datetime | None = None
+    since_leaf: int = 0
     lasts: timedelta | None = None
 
     def __post_init__(self) -> None:
@@ -70,8 +72,22 @@ class Plan:
         """What tells this run from others: everything that decides what is found."""
         if self.name:
             return self.name
-        said = {**asdict(self), "recheck": 0, "full": False, "limit": None, "name": "", "begun": None, "lasts": None}
+        besides = {
+            "recheck": 0,
+            "full": False,
+            "limit": None,
+            "name": "",
+            "begun": None,
+            "since_leaf": 0,
+            "lasts": None,
+        }
+        said = {**asdict(self), **besides}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def token(self) -> str:
+        """The run among those of the same key, where it can be cut off and counted all the same."""
+        return self.begun.isoformat() if self.begun is not None else ""
 
 
 class Scope:

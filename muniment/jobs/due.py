@@ -64,7 +64,7 @@ def run_due(
         _log.warning("%s", guard.succeeded)
     outcomes: list[Outcome] = []
     try:
-        for name in names or keeping.names(root):
+        for name in names or _in_turn(root):
             try:
                 for outcome in _runs(root, world, name, by_hand=bool(names)):
                     outcomes.append(outcome)
@@ -85,6 +85,11 @@ def run_due(
         after(outcomes)
     finally:
         guard.release()
+
+
+def _in_turn(root: Path) -> list[str]:
+    """The jobs, those first that have not begun for longest: one that never comes to its end keeps no other waiting."""
+    return sorted(keeping.names(root), key=lambda name: keeping.state_of(root, name).begun)
 
 
 def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Outcome]:
@@ -108,11 +113,13 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
             return
     now = world.clock()
     if by_hand:
-        yield _run(root, world, job, state, Report(name, iso(now), iso(now), by_hand=True))
+        started = keeping.free_start(root, name, now)
+        yield _run(root, world, job, state, Report(name, iso(now), started, by_hand=True))
     elif not job.paused and (due := job.schedule.due(state.last(now), now)) is not None:
         if due.missed:
             _log.warning("%s: %d due times since %s were missed; one run stands for them", name, due.missed, state.due)
-        yield _run(root, world, job, state, Report(name, iso(due.at), iso(now), missed=due.missed))
+        started = keeping.free_start(root, name, now)
+        yield _run(root, world, job, state, Report(name, iso(due.at), started, missed=due.missed))
 
 
 def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
@@ -126,7 +133,7 @@ def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
 
 
 def _run(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
-    state.running = report
+    state.running, state.begun = report, iso(world.clock())
     keeping.keep_state(root, job.name, state)
     try:
         Run(root, job, state, report, world).go()
@@ -149,7 +156,7 @@ def _finish(root: Path, world: World, job: Job, state: State, report: Report) ->
 
 def _remember(state: State, report: Report) -> None:
     """What the next runs, and those who watch, have to know of this one."""
-    state.running = None
+    state.running, state.stage, state.stage_size, state.taken = None, "", 0, {}
     if not report.by_hand:
         state.due = max(state.due, report.due)
     for key, source in report.sources.items():

@@ -13,14 +13,14 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from muniment import durable
 from muniment.errors import StorageError, UsageError
 from muniment.jobs.job import Job, check_name, parse_job
-from muniment.jobs.report import Report, as_json, from_json, moment, summary
+from muniment.jobs.report import Report, as_json, from_json, iso, moment, summary
 from muniment.regular import read_regular
 
 FOLDER = "jobs"
@@ -58,9 +58,13 @@ class Past:
 
 @dataclass(slots=True)
 class State:
-    """What is remembered of a job. `made` is when it was seen first, `due` the last due time that was run; `running`
-    the report of a run that is not done. `hosts` are those on which it found articles, `findings` what its last verify
-    found."""
+    """What is remembered of a job. `made` is when it was seen first, `begun` when a run of it began or went on last,
+    `due` the last due time that was run; `running` the report of a run that is not done. `hosts` are those on which it
+    found articles, `findings` what its last verify found.
+
+    Of a run that is not done: the `stage` it is at, the size of the log when that began, and what was `taken` in it and
+    is counted in the report: files, with size and time of change, or searches, with the leaf up to which they told.
+    """
 
     made: str = ""
     due: str = ""
@@ -69,6 +73,10 @@ class State:
     hosts: list[str] = field(default_factory=list)
     past: list[Past] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    stage: str = ""
+    stage_size: int = 0
+    taken: dict[str, list[int]] = field(default_factory=dict)
+    begun: str = ""
 
     def last(self, now: datetime) -> datetime:
         """After which due time to look; a clock that was ahead, and was put right since, holds nothing up."""
@@ -148,8 +156,11 @@ def state_of(root: Path, name: str) -> State:
         running = from_json(values["running"]) if values["running"] else None
         sources = {key: Seen(**one) for key, one in values["sources"].items()}
         past = [Past(**one) for one in values["past"]]
-        state = State(values["made"], values["due"], running, sources, list(values["hosts"]), past,
-                      list(values.get("findings", [])))  # fmt: skip
+        state = State(
+            values["made"], values["due"], running, sources, list(values["hosts"]), past,
+            list(values.get("findings", [])), str(values.get("stage", "")), int(values.get("stage_size", 0)),
+            dict(values.get("taken", {})), str(values.get("begun", "")),
+        )  # fmt: skip
         state.last(datetime.now().astimezone())
     except FileNotFoundError:
         return State()
@@ -180,7 +191,7 @@ def past_of(report: Report) -> Past:
     return Past(report.due, report.finished, report.state, new, tried, report.seconds, error, usual)
 
 
-def keep_state(root: Path, name: str, state: State, *, sync: bool = True) -> None:
+def keep_state(root: Path, name: str, state: State) -> None:
     """Raises StorageError."""
     state.past = state.past[-MOST_PAST:]
     state.hosts = state.hosts[-MOST_HOSTS:]
@@ -188,8 +199,19 @@ def keep_state(root: Path, name: str, state: State, *, sync: bool = True) -> Non
         "made": state.made, "due": state.due, "running": as_json(state.running) if state.running else None,
         "sources": {key: asdict(seen) for key, seen in state.sources.items()}, "hosts": state.hosts,
         "past": [asdict(one) for one in state.past], "findings": state.findings,
+        "stage": state.stage, "stage_size": state.stage_size, "taken": state.taken, "begun": state.begun,
     }  # fmt: skip
-    durable.replace(_state_file(root, name), json.dumps(values).encode() + b"\n", sync=sync)
+    durable.replace(_state_file(root, name), json.dumps(values).encode() + b"\n")
+
+
+def free_start(root: Path, name: str, now: datetime) -> str:
+    """When a run begins, as it is written, which is its own name among those of the job: to the millisecond where
+    another began within the same second."""
+    started = iso(now)
+    while (root / FOLDER / "runs" / check_name(name) / f"{started.replace(':', '-')}.json").exists():
+        now += timedelta(milliseconds=1)
+        started = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return started
 
 
 def keep_report(root: Path, report: Report) -> Path:

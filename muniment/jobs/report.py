@@ -48,6 +48,14 @@ class Source:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         self.error = self.error or error
 
+    def add(self, other: Source) -> None:
+        for name in ("tried", "new", "changed", "unchanged", "not_modified", "blocked", "failed", "skipped", "bytes"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.seconds = round(self.seconds + other.seconds, 3)
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+        self.error = self.error or other.error
+
 
 @dataclass(slots=True)
 class Report:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from muniment.jobs import keeping, revisits
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
 from muniment.jobs.pauses import Pauses
+from muniment.jobs.pool import Pool
 from muniment.jobs.report import Report, Source, moment
 from muniment.jobs.watched import Watched
 from muniment.model import Declared
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.policy import FetchPolicy
     from muniment.ingest.upload import Target
+    from muniment.model import Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ LOCK_WAIT = 600.0
 _KEPT_EVERY = 1.0
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _KEPT_SHARE = 30  # at least so many times as long as it takes, which is long where there are 500 feeds
+_MOST_TAKEN = 1000  # files in a state that is written every second
+_KINDS = {"feed": ("feed",), "sitemap": ("sitemap",), "crawl": ("crawl",), "pages": ("url", "list", "revisit")}
 
 
 def _fetcher(policy: FetchPolicy) -> Fetcher:
@@ -62,8 +67,8 @@ def _fetcher(policy: FetchPolicy) -> Fetcher:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a run needs of the world: the clock, how to fetch, the processes that clean (its own where there are none),
-    whom to tell of each item."""
+    """What a run needs of the world: the clock, how to fetch, the processes that clean (`workers`, or those of a
+    `pool`; else as many of its own as `processes` says), whom to tell of each item."""
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     fetcher: Callable[[FetchPolicy], Fetcher] = _fetcher
@@ -72,6 +77,7 @@ class World:
     told: Callable[[Added], object] = lambda added: None
     stopped: Callable[[], bool] = lambda: False
     wait: float = LOCK_WAIT
+    pool: Pool | None = None
 
 
 @dataclass(slots=True)
@@ -84,44 +90,82 @@ class Run:
     report: Report
     world: World
     _next_kept: float = 0.0
+    _begun: float = 0.0
     _hosts: set[str] = field(default_factory=set)
 
     def go(self) -> None:
         """Raises Locked and StorageError, whereupon it can be called again; the report says all else."""
-        begun = time.monotonic() - self.report.seconds
+        self._begun = time.monotonic() - self.report.seconds
         self._hosts = set(self.state.hosts)
         try:
             with ExitStack() as opened:
                 archive = opened.enter_context(Archive(self.root, wait=self.world.wait))
                 for name, stage in self._stages(archive, opened):
-                    if name in self.report.done:
-                        continue
-                    try:
-                        stage()
-                    except (Locked, StorageError):
-                        raise
-                    except MunimentError as e:
-                        self._could_not(name, str(e))
-                    except sqlite3.Error as e:
-                        if isinstance(found := problem_of(e), (Locked, StorageError)):
-                            raise found from e
-                        self._could_not(name, str(found))
-                    except OSError as e:
-                        if e.errno in _DISK:
-                            raise durable.storage_error("write for", name, e) from e
-                        self._could_not(name, str(e))
-                    except Exception as e:  # noqa: BLE001 - a fault of ours must not keep the rest from being done
-                        _log.debug("%s", name, exc_info=True)
-                        self._could_not(name, f"internal error, please report it: {type(e).__name__}: {e}")
-                    self.report.done.append(name)
-                    self._keep(now=True)
+                    if name not in self.report.done:
+                        self._enter(name, archive)
+                        self._go_through(name, stage)
+                        self._end(name)
                 self._close(archive)
         except (Locked, StorageError):
             raise
         except MunimentError as e:  # the archive cannot be opened
-            self.report.errors.append(str(e))
+            self.error(str(e))
         finally:
-            self.report.seconds = round(time.monotonic() - begun, 1)
+            self.report.seconds = self.elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the run took so far, before it was cut off too."""
+        return round(time.monotonic() - self._begun, 1)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the stage it is at was begun before it was cut off."""
+        return bool(self.report.resumed)
+
+    def error(self, text: str) -> None:
+        if text not in self.report.errors:
+            self.report.errors.append(text)
+
+    def _enter(self, name: str, archive: Archive) -> None:
+        """What a stage counted before it was cut off is counted anew, from what it keeps itself."""
+        if self.state.stage == name:
+            for key, source in self.report.sources.items():
+                if source.kind in _KINDS.get(name, ()):
+                    self.report.sources[key] = Source(source.target, source.kind)
+            return
+        archive.refresh()
+        self.state.stage, self.state.stage_size, self.state.taken = name, archive.size, {}
+        self._keep(now=True)
+
+    def _go_through(self, name: str, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except (Locked, StorageError):
+            raise
+        except MunimentError as e:
+            self._could_not(name, str(e))
+        except sqlite3.Error as e:
+            if isinstance(found := problem_of(e), (Locked, StorageError)):
+                raise found from e
+            self._could_not(name, str(found))
+        except OSError as e:
+            if e.errno in _DISK:
+                raise durable.storage_error("write for", name, e) from e
+            self._could_not(name, str(e))
+        except Exception as e:  # noqa: BLE001 - a fault of ours must not keep the rest from being done
+            _log.debug("%s", name, exc_info=True)
+            self._could_not(name, f"internal error, please report it: {type(e).__name__}: {e}")
+
+    def _could_not(self, name: str, why: str) -> None:
+        self.error(f"{name}: {why}")
+        self.report.undone.append(name)
+
+    def _end(self, name: str) -> None:
+        if name not in self.report.done:
+            self.report.done.append(name)
+            self.state.stage, self.state.taken = "", {}
+            self._keep(now=True)
 
     def _stages(self, archive: Archive, opened: ExitStack) -> Iterator[tuple[str, Callable[[], None]]]:
         job = self.job
@@ -146,14 +190,15 @@ class Run:
         if job.export is not None:
             yield "export", lambda: self._export(archive)
 
-    def _could_not(self, name: str, why: str) -> None:
-        self.report.errors.append(f"{name}: {why}")
-        self.report.undone.append(name)
-
     # ---- counting
 
     def take(self, archive: Archive, added: Added, source: Source) -> None:
-        """Counts what became of one item."""
+        """Counts what became of one item, and tells it."""
+        self.count(archive, added, source)
+        self.world.told(added)
+        self._keep()
+
+    def count(self, archive: Archive, added: Added, source: Source) -> None:
         source.tried += 1
         source.bytes += added.size
         source.seconds = round(source.seconds + added.seconds, 3)
@@ -161,7 +206,11 @@ class Run:
             source.count_failure(added.reason or "failed", added.error or "")
         elif added.state == "skipped":
             source.skipped += 1
-        elif added.listing or added.state in ("kept", "unchanged") or added.snapshot is None:
+        elif (
+            added.listing
+            or added.snapshot is None
+            or (added.state in ("kept", "unchanged") and not self._is_own(added))
+        ):
             source.not_modified += added.not_modified
             source.unchanged += not added.not_modified
         else:
@@ -170,11 +219,19 @@ class Run:
             from muniment.ingest.urls import host_of
 
             self._hosts.add(host_of(added.url).removeprefix("www."))
-        self.world.told(added)
-        self._keep()
+
+    def _is_own(self, added: Added) -> bool:
+        """Whether it is only as it was because this run stored it, just before it was cut off, and had not counted it:
+        that is known of files, which are read again; pages are not asked for again."""
+        was_cut_off = self.is_resumed and self.state.stage == "folders"
+        return was_cut_off and added.snapshot is not None and added.snapshot >= self.state.stage_size
 
     def _count_version(self, archive: Archive, number: int, source: Source) -> None:
-        """New, changed, or other bytes with the same text under the same headline."""
+        """New, changed, or other bytes with the same text under the same headline; or bytes that were held, and only
+        something said of them is new."""
+        if number < self.state.stage_size:
+            source.unchanged += 1
+            return
         snapshot = archive.catalog.snapshot(number)
         held = archive.catalog.versions(snapshot.key) if snapshot else []
         before = [other for other in held if other[0] < number]
@@ -187,12 +244,13 @@ class Run:
             source.changed += 1
 
     def _keep(self, *, now: bool = False) -> None:
-        """What a kill would lose of the report: no more than a second of counting."""
+        """What a kill would lose of the report: little more than a second of counting."""
         begun = time.monotonic()
         if now or begun >= self._next_kept:
             self.state.hosts = sorted(self._hosts)
+            self.report.seconds = self.elapsed
             self.state.running = self.report
-            keeping.keep_state(self.root, self.job.name, self.state, sync=now)
+            keeping.keep_state(self.root, self.job.name, self.state)
             ended = time.monotonic()
             self._next_kept = ended + max(_KEPT_EVERY, _KEPT_SHARE * (ended - begun))
 
@@ -206,8 +264,10 @@ class Run:
     def options(self) -> AddOptions:
         from muniment.adding import AddOptions
 
+        world = self.world
+        workers = world.pool.get() if world.pool is not None and world.workers is None else world.workers
         return AddOptions(
-            self.world.processes, wait=self.world.wait, clock=self.world.clock, workers=self.world.workers,
+            world.processes, wait=world.wait, clock=world.clock, workers=workers,
             least_free=self.job.limits.free,
         )  # fmt: skip
 
@@ -219,16 +279,36 @@ class Run:
     def _folders(self, archive: Archive) -> None:
         for folder in self.job.folders:
             source = self.report.source("folder", folder)
+            source.skipped = 0  # of a run that goes on, they are met again
             if not Path(folder).is_dir():
-                source.tried += 1
-                source.count_failure("no-folder", f"{folder} is no folder, or cannot be read")
+                if not source.tried:
+                    source.tried += 1
+                    source.count_failure("no-folder", f"{folder} is no folder, or cannot be read")
                 continue
-            watched = Watched(self.root, self.job.name, folder)
-            files = watched.new(self.declared(), source)
-            with closing(pipeline.add(archive, files, _no_fetcher, self.options())) as results:
-                for added in results:
-                    self.take(archive, added, source)
+            self._folder(archive, folder, source)
+
+    def _folder(self, archive: Archive, folder: str, source: Source) -> None:
+        """Files are counted when they are done, in the step that keeps that they are."""
+        watched = Watched(self.root, self.job.name, folder, self.state.taken)
+        files, pending = watched.new(self.declared(), source), Source(folder, source.kind)
+        if (first := next(files, None)) is None:
             watched.keep()
+            return
+        with closing(pipeline.add(archive, chain((first,), files), _no_fetcher, self.options())) as results:
+            for added in results:
+                if watched.reached(added.target):
+                    source.add(pending)
+                    pending = Source(folder, source.kind)
+                    self._keep()
+                if len(self.state.taken) >= _MOST_TAKEN:
+                    self._keep(now=True)
+                    watched.keep()
+                    self.state.taken.clear()
+                self.take(archive, added, pending)
+        watched.end()
+        source.add(pending)
+        self._keep(now=True)
+        watched.keep()
 
     def _verify(self, archive: Archive) -> None:
         from muniment.archive.verify import Request, Verification
@@ -239,34 +319,45 @@ class Run:
         sample = Sample(self.root, archive.size, share, leaves, self.world.clock())
         request = Request(ranges=sample.ranges, processes=self.world.processes or 0)
         verification = Verification(self.root, archive.config, request, sample.note)
+        self.report.findings = []
         for finding in verification.run():
             where = f"#{finding.snapshot} " if finding.snapshot is not None else ""
             self.report.findings.append(f"{finding.finding}: {where}{finding.file or ''} {finding.detail}".strip())
-        sample.finish()
         at = sample.state()
         self.report.verified = (
             f"verified part {at['part']} of {at['parts']}, {verification.tally.records:,} records:"
             f" {len(self.report.findings):,} findings"
         )
+        self._end("verify")  # a part that is read twice is better than a finding that nobody is told
+        sample.finish()
 
     def _searches(self, archive: Archive) -> None:
         from muniment import watching
 
         with watching.locked(archive, self.world.wait):
             for name in self.job.searches:
-                if name in self.report.searches:
-                    continue
                 try:
                     with watching.news(archive, watching.read(archive, name), snippets=False) as found:
+                        if self._is_told(name, found.since):
+                            continue
                         told = [hit.snapshot for hit in found.hits]
-                        self.report.searches[name] = len(told)
-                        self.report.notes += [
-                            f"new for {name}: #{hit.number} {hit.title or hit.url or ''}".strip() for hit in told
-                        ]
-                        self._keep(now=True)  # first: what a kill comes between is told twice rather than not at all
+                        self._tell(name, told)
+                        self.state.taken[name] = [found.until]
+                        self._keep(now=True)
                         watching.remember(archive, found, len(told))
                 except UsageError as e:
-                    self.report.errors.append(f"search {name}: {e}")
+                    self.error(f"search {name}: {e}")
+
+    def _is_told(self, name: str, since: int) -> bool:
+        """Whether the run told what is new before it was cut off, and the search remembers."""
+        return name in self.state.taken and since >= self.state.taken[name][0]
+
+    def _tell(self, name: str, told: Sequence[Snapshot]) -> None:
+        """In place of what was told before, and not remembered."""
+        prefix = f"new for {name}: "
+        notes = [note for note in self.report.notes if not note.startswith(prefix)]
+        self.report.notes = notes + [f"{prefix}#{hit.number} {hit.title or hit.url or ''}".strip() for hit in told]
+        self.report.searches[name] = len(told)
 
     def _stamp(self, archive: Archive) -> None:
         from muniment import stamping
@@ -286,7 +377,7 @@ class Run:
         from muniment.export.job import Job as ExportJob
         from muniment.export.members import Members
 
-        asked, now = self.job.export, self.world.clock()
+        asked, now = self.job.export, moment(self.report.started)
         assert asked is not None  # the stage is there for it
         path = Path(asked.path.replace("{date}", f"{now:%Y-%m-%d}").replace("{time}", f"{now:%H%M%S}"))
         path = path if path.is_absolute() else self.root / path
@@ -319,7 +410,7 @@ class _Fetching:
         """What feeds, sitemaps or links lead to."""
         run = self.run
         sources = {start: run.report.source(command, start) for start in starts}
-        # what an earlier run postponed may be of a start that is in the job no more
+        # What an earlier run postponed may be of a start that is in the job no more.
         self._follow(command, starts, lambda start: sources.get(start) or run.report.source(command, start))
 
     def pages(self) -> None:
@@ -339,8 +430,9 @@ class _Fetching:
         if run.job.revisit is not None:
             for url, host in self._due():
                 origin.setdefault(url, ("revisit", host))
-        if origin:
-            self._follow("pages", list(origin), lambda start: run.report.source(*origin.get(start, ("url", start))))
+        if origin or run.is_resumed:
+            # What was found due before the run was cut off may not be due any more.
+            self._follow("pages", list(origin), lambda start: run.report.source(*origin.get(start, _revisit(start))))
 
     def _due(self) -> Iterator[tuple[str, str]]:
         """The articles that are due on the hosts of this job."""
@@ -361,11 +453,11 @@ class _Fetching:
         from muniment.discovering.plan import Plan
 
         run, limits = self.run, self.run.job.limits
-        spent = timedelta(seconds=run.report.seconds)
+        spent = timedelta(seconds=run.elapsed)
         plan = Plan(
             command, tuple(starts), limit=limits.pages, declared=run.declared(), recheck=RECHECK,
             match=run.job.match, exclude=run.job.exclude, hosts=run.job.hosts,
-            name=f"job {run.job.name} {command}", begun=moment(run.report.started),
+            name=f"job {run.job.name} {command}", begun=moment(run.report.started), since_leaf=run.state.stage_size,
             lasts=None if limits.time is None else max(limits.time - spent, timedelta(0)),
         )  # fmt: skip
         if limits.depth is not None:
@@ -374,16 +466,28 @@ class _Fetching:
             plan = replace(plan, depth=3)
         fetcher, pages, pauses = self._fetchers()
         left: Counter[str] = Counter()
-        results: Generator[Added, None, None] = pipeline.discover(
-            self.archive, plan, fetcher, run.options(), pages=pages, anew=not run.report.resumed, left=left
-        )
-        with closing(results):
-            for added in results:
+        before: list[Added] = []  # what this run did before it was cut off
+
+        def recount() -> None:
+            while before:
+                added = before.pop(0)
                 if added.start is not None:
-                    run.take(self.archive, added, source_of(added.start))
-                pauses.keep(run.world.clock())
-                if run.world.stopped():
-                    raise KeyboardInterrupt
+                    run.count(self.archive, added, source_of(added.start))
+
+        results: Generator[Added, None, None] = pipeline.discover(
+            self.archive, plan, fetcher, run.options(), pages=pages, left=left, before=before
+        )
+        try:
+            with closing(results):
+                for added in results:
+                    recount()
+                    if added.start is not None:
+                        run.take(self.archive, added, source_of(added.start))
+                    pauses.keep(run.world.clock())
+                    if run.world.stopped():
+                        raise KeyboardInterrupt
+        finally:
+            recount()
         for start, count in left.items():
             if start:
                 source = source_of(start)
@@ -429,6 +533,12 @@ def _problem_of(address: str) -> str | None:
     except FetchError as e:
         return str(e)
     return None
+
+
+def _revisit(start: str) -> tuple[str, str]:
+    from muniment.ingest.urls import host_of
+
+    return "revisit", host_of(start).removeprefix("www.")
 
 
 def _no_fetcher() -> Any:

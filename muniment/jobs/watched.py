@@ -21,13 +21,17 @@ SETTLED = 5.0  # seconds for which a file must not have changed
 
 
 class Watched:
-    """The files of a folder, and which of them were taken in as they are now: by size and time of change."""
+    """The files of a folder, and which of them were taken in as they are now: by size and time of change.
 
-    def __init__(self, root: Path, job: str, folder: str):
+    `taken` are those of a run under way, by path; who counts them keeps them too, in the same step.
+    """
+
+    def __init__(self, root: Path, job: str, folder: str, taken: dict[str, list[int]]):
         self._path = files_of(root, job)
         self._folder = folder
         self._known: dict[str, list[int]] = {}
-        self._marks: dict[str, list[int]] = {}
+        self._taken = taken
+        self._pending: dict[str, tuple[str, list[int]]] = {}
         try:
             self._all: dict[str, dict[str, list[int]]] = json.loads(self._path.read_text())
             self._known = dict(self._all.get(folder, {}))
@@ -51,17 +55,38 @@ class Watched:
                 yield target  # reading it says what is wrong
                 continue
             mark = [found.st_size, found.st_mtime_ns]
-            if self._known.get(name) == mark:
+            if mark in (self._known.get(name), self._taken.get(name)):
                 continue
             if abs(time.time() - found.st_mtime) < SETTLED:
                 source.skipped += 1
                 continue
-            self._marks[name] = mark
+            self._pending[target.name] = name, mark
             yield target
         self._known = {name: mark for name, mark in self._known.items() if name in there}
 
+    def reached(self, shown: str) -> bool:
+        """Something of the file that is told as `shown` is stored; returns whether those before it are done with that.
+        A file may hold many ("mail.mbox #3"), and is done when all of them are stored."""
+        if not self._pending or _is_of(shown, next(iter(self._pending))):
+            return False
+        if not any(_is_of(shown, name) for name in self._pending):
+            return False
+        while not _is_of(shown, first := next(iter(self._pending))):
+            path, mark = self._pending.pop(first)
+            self._taken[path] = mark
+        return True
+
+    def end(self) -> None:
+        """Everything is stored."""
+        self._taken.update(self._pending.values())
+        self._pending.clear()
+
     def keep(self) -> None:
-        """All that was new is taken in, or was refused: it is looked at again when it changes. Raises StorageError."""
-        self._known |= self._marks
+        """Raises StorageError."""
+        self._known.update(self._taken)
         self._all[self._folder] = self._known
         durable.replace(self._path, json.dumps(self._all).encode() + b"\n")
+
+
+def _is_of(shown: str, name: str) -> bool:
+    return shown == name or shown.startswith((f"{name} #", f"{name}: "))

@@ -22,6 +22,16 @@ class Looked(NamedTuple):
     gone: int
 
 
+class Look(NamedTuple):
+    """A leaf that tells of a look; `of` is the capture whose bytes it repeats."""
+
+    number: int
+    type: str
+    of: int | None
+    status: int | None
+    reason: str | None
+
+
 class Looks:
     """Questions about looks."""
 
@@ -32,6 +42,15 @@ class Looks:
         it was, gone, or not to be asked."""
         row = self._db.execute(f"select {_LAST.format(key='?')}", (key,)).fetchone()
         return None if row is None else row[0]
+
+    def look_since(self, key: str, since: int) -> Look | None:
+        """The newest look at an article, whatever came of it, among the leaves from `since` on."""
+        row = self._db.execute(
+            "select number, type, of, status, reason from leaf where key = ? and number >= ?"
+            " and type in ('capture', 'revisit', 'attempt') order by number desc limit 1",
+            (key, since),
+        ).fetchone()
+        return None if row is None else Look(*row)
 
     def looked(self, host: str) -> Iterator[Looked]:
         """The articles of a host."""
