@@ -190,6 +190,8 @@ def every_edit_is_archived_within_its_window(year: Year) -> None:
                 revision = story.revision(edit)
                 held = story.revision(before[-1])
                 changed = min(at for at in before if story.revision(at) == held)
+                if held == story.revision(before[0]):  # never seen to change: its age counts
+                    changed = story.born.replace(hour=0, minute=0, second=0)
                 window = min(max(before[-1] - changed, job.revisit.least), job.revisit.most)
                 latest = _next_run(runs, paper, max(edit, before[-1] + window))
                 found = [at for at, status in seen if at >= edit and status == 200]
