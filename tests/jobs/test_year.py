@@ -319,7 +319,7 @@ def test_a_year_that_was_left_alone(tmp_path: Path) -> None:
         told = folder / "told.jsonl"
         with (root / "archive.toml").open("a") as file:
             command = json.dumps(["sh", "-c", f'printf "%s\\n" "$MUNIMENT_ALERT" >> {told}'])
-            file.write(f'\n[alerts]\ncommand = {command}\ndisk = 0\nunanchored = "5000 days"\n')
+            file.write(f'\n[alerts]\ncommand = {command}\ndisk = 0\nunanchored = "3000 days"\n')
         settings = "retries = 0\nfirst_byte_timeout = 0.15\nconnect_timeout = 2\n"
         text = (root / "archive.toml").read_text().replace("[fetch]\n", f"[fetch]\n{settings}", 1)
         (root / "archive.toml").write_text(text)
