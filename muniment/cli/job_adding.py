@@ -157,7 +157,7 @@ def _lacking(root: Path, job: Job) -> Iterator[str]:
             yield f"there is no list {path} yet"
     for name in job.searches:
         if not (root / "searches" / f"{name}.toml").is_file():
-            yield f"there is no saved search {name!r} yet: `muniment searches add` makes one"
+            yield f"there is no saved search {name!r} yet: `muniment searches save` makes one"
 
 
 def _form_of(path: str) -> str:

@@ -55,6 +55,7 @@ muniment() {
   case "$1 $3" in
     'add '*) shift; command muniment add $NETWORK "$@" ;;
     '--archive feed' | '--archive sitemap' | '--archive crawl') command muniment "$@" $NETWORK ;;
+    'jobs '*) if [ "$2" = add ]; then command muniment "$@" $NETWORK; else command muniment "$@"; fi ;;
     '--archive stamp') command muniment "$@" --allow-private ;;
     *) command muniment "$@" ;;
   esac
