@@ -51,7 +51,7 @@ def doctor(ctx: click.Context, findings: str | None, full: bool, as_json: bool, 
         raise UsageError("--full verifies by itself: leave out FILE")
     root = find_archive(ctx)
     given = _read(findings) if findings else _verified(root, quiet or as_json) if full else iter(())
-    steps = advice.in_order([*advice.steps_for(given), *advice.look(root)])
+    steps = advice.in_order([*advice.steps_for(given), *advice.look(root), *_jobs(root)])
     for number, step in enumerate(steps, 1):
         if as_json:
             print_json(asdict(step))
@@ -61,6 +61,34 @@ def doctor(ctx: click.Context, findings: str | None, full: bool, as_json: bool, 
         seen = "" if full or findings else " that shows at a glance; `muniment doctor --full` reads everything"
         note(f"nothing to do{seen}", quiet=quiet)
     ctx.exit(IntegrityError.exit_code if any(step.kind == "damage" for step in steps) else 0)
+
+
+def _jobs(root: Path) -> Iterator[Step]:
+    """What keeps the jobs from being done."""
+    from datetime import UTC, datetime
+
+    from muniment.archive.config import read_config
+    from muniment.doctor import Step
+    from muniment.jobs import health
+
+    try:
+        rows = health.rows(root, read_config(root).alerts, datetime.now(UTC))
+    except UsageError as e:
+        yield Step("care", "alerts", str(e), "put it right: until then nobody is told of alarms",
+                   "muniment jobs alert --test")  # fmt: skip
+        return
+    named = {word: ", ".join(row.job for row in rows if row.health == word) for word in health.BAD}
+    if named["overdue"]:
+        yield Step("care", "jobs-overdue", f"nobody runs what is due: {named['overdue']}",
+                   "have `muniment jobs run --due` called by the clock, or see why it ends early",
+                   "muniment jobs unit --systemd")  # fmt: skip
+    for row in rows:
+        if row.health == "wrong":
+            yield Step("care", "job-wrong", row.error, "put that line right: until then the job is not run")
+    if named["failing"]:
+        yield Step(
+            "care", "jobs-failing", f"the last runs failed: {named['failing']}", "see why", "muniment jobs status"
+        )
 
 
 def _print(number: int, step: Step) -> None:

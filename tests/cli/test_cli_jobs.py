@@ -340,3 +340,16 @@ def test_a_verify_that_finds_something_is_a_failure_with_an_alarm(console: Conso
     assert "  finding: digest-mismatch: #" in found.out
     assert "alarm verify check: " in found.err
     assert "check  failing" in console("jobs", "status", code=3).out
+
+
+def test_the_doctor_knows_jobs_that_are_not_done(console: Console) -> None:
+    console("jobs", "add", "late", "--folder", inbox(console), "--cron", "* * * * *")
+    state = keeping.State(made="2026-01-01T00:00:00Z")
+    keeping.keep_state(root_of(console), "late", state)
+    (root_of(console) / "jobs" / "odd.toml").write_text("schedule = 3\n")
+    steps = {step["name"]: step for step in console("doctor", "--json").rows()}
+    assert steps["jobs-overdue"]["what"] == "nobody runs what is due: late"
+    assert steps["job-wrong"]["what"].startswith("jobs/odd.toml, line 1: schedule: ")
+    config = root_of(console) / "archive.toml"
+    config.write_text(config.read_text() + "\n[alerts]\nmails = 3\n")
+    assert "mails" in {step["name"]: step for step in console("doctor", "--json").rows()}["alerts"]["what"]
