@@ -97,11 +97,10 @@ def _forever(root: Path, pool: Pool, options: dict[str, Any]) -> None:
 
     def do() -> bool:
         try:
-            _run(root, (), pool, options)
+            return _run(root, (), pool, options) in (0, UsageError.exit_code, _PARTLY)
         except MunimentError as e:
             note(f"muniment: {one_line(str(e))}")
             return False
-        return True
 
     def sleep(seconds: float) -> None:
         pool.rest(seconds)

@@ -128,6 +128,7 @@ def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequen
     book.update([*found, *broken_off(outcomes, running, book.alarms)], now)
     for row in rows:
         book.take_news(_unread(root, row.job, book.read.get(row.job), outcomes))
+    book.read = {job: run for job, run in book.read.items() if job in {row.job for row in rows}}
     with suppress(StorageError):  # what is told is kept below, or that raises
         book.keep()
     _tell_all(root, origin, settings, book)
