@@ -158,7 +158,7 @@ def _tell(outcome: Outcome, options: dict[str, Any]) -> int:
         print_json(as_json(report))
     elif not options["quiet"] or report.state == "failed" or report.errors:  # a page that is gone is no news at night
         for line in summary(report):
-            echo(("  " if line.startswith(" ") else "") + one_line(line))
+            echo(" " * (len(line) - len(line.lstrip(" "))) + one_line(line))
     return 0 if report.state == "done" else _PARTLY
 
 
@@ -204,11 +204,12 @@ def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) 
 
 
 def _print_row(row: Row) -> None:
+    error = "" if any(one.error and row.error.endswith(one.error) for one in row.sources) else row.error  # told below
     health = click.style(f"{row.health:<8}", fg=_COLOURS.get(row.health, "red"))
     last = f"last {row.last.finished}, {row.last.state}, {row.last.new:,} new" if row.last else "never run"
     coming = f"next {row.due}" if row.due else ""
     late = f"late by {row.late / 3600:,.1f} h" if row.health == "overdue" else ""
-    said = "; ".join(part for part in (last, coming, late, row.unusual, one_line(row.error)) if part)
+    said = "; ".join(part for part in (last, coming, late, row.unusual, one_line(error)) if part)
     echo(f"{strong(row.job)}  {health} {said}")
     for source in row.sources:
         shown = click.style(f"{source.health:<8}", fg=_COLOURS.get(source.health, "red"))

@@ -73,7 +73,7 @@ def show(ctx: click.Context, name: str, count: int, as_json: bool, quiet: bool) 
     for report in past:
         echo()
         for line in summary(report):
-            echo(one_line(line) if not line.startswith(" ") else f"  {one_line(line)}")
+            echo(" " * (len(line) - len(line.lstrip(" "))) + one_line(line))
 
 
 @jobs.command()

@@ -184,9 +184,8 @@ def past_of(report: Report) -> Past:
     error = "" if report.findings else next(iter(report.errors), "")
     if not error and report.state == "failed" and not report.findings:
         down = [source for source in report.sources.values() if source.is_down]
-        error = (
-            f"{len(down):,} sources gave nothing, such as {down[0].target}: {down[0].error}" if down else "it failed"
-        )
+        many = f"{len(down):,} sources gave nothing, such as" if len(down) > 1 else "nothing came of"
+        error = f"{many} {down[0].target}: {down[0].error}" if down else "it failed"
     usual = not (report.by_hand or report.missed)
     return Past(report.due, report.finished, report.state, new, tried, report.seconds, error, usual)
 

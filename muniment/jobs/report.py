@@ -141,7 +141,8 @@ def iso(at: datetime) -> str:
 def summary(report: Report) -> list[str]:
     """The lines of the readable report."""
     took = f", {report.seconds:,.0f} s" if report.finished else ""
-    lines = [f"{report.job}: {report.state}, for {report.due}, begun {report.started}{took}"]
+    when = f"run by hand at {report.started}" if report.by_hand else f"for {report.due}, begun {report.started}"
+    lines = [f"{report.job}: {report.state}, {when}{took}"]
     if report.missed:
         lines.append(f"  {_times(report.missed, 'due time')} before it missed; this run stands for all of them")
     if report.resumed:

@@ -34,8 +34,8 @@ def window(article: Looked, revisit: Revisit) -> timedelta:
     quiet = min(max(last - changed, revisit.least), revisit.most)
     if not article.gone:
         return quiet
-    rarer: timedelta = revisit.least * 4 ** min(article.gone, 10)
-    return min(max(quiet, rarer), RAREST)
+    rarer = min(revisit.least.total_seconds() * 4 ** min(article.gone, 10), RAREST.total_seconds())
+    return min(max(quiet, timedelta(seconds=rarer)), RAREST)
 
 
 def due(articles: Iterable[Looked], revisit: Revisit, now: datetime) -> list[Wanted]:

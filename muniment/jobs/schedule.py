@@ -26,7 +26,7 @@ from cronsim import CronSim, CronSimError
 
 MOST_MISSED = 1_000  # that are counted
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400}
-_LONGEST = 3660 * 86_400  # seconds; times that far off stay within what dates can say
+_LONGEST = 36_525 * 86_400  # seconds; times that far off stay within what dates can say
 _EVERY = re.compile(r"(?:every\s+)?(?:(\d{1,6})\s*)?(second|minute|min|hour|day|week)s?", re.IGNORECASE)
 _NAMED = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
           "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *"}  # fmt: skip
@@ -47,7 +47,7 @@ def duration(text: str) -> timedelta:
         raise ValueError(f'{text!r} is no length of time: write "10 minutes", "6 hours"')
     seconds = int(found[1] or 1) * _UNITS[_unit(found[2])]
     if seconds > _LONGEST:
-        raise ValueError(f"{text!r} is too long: write 10 years (520 weeks) at most")
+        raise ValueError(f"{text!r} is too long: write 5,217 weeks at most")
     return timedelta(seconds=seconds)
 
 

@@ -159,7 +159,7 @@ def test_a_run_is_reported_for_people_for_programs_and_kept(console: Console, si
     assert json.loads(first.read_bytes()) == report
     feed = {one["kind"]: one for one in json.loads(second.read_bytes())["sources"]}["feed"]
     assert (feed["new"], feed["tried"], feed["not_modified"] + feed["unchanged"]) == (0, 1, 1)
-    assert first.with_suffix(".txt").read_text().startswith("papers: partial, for ")
+    assert first.with_suffix(".txt").read_text().startswith("papers: partial, run by hand at ")
     shown = console("jobs", "show", "papers", "--runs", "1")
     assert shown.out.count("papers: partial") == 1
     assert "1 http-404; such as:" in shown.out

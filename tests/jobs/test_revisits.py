@@ -85,3 +85,8 @@ def test_the_log_says_when_what_was_looked_at(new_archive: Callable[..., Path]) 
         times = [datetime.fromisoformat(text) for text in (looked.first, looked.changed, looked.last)]
         assert times == [at(0), at(2), at(9)]
         assert (looked.gone, looked.published, looked.key) == (2, None, "a.example/1")
+
+
+def test_windows_of_decades_are_no_trouble_for_what_is_gone() -> None:
+    gone = Looked("a", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", None, 12)
+    assert window(gone, Revisit(timedelta(days=30_000), timedelta(days=36_000))) == timedelta(days=180)
