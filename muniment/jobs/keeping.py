@@ -110,6 +110,7 @@ def write(root: Path, name: str, text: str) -> Job:
     job = parse_job(check_name(name), text)
     if not job_file(root, name).exists():
         _forget(root, name)  # another job had that name, and a run of it may have ended after it was removed
+        keep_state(root, name, State())  # whose reports are not this one's
     durable.replace(job_file(root, name), text.encode())
     return job
 
@@ -150,7 +151,7 @@ def _forget(root: Path, name: str) -> None:
 
 
 def state_of(root: Path, name: str) -> State:
-    """What is remembered of a job; nothing where that cannot be read, for a job must go on."""
+    """What is remembered of a job; where that is lost or damaged, what its reports say, for a job must go on."""
     try:
         values = json.loads(read_regular(_state_file(root, name)))
         running = from_json(values["running"]) if values["running"] else None
@@ -162,18 +163,15 @@ def state_of(root: Path, name: str) -> State:
             dict(values.get("taken", {})), str(values.get("begun", "")),
         )  # fmt: skip
         state.last(datetime.now().astimezone())
-    except FileNotFoundError:
-        return State()
     except (OSError, ValueError, TypeError, KeyError):
         return _from_reports(root, name)
     return state
 
 
 def _from_reports(root: Path, name: str) -> State:
-    """Where what was remembered is damaged: the last report says what was run."""
     state = State()
     for report in reports(root, name, MOST_PAST):
-        if not state.made:
+        if not state.due and not report.by_hand:
             state.made = state.due = report.due
         state.past.insert(0, past_of(report))
     return state

@@ -287,18 +287,21 @@ def test_where_what_is_remembered_is_damaged_the_reports_say_what_was_run(root: 
             "a", f"2026-11-22T0{hour}:00:00Z", f"2026-11-22T0{hour}:00:01Z", f"2026-11-22T0{hour}:00:09Z", "done"
         )
         keeping.keep_report(root, made)
-    (root / "jobs" / "state").mkdir()
-    for damage in (b"", b"{", b"[]", b'{"made": 3}', b"\xff"):
-        (root / "jobs" / "state" / "a.json").write_bytes(damage)
+    keeping.keep_report(root, Report("a", "2026-11-22T03:30:00Z", "2026-11-22T03:30:00Z", "", "done", by_hand=True))
+    for damage in (b"", b"{", b"[]", b'{"made": 3}', b"\xff", None):
+        (root / "jobs" / "state" / "a.json").write_bytes(damage or b"")
+        if damage is None:
+            (root / "jobs" / "state" / "a.json").unlink()
         found = keeping.state_of(root, "a")
         assert found.due == "2026-11-22T02:00:00Z"
-        assert [one.due[11:13] for one in found.past] == ["00", "01", "02"]
+        assert [one.due[11:13] for one in found.past] == ["00", "01", "02", "03"]
 
 
 def test_a_new_job_of_an_old_name_begins_anew(root: Path) -> None:
     job(root)
     keeping.remove(root, "a")
     keeping.keep_state(root, "a", state(running=report()))  # by a run that ended after that
+    keeping.keep_report(root, report())
     job(root)
     assert keeping.state_of(root, "a") == State()
 
