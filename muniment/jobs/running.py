@@ -392,7 +392,10 @@ class Run:
                 self.report.exported = "nothing matched, and nothing was exported"
                 return
             made = ExportJob(archive, members, selection, now)
-            exporting.write(made, asked.form, path)
+            try:
+                exporting.write(made, asked.form, path)
+            except StorageError as e:  # of the disk that it goes to: the archive's own tells soon enough
+                raise UsageError(str(e)) from e
         self.report.exported = f"{len(set(selection.snapshots) - made.damaged.keys()):,} snapshots exported to {path}"
         self.report.errors += [f"export: left out #{number}: {why}" for number, why in sorted(made.damaged.items())]
 

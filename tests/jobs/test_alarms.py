@@ -474,3 +474,20 @@ def test_a_fault_of_ours_in_one_part_of_a_run_is_told_as_a_failure(
     watch(root, ORIGIN, settings, run(root, NOW, "a", world=World(clock=lambda: NOW, fetcher=fault, processes=1)), NOW)
     [line] = told()
     assert line.startswith("ALARM run-failed: a: the last run failed: pages: internal error")
+
+
+def test_an_export_that_cannot_be_written_keeps_no_other_job_from_its_run(
+    root: Path, pager: tuple[dict[str, Any], Callable[[], list[str]]]
+) -> None:
+    settings, told = pager
+    fill(root, 1)
+    with Archive(root) as archive:
+        pipeline.reindex(archive, None, lambda done: None)
+    job(root, "a", export='{ path = "/proc/{date}.wacz" }')
+    job(root, "b", verify='"100%"')
+    first, second = run(root, NOW, "a", "b")
+    assert first.report is not None
+    assert first.report.errors[0].startswith("export: cannot write /proc/2026-11-22.wacz")
+    assert second.report is not None
+    watch(root, ORIGIN, settings, [first, second], NOW)
+    assert told() == [f"ALARM run-failed: a: the last run failed: {first.report.errors[0]}"]
