@@ -17,6 +17,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise, takewhile
@@ -156,6 +157,10 @@ class Forever:
         self.kills += 1
         self.start()
 
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
     def left_behind(self) -> list[int]:
         """Processes of its sessions."""
         found = []
@@ -191,7 +196,11 @@ def test_an_hour_in_miniature(root: Path, tmp_path: Path, town: Town) -> None:
         keeping.write(root, name, text.format(url=town.paper.url, folder=town.folder))
     search = Loop("--archive", str(root), "search", "ferry OR told", "--jsonl", "--limit", "1000", pause=0.5)
     verify = Loop("--archive", str(root), "verify", pause=2.0)
-    forever = Forever(root, tmp_path / "log")
+    with closing(Forever(root, tmp_path / "log")) as forever:
+        go_through(root, tmp_path, town, forever, search, verify)
+
+
+def go_through(root: Path, tmp_path: Path, town: Town, forever: Forever, search: Loop, verify: Loop) -> None:
     assert until(lambda: len(captured(root)) >= 3, 30), (tmp_path / "log").read_text()
     search.start()
     verify.start()
