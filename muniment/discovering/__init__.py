@@ -27,7 +27,7 @@ from muniment.discovering.held import held_of
 from muniment.discovering.hosts import APART, Hosts
 from muniment.discovering.plan import Plan, Scope, found_in, is_known, is_main, read_job, starts_of, usual_sitemap
 from muniment.frontier import Frontier, Wanted
-from muniment.ingest.discover.listing import Listing, ReadJob
+from muniment.ingest.discover.listing import Entry, Listing, ReadJob
 from muniment.ingest.http import Held, parse_response
 from muniment.ingest.upload import Target
 from muniment.ingest.urls import page_of
@@ -48,12 +48,13 @@ FLIGHTS = 64  # addresses that are under way at a time, each at another host
 @dataclass(slots=True)
 class _Flight:
     """An address that was asked for: what it was, what is held of it, and what came, once it did, after how long. First
-    its `rules` may be asked for: its robots.txt."""
+    its `rules` may be asked for: its robots.txt. A page that is `known` is read only."""
 
     wanted: Wanted
     held: Mapping[str, Held]
     begun: float
     rules: bool = False
+    known: bool = False
     fetched: Fetched | None = None
     seconds: float = 0.0
 
@@ -113,7 +114,7 @@ class Discovery:
         """What the addresses gave, in the order in which it came; None where the next one has to be waited for."""
         told = False
         while True:
-            soonest = self._launch(threads)
+            soonest = self._launch(threads, workers)
             if not self._flying:
                 return
             done = [future for future in self._flying if future.done()]
@@ -173,14 +174,14 @@ class Discovery:
 
     # ---- asking
 
-    def _launch(self, threads: ThreadPoolExecutor) -> float:
+    def _launch(self, threads: ThreadPoolExecutor, workers: Workers) -> float:
         """Asks the hosts that may be asked now; returns in how many seconds the next one may be."""
         while time.monotonic() < self._end:
             if len(self._flying) >= self._most:
                 return math.inf
             wanted = self._next(self._hosts.is_free)
             if wanted is not None:
-                self._ask(wanted, threads)
+                self._ask(wanted, threads, workers)
                 continue
             soonest = self._hosts.soonest(self._frontier.hosts)
             if self._flying or not soonest.host:
@@ -190,17 +191,21 @@ class Discovery:
             wanted = self._next(lambda host, soonest=soonest: host == soonest.host)  # type: ignore[misc]  # mypy cannot type defaults of a lambda
             if wanted is None:
                 return math.inf  # what is there is over the limit
-            self._ask(wanted, threads)
+            self._ask(wanted, threads, workers)
         return math.inf
 
-    def _ask(self, wanted: Wanted, threads: ThreadPoolExecutor) -> None:
+    def _ask(self, wanted: Wanted, threads: ThreadPoolExecutor, workers: Workers) -> None:
         if (came := self._came_before(wanted)) is not None:
             self.before.append(came)
             self._frontier.settle(wanted, resuming.as_text(came))
             return
         if is_known(self._plan, wanted, self._archive.catalog.last_look(wanted.key), self._options.clock()):
             self.known += 1
-            self._frontier.settle(wanted)
+            job = self._held_job(wanted) if self._is_read(wanted) and not wanted.read else None
+            if job is None:
+                self._frontier.settle(wanted)
+            else:  # the same run looked at it elsewhere, and did not follow its links
+                self._flying[workers.read(job)] = _Flight(wanted, {}, time.monotonic(), known=True)
             return
         self._hosts.begin(wanted.host)
         if not self._fetcher.has_rules(wanted.url) and wanted.seq not in self._ruled:
@@ -240,6 +245,10 @@ class Discovery:
         if flight.fetched is not None:
             yield self._read(flight, result)
             return
+        if flight.known:
+            self._follow(flight.wanted, flight.wanted.url, result)
+            self._frontier.settle(flight.wanted)
+            return
         self._hosts.end(flight.wanted.host)
         if flight.rules:
             self._frontier.give_back(flight.wanted)
@@ -278,27 +287,41 @@ class Discovery:
             outcome.uri, response.body, response.media_type, response.charset, response.content_encoding, crawled
         )
 
+    def _held_job(self, wanted: Wanted) -> ReadJob | None:
+        """The links of a page, as it is held; None where it is no page."""
+        held = self._archive.catalog.newest_of(wanted.key)
+        record = self._archive.records(held.number)[0] if held is not None else None
+        if record is None or record.type != "response":
+            return None
+        response = parse_response(record.block)
+        coding = response.charset, response.content_encoding
+        return read_job(wanted.url, response.body, response.media_type, *coding, True)
+
     def _read(self, flight: _Flight, listing: Listing) -> Item:
         """Takes in what a document names, then gives the document itself."""
         wanted, fetched = flight.wanted, flight.fetched
         assert fetched is not None  # it was read, so it came
-        found = found_in(page_of(fetched.outcome.uri), listing)
-        depth, start = wanted.depth + 1, wanted.start
-        pages = [page for entry in listing.entries if (page := self._scope.page(entry, found, depth, start))]
+        more = self._follow(wanted, page_of(fetched.outcome.uri), listing)
         if self._plan.command == "crawl":
-            self._frontier.put(pages, of=wanted)
             return self._item(flight)
-        more = [entry for entry in listing.more if listing.kind != "page" or is_main(entry)]
-        listings = [one for entry in more if (one := self._scope.listing(entry, depth, start))]
-        self._frontier.put([*pages, *listings], of=wanted)
         if listing.kind == "robots" and not more:
             self._try_usual(wanted)
         unreadable = (
             bool(listing.problem) and not listing.entries and not more and "holds no entry" not in str(listing.problem)
         )
         if listing.problem:
-            _log.warning("%s: %s", found.url, listing.problem)
+            _log.warning("%s: %s", page_of(fetched.outcome.uri), listing.problem)
         return self._item(flight, _summary(listing), unreadable=unreadable)
+
+    def _follow(self, wanted: Wanted, url: str, listing: Listing) -> list[Entry]:
+        """Takes in what it names; returns the listings among that."""
+        found, depth, start = found_in(url, listing), wanted.depth + 1, wanted.start
+        pages = [page for entry in listing.entries if (page := self._scope.page(entry, found, depth, start))]
+        crawled = self._plan.command == "crawl"
+        more = [] if crawled else [entry for entry in listing.more if listing.kind != "page" or is_main(entry)]
+        listings = [one for entry in more if (one := self._scope.listing(entry, depth, start))]
+        self._frontier.put([*pages, *listings], of=wanted)
+        return more
 
     def _try_usual(self, robots: Wanted) -> None:
         if (usual := usual_sitemap(robots)) is not None:

@@ -5,7 +5,8 @@
     15 */6 * * *                       five fields as in Debian's cron; @hourly, @daily, @weekly, @monthly, @yearly
 
 A time that a change to summer time leaves out is due right after it, one that comes twice is due once, as in Debian's
-cron (cronsim); but for expressions whose minute or hour begins with `*`, which go on with the hours that pass.
+cron (cronsim); but for expressions whose minute or hour begins with `*`, which go on with the hours that pass. Where
+clocks change by half an hour (Lord Howe alone), such an expression may leave half an hour out.
 
 A due time is its own name: that of a run. The jitter of a job moves each of its due times by an offset that depends on
 the job and the time alone, so that it is the same after a restart.

@@ -403,3 +403,17 @@ def test_a_crawl_that_was_interrupted_goes_on_where_it_stood(root: Path, paper: 
 def test_a_damaged_state_is_begun_anew(root: Path, paper: Newspaper, discover: Discover) -> None:
     (root / "discovery.sqlite").write_bytes(b"no database at all" * 100)
     assert len(discover("feed", f"{paper.url}/feed.xml")) == 4
+
+
+def test_a_crawl_goes_through_pages_at_which_another_part_of_its_run_looked(
+    paper: Newspaper, discover: Callable[..., list[Added]]
+) -> None:
+    """Their links are read, and they are not asked for again."""
+    begun = datetime.now(UTC)
+    discover("feed", f"{paper.url}/feed.xml", name="job a feed", begun=begun)  # the stories 1, 2 and 3
+    before = len(paper.asked)
+    added = discover("crawl", f"{paper.url}/", name="job a crawl", begun=begun, depth=5, match=("*/story/*",))
+    found = [path for path in paper.paths()[before:] if path != "/robots.txt"]
+    stories = [path.partition("?")[0] for path in found]
+    assert sorted(stories) == ["/", "/story/4", "/story/5", "/story/5", "/story/6"], "4 is found by way of 1, 2 and 3"
+    assert len(added) == 5

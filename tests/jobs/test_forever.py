@@ -17,6 +17,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise, takewhile
@@ -33,7 +34,7 @@ from tests.discovering.newspaper import Newspaper, Page, story
 
 HOUR = float(os.environ.get("MUNIMENT_HOUR", "20"))
 LEAST, MOST = 2.0, 6.0  # seconds, of revisits
-WINDOW = 45.0  # seconds within which every version is archived: MOST, the schedule, and what kills and a start cost
+WINDOW = 60.0  # seconds within which every version is archived: MOST, the schedule, and what kills and a start cost
 COMMAND = (sys.executable, "-m", "muniment")
 JOBS = {
     "courier": """
@@ -130,31 +131,36 @@ class Forever:
         self._root, self._log = root, log
         self.kills = 0
         self.sessions: list[int] = []
-        self.next_kill = 0.0
+        self.next_kill, self.to_end = 0.0, 0
         self.start()
 
     def start(self) -> None:
         words = [*COMMAND, "--archive", str(self._root), "jobs", "run", "--forever", "--processes", "1"]
-        self.started = time.time()
+        self.started, self.runs = time.time(), len(list((self._root / "jobs/runs").glob("*/*.json")))
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
         self.sessions.append(self.process.pid)
 
-    def kill(self, after: float) -> None:
-        """So many seconds after it began with something: on a busy machine the start alone takes some."""
-        begun = max((path.stat().st_mtime for path in (self._root / "jobs/state").glob("*.json")), default=0.0)
-        if begun < self.started:
+    def kill(self, rng: random.Random) -> None:
+        """Some seconds after it began with something, or ended some runs: on a busy machine the start alone takes long."""
+        changed = [path.stat().st_mtime for path in (self._root / "jobs/state").glob("*.json")]
+        ended = len(list((self._root / "jobs/runs").glob("*/*.json"))) - self.runs
+        if max(changed, default=0.0) < self.started or ended < self.to_end:
             return
         if not self.next_kill:
-            self.next_kill = time.monotonic() + after
+            self.next_kill = time.monotonic() + rng.uniform(0, 3)
         if time.monotonic() < self.next_kill:
             return
-        self.next_kill = 0.0
+        self.next_kill, self.to_end = 0.0, rng.choice((0, 0, 1, 2, 4))
         assert self.process.poll() is None, f"it ended by itself: {self._log.read_text()[-2000:]}"
         self.process.kill()
         self.process.wait()
         self.kills += 1
         self.start()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def left_behind(self) -> list[int]:
         """Processes of its sessions."""
@@ -191,13 +197,17 @@ def test_an_hour_in_miniature(root: Path, tmp_path: Path, town: Town) -> None:
         keeping.write(root, name, text.format(url=town.paper.url, folder=town.folder))
     search = Loop("--archive", str(root), "search", "ferry OR told", "--jsonl", "--limit", "1000", pause=0.5)
     verify = Loop("--archive", str(root), "verify", pause=2.0)
-    forever = Forever(root, tmp_path / "log")
+    with closing(Forever(root, tmp_path / "log")) as forever:
+        go_through(root, tmp_path, town, forever, search, verify)
+
+
+def go_through(root: Path, tmp_path: Path, town: Town, forever: Forever, search: Loop, verify: Loop) -> None:
     assert until(lambda: len(captured(root)) >= 3, 30), (tmp_path / "log").read_text()
     search.start()
     verify.start()
     end = time.monotonic() + HOUR
     while time.monotonic() < end:
-        forever.kill(town.rng.uniform(0, 5))
+        forever.kill(town.rng)
         town.go_on()
         time.sleep(0.5)
     settled = until(lambda: {mark for _, _, mark in town.versions} <= captured(root).keys(), WINDOW)

@@ -306,7 +306,7 @@ def test_a_page_that_always_fails_is_given_up_after_twenty_runs(tmp_path: Path) 
     page = Wanted("http://half.example/1", "half.example/1", "half.example")
     runs = 0
     while True:
-        frontier = Frontier(tmp_path / "discovery.sqlite", "a job", anew=True)
+        frontier = Frontier(tmp_path / "discovery.sqlite", "a job", token=f"run {runs}")
         frontier.put([page] if not runs else [])
         wanted = frontier.next(lambda host: True)
         if wanted is None:
