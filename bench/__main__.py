@@ -14,6 +14,7 @@
 | extraction | quality of cleaning on gold corpora ($MUNIMENT_DATA), with floors | seven extractors, htmldate |
 | snippets | passages of ten hits, texts of 4 kB and 1 MB in five languages | SQLite FTS5, tantivy |
 | relevance | how well searches rank on four judged collections ($MUNIMENT_DATA) | Whoosh, FTS5, bm25s, tantivy-py |
+| jobs | one run over 500 feeds on 50 local hosts: manners in the server's log, articles a second | limits, `add` |
 | neardup | the check for near-duplicates among 1,000,000 articles; what it finds | brute force on a sample |
 
 At sizes up to a million, with a corpus and indexes that are kept, `python -m bench.sizes` measures queries, indexing
@@ -33,7 +34,7 @@ from bench import adding, longlog, memory, process, verifying
 
 NAMES = (
     "add", "memory", "verify", "log", "search", "query",
-    "importing", "documents", "extraction", "discovering", "relevance", "neardup", "snippets",
+    "importing", "documents", "extraction", "discovering", "relevance", "neardup", "snippets", "jobs",
 )  # fmt: skip
 
 
@@ -74,6 +75,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "bench.keyboards"], check=True)
     if "neardup" in wanted:
         subprocess.run([sys.executable, "-m", "bench.neardup"], check=True)
+    if "jobs" in wanted:
+        subprocess.run([sys.executable, "-m", "bench.jobs"], check=True)
 
 
 main()

@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 STATE = "discovery.sqlite"
 _TRANSIENT = re.compile(r"connect|cut|dns-temporary|timeout|http-(?:408|425|429|5\d\d)")
 FLIGHTS = 64  # addresses that are under way at a time, each at another host
+_LARGE = 8 << 20  # bytes: where so much is coming, no more are under way than of given addresses, for it is in memory
+_LOOK_AGAIN = 0.1
 
 
 @dataclass(slots=True)
@@ -179,6 +181,8 @@ class Discovery:
         while time.monotonic() < self._end:
             if len(self._flying) >= self._most:
                 return math.inf
+            if len(self._flying) >= FETCHES_AHEAD and self._fetcher.receiving > _LARGE:
+                return _LOOK_AGAIN
             wanted = self._next(self._hosts.is_free)
             if wanted is not None:
                 self._ask(wanted, threads, workers)

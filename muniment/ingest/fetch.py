@@ -82,6 +82,7 @@ class Fetcher:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
+        self._under_way: set[Exchange] = set()
         own = self._policy
         self._turns = Turns(own.per_host, own.delay, own.adaptive, own.max_delay, sleep, own.breaker)
         self._robots = RobotsGate(self._fetch_robots, self._policy.user_agent, clock)
@@ -138,6 +139,12 @@ class Fetcher:
         """Seconds until a host may be asked; infinite while somebody is at it. 0 where that is refused at once, for it
         is to be left alone."""
         return self._turns.ready_in(host, self._policy.max_wait)
+
+    @property
+    def receiving(self) -> int:
+        """The bytes that came so far of the answers that are under way."""
+        with self._lock:
+            return sum(exchange.size for exchange in self._under_way)
 
     def has_rules(self, url: str) -> bool:
         """Whether an address can be asked for without a request for its robots.txt before."""
@@ -255,7 +262,13 @@ class Fetcher:
         total = min(policy.total_timeout, bounds.end - time.monotonic())
         limits = Limits(policy.connect_timeout, policy.first_byte_timeout, total, bounds.size)
         tls = (self._context(), host) if url.startswith("https:") else None
-        return send_request(exchange, endpoints, tls, limits, self._dial)
+        with self._lock:
+            self._under_way.add(exchange)
+        try:
+            return send_request(exchange, endpoints, tls, limits, self._dial)
+        finally:
+            with self._lock:
+                self._under_way.discard(exchange)
 
     def _judge(self, capture: Capture, response: StoredResponse, backoff: float, held: Held | None) -> _Tried:
         """What a whole response means: a capture (a page or a redirect), or an attempt with its bytes."""
