@@ -90,7 +90,7 @@ class Year:
             os._exit(0)
 
     def run(self) -> None:
-        kills = set(self.rng.sample(range(20, 700), KILLS))
+        kills = set(self.rng.sample(range(20, 450), KILLS))
         while (coming := due.next_time(self.root, self.now())) is not None:
             wanted = max(coming, self.now())
             at = BEGIN + -(-(wanted - BEGIN) // GRID) * GRID
@@ -129,10 +129,10 @@ def papers(rng: random.Random) -> dict[str, Paper]:
 
 
 JOBS = {
-    "courier": 'schedule = "every 24 hours"\ntimezone = "Europe/Paris"\njitter = "20 minutes"\nfeeds = ["{courier.example}/feed.xml"]\n',
-    "monitor": 'schedule = "30 2 * * *"\ntimezone = "Europe/Paris"\nfeeds = ["{monitor.example}/feed.xml"]\n',
-    "herald": 'schedule = "30 1 * * *"\ntimezone = "America/New_York"\nfeeds = ["{herald.example}/feed.xml"]\n',
-    "check": 'schedule = "0 4 * * 0"\ntimezone = "America/New_York"\nverify = "10%"\n',
+    "courier": 'schedule = "every 48 hours"\ntimezone = "Europe/Paris"\njitter = "20 minutes"\nfeeds = ["{courier.example}/feed.xml"]\n',
+    "monitor": 'schedule = "30 2 * * 0,3"\ntimezone = "Europe/Paris"\nfeeds = ["{monitor.example}/feed.xml"]\n',
+    "herald": 'schedule = "30 1 * * 0,3,5"\ntimezone = "America/New_York"\nfeeds = ["{herald.example}/feed.xml"]\n',
+    "check": 'schedule = "0 4 1,15 * *"\ntimezone = "America/New_York"\nverify = "10%"\n',
 }
 
 
@@ -148,8 +148,8 @@ def no_due_time_is_missed_and_none_is_run_twice(year: Year) -> None:
         late = [report for report in reports if report.missed]
         assert all(report.missed == len([at for at in expected if before < at < moment(report.due)])
                    for report, before in zip(late, _before(late, reports), strict=True))  # fmt: skip
-        assert END - last < timedelta(days=8)
-    assert sum(report.missed for report in year.reports("courier")) >= 4  # five days off are one run
+        assert END - last < timedelta(days=17)
+    assert sum(report.missed for report in year.reports("courier")) >= 2  # five days off are one run
     zone = keeping.read(year.root, "monitor").schedule.zone
     times = [moment(report.due).astimezone(zone) for report in year.reports("monitor")]
     spring, autumn = ([at for at in times if (at.month, at.day) == day] for day in ((3, 30), (10, 26)))
