@@ -416,3 +416,22 @@ def test_fast_verify_without_a_catalog_says_so_and_reads_everything(small: Path,
     for path in root.glob("catalog.sqlite*"):
         path.unlink()
     assert [f.finding for f in verify(root, fast=True)] == ["no-catalog"]
+
+
+def test_what_a_killed_writer_had_not_published_yet_is_no_damage(root: Path) -> None:
+    """It ended between its commit and the tiles; with the tiles alone missing, they were taken away."""
+    fill(root, 1)
+    before = (root / "log/checkpoint").read_bytes()
+    fill(root, 2)
+    (tile,) = (path for path in (root / "log/tile/0").glob("**/*") if path.name == str(_size(root)))
+    tile.unlink()
+    assert [finding.finding for finding in verify(root)] == ["tile-damaged"]
+    (root / "log/checkpoint").write_bytes(before)
+    assert verify(root) == []
+    with Archive(root) as archive, archive.writer():
+        assert tile.exists()
+
+
+def _size(root: Path) -> int:
+    with Archive(root) as archive:
+        return archive.size

@@ -307,11 +307,8 @@ def check_searches(root: Path, searches: list[subprocess.CompletedProcess[str]])
 
 
 def check_verifies(verifies: list[subprocess.CompletedProcess[str]]) -> None:
-    """All are clean; but right after a kill a hash tile of the last commit may be lacking, which is a cache, and which
-    the next writer makes."""
     found = [line for one in verifies for line in one.stdout.splitlines() if one.returncode]
-    assert verifies and all("tile-damaged" in line and "tile is missing" in line for line in found), found
-    assert sum(bool(one.returncode) for one in verifies) <= 1 + len(verifies) // 20, found
+    assert verifies and not found, found
 
 
 def check_log(root: Path) -> None:
