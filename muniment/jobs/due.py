@@ -114,12 +114,14 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
     now = world.clock()
     if by_hand:
         started = keeping.free_start(root, name, now)
-        yield _run(root, world, job, state, Report(name, iso(now), started, by_hand=True))
+        yield _run(root, world, job, state, Report(name, iso(now), started, by_hand=True, begun=now.isoformat()))
     elif not job.paused and (due := job.schedule.due(state.last(now), now)) is not None:
         if due.missed:
             _log.warning("%s: %d due times since %s were missed; one run stands for them", name, due.missed, state.due)
         started = keeping.free_start(root, name, now)
-        yield _run(root, world, job, state, Report(name, iso(due.at), started, missed=due.missed))
+        yield _run(
+            root, world, job, state, Report(name, iso(due.at), started, missed=due.missed, begun=now.isoformat())
+        )
 
 
 def _put_right(root: Path, name: str, state: State, now: datetime) -> None:

@@ -59,10 +59,11 @@ class Source:
 
 @dataclass(slots=True)
 class Report:
-    """One run, for the due time `due`; times are ISO, in UTC. `run` tells it from others of the same second. `missed`
-    due times before it were run by nobody, and it was `resumed` so often after it had been cut off, `stuck` times of
-    these without having got on from what it had `reached`, whereupon it was `given_up`. `done` are the parts that were
-    gone through; `undone` those of them that could not be done, and `errors` say why."""
+    """One run, for the due time `due`; times are ISO, in UTC. `run` tells it from others of the same second, and
+    `begun` is `started` to the microsecond. `missed` due times before it were run by nobody, and it was `resumed` so
+    often after it had been cut off, `stuck` times of these without having got on from what it had `reached`, whereupon
+    it was `given_up`. `done` are the parts that were gone through; `undone` those of them that could not be done, and
+    `errors` say why."""
 
     job: str
     due: str
@@ -70,6 +71,7 @@ class Report:
     finished: str = ""
     state: State = "running"
     by_hand: bool = False
+    begun: str = ""
     missed: int = 0
     resumed: int = 0
     stuck: int = 0

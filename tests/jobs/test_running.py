@@ -165,3 +165,11 @@ def test_an_archive_may_move_between_two_runs(paper: Newspaper, run: RunJob, roo
     assert outcome.report.due == "2026-02-02T00:00:00Z"
     with Archive(moved) as archive:
         assert pipeline.find(archive, pipeline.Search("ferry")).total == 3
+
+
+def test_two_runs_in_one_second_look_both(paper: Newspaper, run: RunJob) -> None:
+    """What the first had looked at is no look of the second's."""
+    text = f'urls = ["{paper.url}/nowhere"]\n'
+    first = run(text, BEGIN)
+    second = run(text, BEGIN + timedelta(milliseconds=400))
+    assert [report.total("failed") for report in (first, second)] == [1, 1]
