@@ -89,7 +89,8 @@ class Fetching:
         plan = Plan(
             command, tuple(starts), limit=limits.pages, declared=run.declared(), recheck=RECHECK,
             match=run.job.match, exclude=run.job.exclude, hosts=run.job.hosts,
-            name=f"job {run.job.name} {command}", begun=moment(run.report.begun or run.report.started), since_leaf=run.state.stage_size,
+            name=f"job {run.job.name} {command}", begun=moment(run.report.begun or run.report.started),
+            since_leaf=run.state.stage_size,
             lasts=None if limits.time is None else max(limits.time - spent, timedelta(0)),
         )  # fmt: skip
         if limits.depth is not None:
