@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,6 +28,19 @@ def check_target(target: Path, form: str, force: bool) -> None:
     replaceable = (target / "bagit.txt").is_file() if form == "bagit" else target.is_file()
     if not replaceable or target.is_symlink():
         raise UsageError(f"{target} is no {'bag' if form == 'bagit' else 'file'}: it is not replaced, use another name")
+
+
+def remove_unfinished(target: Path) -> None:
+    """What exports to this path left beside it that were killed; of a failure to remove it, nothing else depends."""
+    import glob
+    import shutil
+
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                left.unlink()
 
 
 def select(

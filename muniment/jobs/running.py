@@ -382,6 +382,7 @@ class Run:
         except OSError as e:
             raise UsageError(f"{path.parent}: {e.strerror}") from None
         exporting.check_target(path, asked.form, force=True)
+        exporting.remove_unfinished(path)
         with Members(archive) as members:
             selection = exporting.select(archive, members, (), asked.query, versions=False)
             if not selection.snapshots:

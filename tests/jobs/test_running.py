@@ -139,12 +139,15 @@ def test_a_saved_search_tells_once_what_is_new(paper: Newspaper, run: RunJob, ro
 
 
 def test_an_export_and_a_verify_are_done_at_the_end(paper: Newspaper, run: RunJob, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".2026-02-01.jsonl.4711.tmp").write_text("of an export that was killed")
     report = run(
         f'urls = ["{paper.url}/story/1"]\nverify = 100\n[export]\npath = "{tmp_path}/out/{{date}}.jsonl"\nformat = "jsonl"\n'
         "[limits]\ndelay = 0\nfree = 0\n"
     )
     (line,) = (tmp_path / "out" / "2026-02-01.jsonl").read_text().splitlines()
     assert json.loads(line)["url"] == f"{paper.url}/story/1"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["2026-02-01.jsonl"]
     assert report.done == ["pages", "verify", "export"] and "0 findings" in report.verified
     record = next((root / "warc").rglob("*.warc.gz"))
     data = bytearray(record.read_bytes())
