@@ -220,8 +220,7 @@ def test_of_two_calls_at_once_one_says_who_is_at_it(console: Console, site: Site
     console("jobs", "add", "slow", "--feed", FEED, "--delay", "60", *EVERY, *network(site))
     running = console.spawn("jobs", "run", "slow")
     try:
-        state = root_of(console) / "jobs" / "state" / "slow.json"
-        _until(state.exists)
+        _until(lambda: keeping.state_of(root_of(console), "slow").running is not None)
         other = console("jobs", "run", "--due", code=11)
         assert f"jobs are being run by process {running.pid} on {socket.gethostname()} since " in other.err
         assert console("jobs", "status", "--json").json()["jobs"][0]["health"] == "running"

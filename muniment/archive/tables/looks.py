@@ -69,7 +69,7 @@ _LAST = (
     "(select max(coalesce(l.captured, l.at)) from leaf l where l.key = {key} and (l.type in ('capture', 'revisit')"
     f" or l.type = 'attempt' and l.reason in {LOOKS}))"
 )
-_LAST_TRIED = _LAST.format(key="a.key").replace(str(LOOKS), str(tuple({*LOOKS, *GONE})))
+_LAST_TRIED = _LAST.format(key="a.key").replace(str(LOOKS), str(tuple(dict.fromkeys((*LOOKS, *GONE)))))
 _GONE = (
     f"(select count(*) from leaf l where l.key = a.key and l.type = 'attempt' and l.reason in {GONE} and l.number >"
     " (select coalesce(max(o.number), -1) from leaf o where o.key = a.key"
