@@ -113,10 +113,12 @@ def _forever(root: Path, pool: Pool, options: dict[str, Any]) -> None:
 def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) -> int:
     from muniment.archive.config import read_config
     from muniment.jobs import alarms
-    from muniment.jobs.due import run_due
+    from muniment.jobs.due import LONGEST_SLEEP, run_due
     from muniment.jobs.running import World
 
     config = read_config(root)
+    # Whoever runs a job by hand beside --forever is waited for, so that what is due meanwhile is begun right after.
+    wait = max(options["wait"], LONGEST_SLEEP if options["forever"] else 0.0)
 
     def after(outcomes: Sequence[Outcome]) -> None:
         book = alarms.watch(root, config.origin, config.alerts, outcomes, datetime.now(UTC))
@@ -129,7 +131,7 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
 
     code = done = 0
     world = World(processes=options["processes"], pool=pool)
-    for outcome in run_due(root, world, names, wait=options["wait"], take_over=options["take_over"], after=after):
+    for outcome in run_due(root, world, names, wait=wait, take_over=options["take_over"], after=after):
         done += 1
         code = max(code, _tell(outcome, options))
     if not done and not options["forever"]:
