@@ -28,12 +28,12 @@ from muniment import durable, pipeline
 from muniment.archive.archive import Archive
 from muniment.archive.tables.layout import problem_of
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
-from muniment.jobs import keeping
+from muniment.jobs import keeping, upkeep
 from muniment.jobs.fetching import Fetching
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
 from muniment.jobs.pool import Pool
-from muniment.jobs.report import Report, Source, moment
+from muniment.jobs.report import Report, Source
 from muniment.jobs.watched import Watched
 from muniment.model import Declared
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from muniment.ingest.clean.workers import Workers
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.policy import FetchPolicy
-    from muniment.model import Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ class Run:
                     if name not in self.report.done:
                         self._enter(name, archive)
                         self._go_through(name, stage)
-                        self._end(name)
+                        self.end(name)
                 self._close(archive)
         except (Locked, StorageError):
             raise
@@ -132,7 +131,7 @@ class Run:
             return
         archive.refresh()
         self.state.stage, self.state.stage_size, self.state.taken = name, archive.size, {}
-        self._keep(now=True)
+        self.keep(now=True)
 
     def _go_through(self, name: str, stage: Callable[[], None]) -> None:
         try:
@@ -157,11 +156,11 @@ class Run:
         self.error(f"{name}: {why}")
         self.report.undone.append(name)
 
-    def _end(self, name: str) -> None:
+    def end(self, name: str) -> None:
         if name not in self.report.done:
             self.report.done.append(name)
             self.state.stage, self.state.taken = "", {}
-            self._keep(now=True)
+            self.keep(now=True)
 
     def _stages(self, archive: Archive, opened: ExitStack) -> Iterator[tuple[str, Callable[[], None]]]:
         job = self.job
@@ -178,13 +177,13 @@ class Run:
             if job.urls or job.lists or job.revisit:
                 yield "pages", fetching.pages
         if job.verify is not None:
-            yield "verify", lambda: self._verify(archive)
+            yield "verify", lambda: upkeep.verify(self, archive)
         if job.searches:
-            yield "searches", lambda: self._searches(archive)
+            yield "searches", lambda: upkeep.searches(self, archive)
         if job.stamp:
-            yield "stamp", lambda: self._stamp(archive)
+            yield "stamp", lambda: upkeep.stamp(self, archive)
         if job.export is not None:
-            yield "export", lambda: self._export(archive)
+            yield "export", lambda: upkeep.export(self, archive)
 
     # ---- counting
 
@@ -192,7 +191,7 @@ class Run:
         """Counts what became of one item, and tells it."""
         self.count(archive, added, source)
         self.world.told(added)
-        self._keep()
+        self.keep()
 
     def count(self, archive: Archive, added: Added, source: Source) -> None:
         source.tried += 1
@@ -239,7 +238,7 @@ class Run:
         else:
             source.changed += 1
 
-    def _keep(self, *, now: bool = False) -> None:
+    def keep(self, *, now: bool = False) -> None:
         """What a kill would lose of the report: little more than a second of counting."""
         begun = time.monotonic()
         if now or begun >= self._next_kept:
@@ -295,106 +294,16 @@ class Run:
                 if watched.reached(added.target):
                     source.add(pending)
                     pending = Source(folder, source.kind)
-                    self._keep()
+                    self.keep()
                 if len(self.state.taken) >= _MOST_TAKEN:
-                    self._keep(now=True)
+                    self.keep(now=True)
                     watched.keep()
                     self.state.taken.clear()
                 self.take(archive, added, pending)
         watched.end()
         source.add(pending)
-        self._keep(now=True)
+        self.keep(now=True)
         watched.keep()
-
-    def _verify(self, archive: Archive) -> None:
-        from muniment.archive.verify import Request, Verification
-        from muniment.archive.verify.sample import Sample
-
-        asked = self.job.verify
-        share, leaves = (asked, None) if isinstance(asked, float) else (None, asked)
-        sample = Sample(self.root, archive.size, share, leaves, self.world.clock())
-        request = Request(ranges=sample.ranges, processes=self.world.processes or 0)
-        verification = Verification(self.root, archive.config, request, sample.note)
-        self.report.findings = []
-        for finding in verification.run():
-            where = f"#{finding.snapshot} " if finding.snapshot is not None else ""
-            self.report.findings.append(f"{finding.finding}: {where}{finding.file or ''} {finding.detail}".strip())
-        at = sample.state()
-        self.report.verified = (
-            f"verified part {at['part']} of {at['parts']}, {verification.tally.records:,} records:"
-            f" {len(self.report.findings):,} findings"
-        )
-        self._end("verify")  # a part that is read twice is better than a finding that nobody is told
-        sample.finish()
-
-    def _searches(self, archive: Archive) -> None:
-        from muniment import watching
-
-        with watching.locked(archive, self.world.wait):
-            for name in self.job.searches:
-                try:
-                    with watching.news(archive, watching.read(archive, name), snippets=False) as found:
-                        if self._is_told(name, found.since):
-                            continue
-                        told = [hit.snapshot for hit in found.hits]
-                        self._tell(name, told)
-                        self.state.taken[name] = [found.until]
-                        self._keep(now=True)
-                        watching.remember(archive, found, len(told))
-                except UsageError as e:
-                    self.error(f"search {name}: {e}")
-
-    def _is_told(self, name: str, since: int) -> bool:
-        """Whether the run told what is new before it was cut off, and the search remembers."""
-        return name in self.state.taken and since >= self.state.taken[name][0]
-
-    def _tell(self, name: str, told: Sequence[Snapshot]) -> None:
-        """In place of what was told before, and not remembered."""
-        prefix = f"new for {name}: "
-        notes = [note for note in self.report.notes if not note.startswith(prefix)]
-        self.report.notes = notes + [f"{prefix}#{hit.number} {hit.title or hit.url or ''}".strip() for hit in told]
-        self.report.searches[name] = len(told)
-
-    def _stamp(self, archive: Archive) -> None:
-        from muniment import stamping
-
-        done = stamping.stamp(
-            archive, wait=self.world.wait, allow_private=self.job.allow_private, resolve=self.job.resolve
-        )
-        self.report.stamped = [f"stamped by {one.name}" for one in done.granted] or ["nothing new to stamp"]
-        self.report.errors += [f"stamp: {name}: {error}" for name, error in done.failed]
-        upgraded = stamping.upgrade(
-            archive, wait=self.world.wait, allow_private=self.job.allow_private, resolve=self.job.resolve
-        )
-        self.report.stamped += [f"confirmed by {one.name}" for one in upgraded.granted]
-
-    def _export(self, archive: Archive) -> None:
-        from muniment import exporting
-        from muniment.export.job import Job as ExportJob
-        from muniment.export.members import Members
-
-        asked, now = self.job.export, moment(self.report.started)
-        assert asked is not None  # the stage is there for it
-        path = Path(asked.path.replace("{date}", f"{now:%Y-%m-%d}").replace("{time}", f"{now:%H%M%S}"))
-        path = path if path.is_absolute() else self.root / path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise UsageError(f"{path.parent}: {e.strerror}") from None
-        exporting.check_target(path, asked.form, force=True)
-        exporting.remove_unfinished(path)
-        with Members(archive) as members:
-            selection = exporting.select(archive, members, (), asked.query, versions=False)
-            if not selection.snapshots:
-                self.report.exported = "nothing matched, and nothing was exported"
-                return
-            made = ExportJob(archive, members, selection, now)
-            try:
-                exporting.write(made, asked.form, path)
-            except StorageError as e:  # of the disk that it goes to: the archive's own tells soon enough
-                raise UsageError(str(e)) from e
-        self.report.exported = f"{len(set(selection.snapshots) - made.damaged.keys()):,} snapshots exported to {path}"
-        self.report.errors += [f"export: left out #{number}: {why}" for number, why in sorted(made.damaged.items())]
 
 
 def _no_fetcher() -> Any:

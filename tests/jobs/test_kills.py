@@ -39,8 +39,10 @@ from muniment.jobs.report import Report, from_json
 from muniment.jobs.running import World
 from muniment.model import Article
 from muniment.search.saved import Saved
+from tests.authority import Authority
 from tests.conftest import download
 from tests.discovering.newspaper import Newspaper, Page, story
+from tests.stamping.stamped_archive import configure
 
 KILLS = int(os.environ.get("MUNIMENT_KILLS", "10"))
 BEGUN = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
@@ -59,6 +61,7 @@ urls = ["{url}/story/31", "{url}/gone"]
 lists = ["{list}"]
 searches = ["ferries"]
 verify = "100%"
+stamp = true
 allow_private = true
 tags = ["sound"]
 
@@ -104,8 +107,9 @@ class Killed(NamedTuple):
 class Scene:
     """An archive with a job that is due, and the site that it archives."""
 
-    def __init__(self, folder: Path, paper: Newspaper, root: Path):
+    def __init__(self, folder: Path, paper: Newspaper, root: Path, authority: Authority):
         self.folder, self.paper, self.base = folder, paper, root
+        configure(root, authority)
         self.began = time.monotonic()
         self.trace = folder / "trace"
         self._write_site()
@@ -221,8 +225,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     root = create(folder / "base", "test.example/log", BEGUN - timedelta(days=3)).root
     for page in (story(1), FRONT):  # what is imported and loaded here, no fork has to
         clean(CleanJob(page, "text/html", BEGUN))
-    with Newspaper() as paper:
-        yield Scene(folder, paper, root)
+    with Newspaper() as paper, Authority(folder / "tsa") as authority:
+        yield Scene(folder, paper, root, authority)
 
 
 def reports(root: Path) -> list[Report]:
@@ -286,6 +290,7 @@ def check(scene: Scene, root: Path, kill_at: int, kill_after: float | None, expe
     assert counted(report) == counted(expected), where
     assert report.searches == expected.searches and sorted(note_titles(report)) == sorted(note_titles(expected)), where
     assert (report.due, report.errors, report.findings) == (DUE, expected.errors, []), where
+    assert report.stamped == ["stamped by tsa-0"], where
     assert report.resumed <= kills and report.exported.split()[0] >= expected.exported.split()[0], where
     state = keeping.state_of(root, "courier")
     assert (state.due, state.running, len(state.past)) == (DUE, None, 1), where
