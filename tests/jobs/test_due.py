@@ -12,7 +12,7 @@ import pytest
 
 from muniment.archive.archive import Archive
 from muniment.errors import StorageError
-from muniment.jobs import due, keeping
+from muniment.jobs import due, keeping, upkeep
 from muniment.jobs.report import Report, iso
 from muniment.jobs.running import Run, World
 
@@ -93,12 +93,12 @@ def test_a_run_that_kills_its_process_is_given_up_so_that_others_get_their_turn(
     keeping.write(root, "other", VERIFY)
     call(root, NOW)
 
-    verify = Run._verify
+    verify = upkeep.verify
 
-    def kill(self: Run, archive: Archive) -> None:
-        if self.job.name == "check":
+    def kill(run: Run, archive: Archive) -> None:
+        if run.job.name == "check":
             os.kill(os.getpid(), signal.SIGKILL)
-        verify(self, archive)
+        verify(run, archive)
 
     for kills in range(due.GIVEN_UP):
         assert _in_child(lambda: _killed(root, monkeypatch, kill)) == signal.SIGKILL
@@ -110,7 +110,7 @@ def test_a_run_that_kills_its_process_is_given_up_so_that_others_get_their_turn(
 
 
 def _killed(root: Path, monkeypatch: pytest.MonkeyPatch, kill: Callable[..., None]) -> None:
-    monkeypatch.setattr("muniment.jobs.running.Run._verify", kill)
+    monkeypatch.setattr("muniment.jobs.upkeep.verify", kill)
     call(root, NOW + HOUR)
 
 
