@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment.archive.archive import Archive
-from muniment.errors import StorageError, UsageError
+from muniment.errors import IntegrityError, StorageError, UsageError
 from muniment.jobs.report import moment
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ def verify(run: Run, archive: Archive) -> None:
     from muniment.archive.verify import Request, Verification
     from muniment.archive.verify.sample import Sample
 
+    if not (run.job.folders or run.job.fetches):  # else whoever wrote did so
+        _set_aside(run, archive)
     asked = run.job.verify
     share, leaves = (asked, None) if isinstance(asked, float) else (None, asked)
     sample = Sample(run.root, archive.size, share, leaves, run.world.clock())
@@ -36,6 +38,18 @@ def verify(run: Run, archive: Archive) -> None:
     )
     run.end("verify")  # a part that is read twice is better than a finding that nobody is told
     sample.finish()
+
+
+def _set_aside(run: Run, archive: Archive) -> None:
+    """What a writer left that was killed is no finding at night: the next one sets it aside, and here that is this."""
+    try:
+        with archive.writer(wait=run.world.wait) as writer:
+            if writer.recovered:
+                run.report.notes.append(
+                    f"an unfinished write was set aside in quarantine/: {', '.join(writer.recovered)}"
+                )
+    except (UsageError, IntegrityError):  # no key here; or damage, which verify is about to name
+        return
 
 
 def searches(run: Run, archive: Archive) -> None:

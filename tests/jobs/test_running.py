@@ -159,6 +159,16 @@ def test_an_export_and_a_verify_are_done_at_the_end(paper: Newspaper, run: RunJo
     assert damaged.state == "failed" and damaged.findings
 
 
+def test_what_a_killed_writer_left_is_set_aside_before_a_verify_and_no_alarm(run: RunJob, root: Path) -> None:
+    with (root / "log/commits").open("ab") as file:
+        file.write(b"half a fr")
+    report = run("verify = 100\n")
+    assert (report.state, report.findings) == ("done", [])
+    assert report.notes == ["an unfinished write was set aside in quarantine/: log/commits"]
+    assert [path.read_bytes() for path in (root / "quarantine").iterdir()] == [b"half a fr"]
+    assert run("verify = 100\n", BEGIN + DAY).notes == []
+
+
 def test_an_archive_may_move_between_two_runs(paper: Newspaper, run: RunJob, root: Path, workers: Workers) -> None:
     run(f'feeds = ["{paper.url}/feed.xml"]\n')
     moved = root.parent / "elsewhere"
