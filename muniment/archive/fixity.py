@@ -1,10 +1,12 @@
 """What was read, and when: `fixity.json`, by which `verify --sample` goes through the whole archive, a part a run.
 
-    {"fixity": 1, "begun": "2026-11-01T03:00:00Z", "again": [12], "read": [[0, 512, "2026-11-01T03:00:00Z"], …]}
+    {"fixity": 1, "begun": "2026-11-01T03:00:00Z", "size": 512, "again": [12],
+     "read": [[0, 512, "2026-11-01T03:00:00Z"], …]}
 
 `read` says of the leaves from a first up to an end when their records were read last; `again` names those that were
-not as they should be, which each run looks at. A cycle is over when all leaves were read since it `begun`. The file is
-nobody's evidence: whoever removes it begins a new cycle.
+not as they should be, which each run looks at. A cycle is over when the leaves that were there when it `begun`, `size`
+of them, were read since: however many come meanwhile, the next one begins. The file is nobody's evidence: whoever
+removes it begins a new cycle.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Cycle:
     begun: str
     read: list[Span] = field(default_factory=list)
     again: list[int] = field(default_factory=list)
+    size: int = 0
 
     def due(self, size: int) -> list[Span]:
         """What was not read in this cycle, the longest ago first, and first of all what was never read."""
@@ -54,15 +57,14 @@ class Cycle:
 
     def take(self, size: int, count: int, now: str) -> list[tuple[int, int]]:
         """The next `count` leaves to read; a new cycle begins where this one is over."""
-        if not self.due(size):
-            self.begun = now
-        chosen = list[tuple[int, int]]()
-        for span in self.due(size):
-            if count <= 0:
-                break
-            end = min(span.end, span.first + count)
-            chosen.append((span.first, end))
-            count -= end - span.first
+        self.size = min(self.size, size)
+        if not self.due(self.size):
+            self.begun, self.size = now, size
+        due = self.due(size)
+        new, old = [span for span in due if not span.at], [span for span in due if span.at]
+        # However much is added between two runs, what was read long ago has its turn too.
+        chosen = _first(new, count - min(count // 2, _length(old)))
+        chosen += _first(old, count - sum(end - first for first, end in chosen))
         ranges = sorted(chosen)
         covered = {number for number in self.again if any(first <= number < end for first, end in ranges)}
         return ranges + [(number, number + 1) for number in self.again if number not in covered and number < size]
@@ -90,7 +92,7 @@ class Cycle:
 
     def done(self, size: int) -> int:
         """How many of the leaves were read in this cycle."""
-        return size - sum(span.end - span.first for span in self.due(size))
+        return size - _length(self.due(size))
 
     def oldest(self, size: int) -> str | None:
         """Since when everything was read at least once; None where something never was."""
@@ -100,6 +102,22 @@ class Cycle:
                 return None
             at = max(at, span.end)
         return min((span.at for span in spans), default=None) if at >= size else None
+
+
+def _length(spans: Iterable[Span]) -> int:
+    return sum(span.end - span.first for span in spans)
+
+
+def _first(spans: Iterable[Span], count: int) -> list[tuple[int, int]]:
+    """So many leaves of these, in their order."""
+    chosen = list[tuple[int, int]]()
+    for span in spans:
+        if count <= 0:
+            break
+        end = min(span.end, span.first + count)
+        chosen.append((span.first, end))
+        count -= end - span.first
+    return chosen
 
 
 def load(root: Path, now: str) -> Cycle:
@@ -112,12 +130,14 @@ def load(root: Path, now: str) -> Cycle:
         if any(not 0 <= span.first < span.end for span in spans):
             return Cycle(now)
         again = [number for number in map(int, fields["again"]) if number >= 0]
-        return Cycle(min(str(fields["begun"]), now), spans, again[:_MAX_AGAIN])  # a clock that was set back
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        begun = min(str(fields["begun"]), now)  # a clock that was set back
+        return Cycle(begun, spans, again[:_MAX_AGAIN], max(0, int(fields.get("size", 0))))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return Cycle(now)
 
 
 def save(root: Path, cycle: Cycle) -> None:
     """In one step: a kill leaves the state before or this one. Raises StorageError."""
-    fields = {"fixity": 1, "begun": cycle.begun, "read": [list(span) for span in cycle.read], "again": cycle.again}
+    read = [list(span) for span in cycle.read]
+    fields = {"fixity": 1, "begun": cycle.begun, "size": cycle.size, "again": cycle.again, "read": read}
     replace(root / FILE, canonical_json(fields) + b"\n")

@@ -23,14 +23,29 @@ def test_a_cycle_reads_every_leaf_once_and_the_oldest_first() -> None:
     assert cycle.done(10) == 10 and cycle.oldest(10) == "1"
     assert cycle.take(10, 3, "5") == [(0, 3)] and cycle.begun == "5"
     cycle.note(0, 3, "5", ())
-    assert cycle.take(12, 3, "6") == [(3, 4), (10, 12)], "what was never read comes first"
+    assert cycle.take(12, 4, "6") == [(3, 5), (10, 12)], "what was never read comes first"
     assert cycle.oldest(12) is None
+
+
+def test_a_cycle_comes_to_its_end_however_much_is_added(root: Path) -> None:
+    for share, growth in ((1.0, 4), (0.3, 4), (0.3, 1), (0.05, 20)):
+        cycle, size, read = Cycle("00"), 150, [0] * 4000
+        begun = set[str]()
+        for run in range(100):
+            at = f"{run:02}"
+            begun.add(cycle.begun)
+            for first, end in cycle.take(size, -int(-size * share // 1), at):
+                cycle.note(first, end, at, ())
+                for leaf in range(first, end):
+                    read[leaf] += 1
+            size += growth
+        assert len(begun) >= 99 * share / 2 and min(read[:150]) >= 99 * share / 2 - 1, (share, growth)
 
 
 def test_a_leaf_with_a_finding_is_read_again_each_time_until_it_is_sound() -> None:
     cycle = Cycle("1")
     cycle.note(0, 4, "1", {2})
-    assert cycle.take(8, 2, "2") == [(4, 6), (2, 3)]
+    assert cycle.take(8, 2, "2") == [(0, 1), (4, 5), (2, 3)], "half of what was never read, half of the oldest"
     cycle.note(2, 3, "2", {2})
     assert cycle.again == [2]
     cycle.note(2, 3, "3", ())

@@ -19,7 +19,7 @@ class Sample:
 
     def __init__(self, root: Path, size: int, share: float | None, leaves: int | None, now: datetime):
         """`size` leaves are in the log; a `share` of them (0 to 1), or so many `leaves`, are to be read."""
-        self._root, self._size, self._now = root, size, format_date(now)
+        self._root, self._now = root, format_date(now)
         self._cycle = fixity.load(root, self._now)
         self._count = max(1, leaves if leaves is not None else -int(-size * (share or 0) // 1))
         self.ranges = self._cycle.take(size, self._count, self._now)
@@ -39,10 +39,12 @@ class Sample:
         self._saved = time.monotonic()
 
     def state(self) -> dict[str, Any]:
-        """Where the cycle stands: `part` of `parts`, since when, and since when everything was read."""
-        done, oldest = self._cycle.done(self._size), self._cycle.oldest(self._size)
-        parts = -(-self._size // self._count) or 1
-        part = parts if done >= self._size else min(done // self._count, parts - 1)
+        """Where the cycle stands, which goes through what was there when it began: `part` of `parts`, since when, and
+        since when all of that was read."""
+        size = self._cycle.size
+        done, oldest = self._cycle.done(size), self._cycle.oldest(size)
+        parts = -(-size // self._count) or 1
+        part = parts if done >= size else min(done // self._count, parts - 1)
         days = None
         if oldest:
             days = (datetime.fromisoformat(self._now) - datetime.fromisoformat(oldest)).days + 1
@@ -51,7 +53,7 @@ class Sample:
             "parts": parts,
             "begun": self._cycle.begun,
             "leaves_read": done,
-            "leaves": self._size,
+            "leaves": size,
             "everything_within_days": days,
             "again": list(self._cycle.again),
         }
