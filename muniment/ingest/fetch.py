@@ -156,9 +156,10 @@ class Fetcher:
         with suppress(FetchError):
             self._robots.check(url)
 
-    def pauses(self) -> dict[str, tuple[float, int]]:
-        """The hosts that are left alone, or failed last: for how many seconds yet, and how often in a row."""
-        return self._turns.pauses()
+    def pauses(self, *, turns: bool = False) -> dict[str, tuple[float, int]]:
+        """The hosts that are left alone, or failed last: for how many seconds yet, and how often in a row. With `turns`
+        also those whose next turn is yet to come."""
+        return self._turns.pauses(turns=turns)
 
     def resume(self, pauses: Mapping[str, tuple[float, int]]) -> None:
         """What `pauses` told of an earlier fetcher."""

@@ -21,7 +21,12 @@ _HOSTS_KEPT = 1024
 _WEIGHT = 0.5  # of the newest answer among those before it
 _FIRST_STEP = 1.0  # seconds that a host in distress is given at least
 _LONGEST_PAUSE = 7 * 86_400.0  # seconds: a host that asks for more is asked once a week
+_MOMENT = 0.1  # seconds that lie between two runs anyhow
 _FIRST_BREAK, _LONGEST_BREAK = 60.0, 86_400.0  # seconds that a host is left alone which failed again and again
+
+
+def _left(pause: float, turn: float) -> float:
+    return max(0.0, pause, turn if turn > _MOMENT else 0.0)
 
 
 @dataclass(slots=True)
@@ -128,11 +133,15 @@ class Turns:
             host = self._hosts.get(name)
             return max(0.0, host.paused_until - time.monotonic()) if host else 0.0
 
-    def pauses(self) -> dict[str, tuple[float, int]]:
-        """The hosts that are left alone, or failed last: for how many seconds yet, and how often in a row."""
+    def pauses(self, *, turns: bool = False) -> dict[str, tuple[float, int]]:
+        """The hosts that are left alone, or failed last: for how many seconds yet, and how often in a row. With `turns`
+        also those whose next turn is yet to come, but for moments."""
         with self._lock:
             now = time.monotonic()
-            told = {name: (max(0.0, host.paused_until - now), host.failures) for name, host in self._hosts.items()}
+            told = {
+                name: (_left(host.paused_until - now, host.next_turn - now if turns else 0.0), host.failures)
+                for name, host in self._hosts.items()
+            }
             return {name: (left, failures) for name, (left, failures) in told.items() if left or failures}
 
     def resume(self, pauses: Mapping[str, tuple[float, int]]) -> None:

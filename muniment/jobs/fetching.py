@@ -142,6 +142,7 @@ class Fetching:
             policy = FetchPolicy(allow_private=job.allow_private, resolve=job.resolve, **settings)
             fetcher = self.run.world.fetcher(mannerly(policy, job.limits.delay))
             pauses = Pauses(self.run.root, fetcher, self.run.world.clock())
+            self.opened.callback(lambda: pauses.end(self.run.world.clock()))
             self._made = fetcher, self._pages(fetcher), pauses
         return self._made
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment import durable
+from muniment.errors import StorageError
 from muniment.jobs.keeping import FOLDER
-from muniment.jobs.report import iso, moment
+from muniment.jobs.report import moment
 
 if TYPE_CHECKING:
     from muniment.ingest.fetch import Fetcher
@@ -35,6 +36,13 @@ class Pauses:
             keep_pauses(self._root, self._fetcher.pauses(), now)
             self._kept = marks
 
+    def end(self, now: datetime) -> None:
+        """The run is over: whoever asks next, of another job or in another process, keeps the distance all the same."""
+        pauses = self._fetcher.pauses(turns=True)
+        if pauses or self._kept:
+            with suppress(StorageError):  # a full disk was told by what could not be stored
+                keep_pauses(self._root, pauses, now)
+
     def _marks(self) -> dict[str, tuple[bool, int]]:
         return {host: (left > 0, failures) for host, (left, failures) in self._fetcher.pauses().items()}
 
@@ -42,10 +50,7 @@ class Pauses:
 def keep_pauses(root: Path, pauses: Mapping[str, tuple[float, int]], now: datetime) -> None:
     """The hosts that are to be left alone, for the next process: those for longest, where there are too many."""
     longest = sorted(pauses.items(), key=lambda pause: pause[1], reverse=True)[:_MOST]
-    told = {
-        host: [iso(now + timedelta(seconds=math.ceil(left) + (left > 0))), failures]  # not a moment earlier
-        for host, (left, failures) in longest
-    }
+    told = {host: [(now + timedelta(seconds=left)).isoformat(), failures] for host, (left, failures) in longest}
     durable.replace(_file(root), json.dumps(told).encode() + b"\n", sync=False)
 
 

@@ -346,3 +346,15 @@ def test_a_page_that_always_fails_is_given_up_after_twenty_runs(tmp_path: Path) 
         frontier.close()
     frontier.close()
     assert runs == 20
+
+
+def test_two_jobs_of_one_call_keep_the_distance_between_them(root: Path, workers: Workers, hosts: Hosts) -> None:
+    hosts.feeds = {"h.example": [1, 2]}
+    for number in (1, 2):
+        text = f'schedule = "every day"\nallow_private = true\nurls = ["{hosts.url("h.example")}/story/{number}"]\n'
+        more = 'resolve = ["h.example:127.0.0.1"]\nrevisit = false\nlimits = { free = 0, delay = 0.6 }\n'
+        keeping.write(root, f"job{number}", text + more)
+    reports = [outcome.report for outcome in due.run_due(root, World(workers=workers), ["job1", "job2"])]
+    assert [report.total("new") for report in reports if report] == [1, 1]
+    assert hosts.of("h.example") == ["/robots.txt", "/story/1", "/robots.txt", "/story/2"]
+    assert min(after.begun - before.ended for before, after in pairwise(hosts.visits)) >= 0.6 - 0.01
