@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -26,6 +26,10 @@ _MAX_LISTINGS_DEPTH = 5
 _URL_DATE = re.compile(r"/((?:19|20)\d\d)[/-]([01]\d)(?:[/-]([0-3]\d))?(?=[/_.-]|$)")
 
 
+def _never(wanted: Wanted) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to discover, from the `starts` on. Raises UsageError.
@@ -34,8 +38,8 @@ class Plan:
     has one. At most `limit` pages are asked
     for. `depth` counts links from the start page, or listings within listings. `match` and `exclude` are patterns with
     `*` for whole addresses, `hosts` the further hosts of a crawl. Pages that were looked at within `recheck` are not
-    asked for again unless the listing dates them later; `full` asks for everything, and whole. The starts of
-    `pages` are the pages themselves.
+    asked for again unless the listing dates them later; nor are those of which `rests` says so. `full` asks for
+    everything, and whole. The starts of `pages` are the pages themselves.
 
     A run has a `name` where it is not told from others by what it looks for; what was looked at since it was `begun`
     is not asked for again, whatever else is said. Where it is cut off, it goes on when it is called with the same two,
@@ -57,6 +61,7 @@ class Plan:
     begun: datetime | None = None
     since_leaf: int = 0
     lasts: timedelta | None = None
+    rests: Callable[[Wanted], bool] = field(default=_never, compare=False)
 
     def __post_init__(self) -> None:
         for start in self.starts:
@@ -80,6 +85,7 @@ class Plan:
             "begun": None,
             "since_leaf": 0,
             "lasts": None,
+            "rests": None,
         }
         said = {**asdict(self), **besides}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -187,15 +193,18 @@ def found_in(url: str, listing: Listing) -> Found:
 
 
 def is_known(plan: Plan, wanted: Wanted, look: str | None, now: datetime) -> bool:
-    """Whether a page was looked at lately, when `look` says, and the listing says nothing newer."""
-    if wanted.listing or look is None:
+    """Whether a page was looked at lately, when `look` says, and the listing says nothing newer; or rests."""
+    if wanted.listing:
         return False
+    if look is None:
+        return plan.rests(wanted)
     looked = datetime.fromisoformat(look)
     if plan.begun is not None and looked >= plan.begun:
         return True
-    if plan.full or plan.command in ("crawl", "pages"):
+    is_newer = bool(wanted.dated) and wanted.dated > looked.isoformat()
+    if plan.full or is_newer:
         return False
-    return not (wanted.dated and wanted.dated > looked.isoformat()) and now - looked < plan.recheck
+    return (plan.command in ("feed", "sitemap") and now - looked < plan.recheck) or plan.rests(wanted)
 
 
 def read_job(

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from muniment import pipeline
 from muniment.archive.archive import Archive
-from muniment.errors import FetchError, UsageError
+from muniment.errors import FetchError, MunimentError, UsageError
 from muniment.jobs import revisits
+from muniment.jobs.job import Revisit
 from muniment.jobs.pauses import Pauses
 from muniment.jobs.report import Source, moment
+from muniment.jobs.revisits import RAREST
 from muniment.model import Declared
+from muniment.regular import open_regular
 
 if TYPE_CHECKING:
     from muniment.adding import Added
     from muniment.discovering.plan import Command
+    from muniment.frontier import Wanted
     from muniment.ingest.fetch import Fetcher
     from muniment.ingest.upload import Target
     from muniment.jobs.running import Run
 
 RECHECK = timedelta(days=1)  # for what a listing still names: beyond that, articles are looked at by their own clock
+_LISTING = re.compile(r"(?:/robots\.txt|/sitemap[^/]*|\.xml|\.xml\.gz|\.rss|\.atom)$")  # never had, it is no article
+MOST_RARE = timedelta(days=7)  # how rarely an address is asked for that a job names, though it is gone
 BREAKER = 5  # failures of a host in a row
 
 
-@dataclass(slots=True)
+@dataclass
 class Fetching:
     """The part of a run that asks hosts, all of it with one fetcher, so that each host sees one manner."""
 
@@ -49,37 +58,90 @@ class Fetching:
         """The addresses that are named one by one, and the articles that are due to be looked at again."""
         run, origin = self.run, dict[str, tuple[str, str]]()
         for url in run.job.urls:
-            origin.setdefault(url, ("url", url))
+            if not self._had_before(url):
+                origin.setdefault(url, ("url", url))
         for name in run.job.lists:
-            source = run.report.source("list", name)
-            for target in _read_list(run.root, name):
+            self._take_list(name, origin)
+        for key, url in self._due.items():
+            if not self._was_looked_at(key):
+                origin.setdefault(url, _revisit(url))
+        if origin or run.is_resumed:
+            # What was found due before the run was cut off may not be due any more.
+            self._follow("pages", list(origin), lambda start: run.report.source(*origin.get(start, _revisit(start))))
+
+    def _take_list(self, name: str, origin: dict[str, tuple[str, str]]) -> None:
+        """A list that cannot be read keeps no other page from being asked for."""
+        source = self.run.report.source("list", name)
+        try:
+            for target in _read_list(self.run.root, name):
                 problem = target.problem or _problem_of(target.url or target.name)
                 if problem or target.url is None:
                     source.tried += 1
                     source.count_failure("bad-url", problem or "")
                 else:
                     origin.setdefault(target.url, ("list", name))
-        if run.job.revisit is not None:
-            for url, host in self._due():
-                origin.setdefault(url, ("revisit", host))
-        if origin or run.is_resumed:
-            # What was found due before the run was cut off may not be due any more.
-            self._follow("pages", list(origin), lambda start: run.report.source(*origin.get(start, _revisit(start))))
+        except MunimentError as e:
+            source.tried += 1
+            source.count_failure("no-list", str(e))
+            self.run.error(str(e))
 
-    def _due(self) -> Iterator[tuple[str, str]]:
-        """The articles that are due on the hosts of this job."""
-        from muniment.ingest.urls import host_of
+    @cached_property
+    def _due(self) -> dict[str, str]:
+        """The articles that are to be looked at again in this run, on the hosts of this job: key -> address."""
+        from muniment.ingest.urls import article_key, host_of
 
-        run, revisit = self.run, self.run.job.revisit
-        assert revisit is not None  # asked for
+        run, revisit, catalog = self.run, self.run.job.revisit, self.archive.catalog
+        if revisit is None:
+            return {}
         named = (*run.job.feeds, *run.job.sitemaps, *run.job.crawls)
-        hosts = {host_of(url).removeprefix("www.") for url in named} | set(run.state.hosts)
-        articles = (article for host in sorted(hosts) for article in self.archive.catalog.looked(host))
-        for wanted in revisits.due(articles, revisit, run.world.clock()):
-            number = self.archive.catalog.newest(wanted.key)
-            snapshot = self.archive.catalog.snapshot(number) if number is not None else None
-            if snapshot is not None and snapshot.url and snapshot.withdrawn is None:
-                yield snapshot.url, host_of(snapshot.url).removeprefix("www.")
+        hosts = sorted({host_of(url).removeprefix("www.") for url in named} | set(run.state.hosts))
+        listings = {article_key(url) for url in named}
+        held = (article for host in hosts for article in catalog.looked(host))
+        never = (one for host in hosts for one in catalog.never_had(host)
+                 if one.key not in listings and not _LISTING.search(one.key))  # fmt: skip
+        due = dict[str, str]()
+        for wanted in revisits.due(chain(held, never), revisit, run.world.clock()):
+            number = catalog.newest(wanted.key)
+            snapshot = catalog.snapshot(number) if number is not None else None
+            if snapshot is not None and snapshot.withdrawn is not None:
+                continue
+            url = snapshot.url if snapshot is not None else catalog.asked_by(wanted.key)
+            if url and _problem_of(url) is None:
+                due[wanted.key] = url
+        return due
+
+    def _was_looked_at(self, key: str) -> bool:
+        """Whether this run looked at it before: a site's links led to it."""
+        seen = self.archive.catalog.looked_at(key)
+        return seen is not None and moment(seen.last) >= moment(self.run.report.begun or self.run.report.started)
+
+    def _had_before(self, url: str) -> bool:
+        """Whether a feed or a site's links led to this address earlier in the run; it has its row in the report all the
+        same."""
+        from muniment.ingest.urls import article_key
+
+        run, key = self.run, article_key(url)
+        look = self.archive.catalog.look_since(key, 0)
+        if look is None or look.number >= run.state.stage_size or not self._was_looked_at(key):
+            return False
+        source = run.report.source("url", url)
+        source.tried += 1
+        if look.type == "attempt" and look.reason != "http-304":
+            source.count_failure(look.reason or "failed", url)
+        else:
+            source.unchanged += 1
+        return True
+
+    def _rests(self, command: Command, wanted: Wanted) -> bool:
+        """Whether a page is left for a later run, though something names it: it is gone, or was never to be had, and
+        not due yet; or it is held, and a site's links lead to it, but it is not its turn."""
+        if command == "crawl" and not wanted.depth:
+            return False  # what it begins with
+        seen, revisit = self.archive.catalog.looked_at(wanted.key), self.run.job.revisit
+        if seen is not None and seen.gone:
+            named = command == "pages" and wanted.key not in self._due
+            return revisits.rests(seen, revisit or Revisit(), self.run.world.clock(), MOST_RARE if named else RAREST)
+        return seen is not None and command == "crawl" and revisit is not None and wanted.key not in self._due
 
     def _follow(self, command: Command, starts: Sequence[str], source_of: Callable[[str], Source]) -> None:
         from muniment.discovering.plan import Plan
@@ -92,6 +154,7 @@ class Fetching:
             name=f"job {run.job.name} {command}", begun=moment(run.report.begun or run.report.started),
             since_leaf=run.state.stage_size,
             lasts=None if limits.time is None else max(limits.time - spent, timedelta(0)),
+            rests=lambda wanted: self._rests(command, wanted),
         )  # fmt: skip
         if limits.depth is not None:
             plan = replace(plan, depth=limits.depth)
@@ -175,12 +238,11 @@ def _revisit(start: str) -> tuple[str, str]:
     return "revisit", host_of(start).removeprefix("www.")
 
 
-def _read_list(root: Path, name: str) -> Iterable[Target]:
+def _read_list(root: Path, name: str) -> Iterator[Target]:
     from muniment.ingest.upload import read_list
 
-    path = Path(name) if Path(name).is_absolute() else root / name
     try:
-        with path.open("rb") as lines:
-            return list(read_list(lines, Declared(), name))
+        with open_regular((root / name).resolve()) as lines:
+            yield from read_list(lines, Declared(), name)
     except OSError as e:
-        raise UsageError(f"cannot read the list {name}: {e.strerror}") from None
+        raise UsageError(f"cannot read the list {name}: {e.strerror or e}") from None

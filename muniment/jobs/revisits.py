@@ -3,7 +3,7 @@
 An article that was found changed is looked at again after `least`, then after as long again as it has stood unchanged:
 6 hours, 12, 24, 48, up to `most`. So an edit is found within that window, and one article costs about ten looks in its
 first two months and six a year from then on. One that was published long before it was captured begins where its age
-puts it. What is gone is asked for more and more rarely, up to `RAREST`, and never given up.
+puts it. What is gone, or was never to be had, is asked for more and more rarely, up to `RAREST`, and never given up.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ class Wanted(NamedTuple):
 def window(article: Looked, revisit: Revisit) -> timedelta:
     """How long after the last look the next one is due."""
     last, changed = (datetime.fromisoformat(text) for text in (article.last, article.changed))
-    if article.changed <= article.first and article.published:  # never seen to change: its age counts
-        changed = min(changed, _day(article.published))
+    published = article.published
+    if published and published < article.first and article.changed <= article.first:  # never seen to change
+        changed = min(changed, _end_of(published))
     quiet = min(max(last - changed, revisit.least), revisit.most)
     if not article.gone:
         return quiet
@@ -44,6 +45,12 @@ def due(articles: Iterable[Looked], revisit: Revisit, now: datetime) -> list[Wan
     return wanted[: revisit.budget]
 
 
+def rests(article: Looked, revisit: Revisit, now: datetime, most: timedelta = RAREST) -> bool:
+    """Whether it is gone, or was never to be had, and is not to be asked for yet, though something names it."""
+    length = min(window(article, revisit), most)
+    return bool(article.gone) and now < datetime.fromisoformat(article.last) + length
+
+
 def _late(articles: Iterable[Looked], revisit: Revisit, now: datetime) -> Iterator[Wanted]:
     for article in articles:
         length = window(article, revisit)
@@ -52,7 +59,9 @@ def _late(articles: Iterable[Looked], revisit: Revisit, now: datetime) -> Iterat
             yield Wanted(article.key, at, (now - at) / length)
 
 
-def _day(published: str) -> datetime:
-    """The first moment of what a date says: 2021, 2021-05, 2021-05-30."""
-    year, month, day = (*published[:10].split("-"), "1", "1")[:3]
-    return datetime(int(year), int(month), int(day), tzinfo=UTC)
+def _end_of(published: str) -> datetime:
+    """The end of what a date says, 2021, 2021-05, 2021-05-30: of an article of today nobody knows how old it is."""
+    year, month, day = (*map(int, published[:10].split("-")), 0, 0)[:3]
+    if day:
+        return datetime(year, month, day, tzinfo=UTC) + timedelta(days=1)
+    return datetime(year + (month in (0, 12)), month % 12 + 1 if month else 1, 1, tzinfo=UTC)

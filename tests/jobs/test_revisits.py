@@ -37,8 +37,12 @@ def article(
         (article(last=10 * DAY), 10 * DAY),
         (article(last=300 * DAY), 60 * DAY),
         (article(last=300 * DAY, changed=300 * DAY), 6 * HOUR),  # it changed: looked at closely again
-        (article(last=timedelta(0), published="2026-02-01"), 28 * DAY),  # it was old when it was found
+        (article(last=timedelta(0), published="2026-02-01"), 27 * DAY),  # it was old when it was found
         (article(last=timedelta(0), published="2020"), 60 * DAY),
+        (article(last=timedelta(0), published="2026-02"), 6 * HOUR),
+        (article(last=timedelta(0), published="2026-01"), 28 * DAY),
+        (article(last=timedelta(0), published="9999-12-31"), 6 * HOUR),
+        (Looked("a", *["2026-03-01T21:00:00+00:00"] * 3, "2026-03-01", 0), 6 * HOUR),  # of that day, at whatever hour
         (article(last=DAY, changed=DAY, published="2020"), 6 * HOUR),
         (article(last=DAY, gone=1), DAY),
         (article(last=DAY, gone=3), 6 * HOUR * 64),

@@ -12,7 +12,7 @@ from muniment.errors import IntegrityError, Locked, MunimentError, StorageError
 if TYPE_CHECKING:
     from muniment.formats.leaf import Leaf
 
-VERSION = 6
+VERSION = 7
 # Lines of the metadata record by which an imported record, or what is wrong with an imported file, is found again.
 ORIGINAL, FINDING, STATED = "importedRecord", "importedFinding", "importedPayloadDigest"
 SCHEMA = """
@@ -29,6 +29,7 @@ create table leaf (number integer primary key, type text, id text, at text, entr
     captured text, original text, stated text);
 create index leaf_uri on leaf (uri) where type in ('capture', 'revisit');
 create index leaf_key on leaf (key) where key is not null;
+create index leaf_attempt on leaf (key, reason) where type = 'attempt';
 create index leaf_of on leaf (of) where type = 'derivation';
 create index leaf_original on leaf (original) where original is not null;
 create index leaf_id on leaf (id);

@@ -11,8 +11,8 @@ GONE = ("http-401", "http-403", "http-404", "http-410", "http-451", "robots")  #
 
 
 class Looked(NamedTuple):
-    """An article: when it was first and last looked at, and last found changed (ISO); the day that it says it was
-    published, where it does; how many looks in a row since found it gone."""
+    """An article, or an address that was never had: when it was first and last looked at, and last found changed (ISO);
+    the day that it says it was published, where it does; how many looks in a row since found it gone."""
 
     key: str
     first: str
@@ -54,15 +54,45 @@ class Looks:
 
     def looked(self, host: str) -> Iterator[Looked]:
         """The articles of a host."""
+        yield from self._looked("a.host = ?", host)
+
+    def looked_at(self, key: str) -> Looked | None:
+        """What is known of one address, whether anything was had of it or not."""
+        return next(self._looked("a.key = ?", key), None) or next(self._never_had("l.key = ?", key), None)
+
+    def never_had(self, host: str) -> Iterator[Looked]:
+        """The addresses of a host that were asked for, and gave nothing but that they are gone, or not to be had."""
+        for mark in "/:":  # what follows a host in a key: a path, or a port
+            yield from self._never_had("l.key >= ? and l.key < ?", host + mark, host + chr(ord(mark) + 1))
+
+    def asked_by(self, key: str) -> str | None:
+        """The address by which something of this key was asked for last."""
+        row = self._db.execute(
+            "select coalesce(url, uri) from leaf where key = ? and type in ('capture', 'revisit', 'attempt')"
+            " order by number desc limit 1", (key,),
+        ).fetchone()  # fmt: skip
+        return None if row is None else row[0]
+
+    def _looked(self, where: str, *values: str) -> Iterator[Looked]:
         rows = self._db.execute(
             f"select a.key, min(a.moment), {_LAST_TRIED},"
             " case when count(*) = 1 then a.moment else (select max(first) from"
             "  (select min(v.moment) as first from article v where v.key = a.key group by v.text, v.title)) end,"
-            f" min(a.published), {_GONE} from article a where a.host = ? group by a.key",
-            (host,),
+            f" min(a.published), {_GONE} from article a where {where} group by a.key",
+            values,
         )
         for key, first, last, changed, published, gone in rows:
             yield Looked(key, first, max(last or first, first), changed, published, gone)
+
+    def _never_had(self, where: str, *values: str) -> Iterator[Looked]:
+        rows = self._db.execute(
+            f"select l.key, min(l.at), max(l.at), count(*) from leaf l where {where} and l.type = 'attempt'"
+            f" and l.reason in {GONE} and not exists"
+            "  (select 1 from leaf o where o.key = l.key and o.type in ('capture', 'revisit')) group by l.key",
+            values,
+        )
+        for key, first, last, gone in rows:
+            yield Looked(key, first, last, first, None, gone)
 
 
 _LAST = (
