@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from muniment import frontier
 from muniment.cli import cli
-from muniment.errors import UsageError
+from muniment.errors import StorageError, UsageError
 from muniment.jobs import alarms, due, health, keeping
 from muniment.jobs.guard import Guard
 from muniment.jobs.kept import Damaged, fitted
@@ -214,3 +217,65 @@ def _plain(one: Any) -> dict[str, Any]:
 def test_what_is_of_another_type_is_refused(kind: type, value: Any) -> None:
     with pytest.raises(Damaged):
         fitted(kind, value)
+
+
+def _without_tables(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"pragma user_version = {frontier.VERSION}")
+
+
+def _with_other_columns(path: Path) -> None:
+    _without_tables(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("create table run (id)")
+
+
+def _torn(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_without_tables, _with_other_columns, _torn, lambda path: path.write_bytes(b"no database" * 99),
+     lambda path: path.write_bytes(path.read_bytes()[:5000])],
+    ids=["no tables", "other columns", "torn", "no database", "cut off"],
+)  # fmt: skip
+def test_a_damaged_frontier_is_made_anew(
+    tmp_path: Path, damage: Callable[[Path], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "discovery.sqlite"
+    before = frontier.Frontier(path, "a")
+    before.put([frontier.Wanted("http://a.example/", "a", "a.example")])
+    before._db.execute("pragma wal_checkpoint(truncate)")
+    before.close()
+    damage(path)
+    with caplog.at_level(logging.WARNING):
+        found = frontier.Frontier(path, "a")
+    assert "discovery.sqlite was damaged" in caplog.text and found.is_empty
+    found.put([frontier.Wanted("http://a.example/", "a", "a.example")])
+    assert found.next(lambda host: True) is not None
+    found.close()
+
+
+def test_a_frontier_that_breaks_under_way_is_made_anew_by_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "discovery.sqlite"
+    found = frontier.Frontier(path, "a")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("drop table page")
+    with pytest.raises(StorageError, match="was damaged"):
+        found.put([frontier.Wanted("http://a.example/", "a", "a.example")])
+    found.close()
+    frontier.Frontier(path, "a").close()
+
+
+def test_a_frontier_for_which_the_disk_has_no_room_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "discovery.sqlite"
+    found = frontier.Frontier(path, "a")
+    found._db.execute("pragma max_page_count = 1")
+    with pytest.raises(StorageError, match="cannot write"):
+        found.put(frontier.Wanted(f"http://a.example/{n}", str(n), "a.example") for n in range(999))
+    found.close()
+    assert path.exists()
+    frontier.Frontier(path, "a").close()
