@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 FOLDER = "jobs"
 MOST_PAST = 60  # runs that are remembered for what is usual
 MOST_HOSTS = 10_000
+_JOINERS = "\u200c\u200d\u200e\u200f"  # that Arabic and Persian are written with
 
 
 @dataclass(slots=True)
@@ -235,9 +236,11 @@ def keep_report(root: Path, report: Report) -> Path:
     while (folder / f"{stem}.json").exists() and not _is_of(folder / f"{stem}.json", report):
         number += 1
         stem = f"{first}-{number}"
-    durable.replace(folder / f"{stem}.txt", ("\n".join(summary(report)) + "\n").encode(), sync=False)
+    lines = ("".join(c if c.isprintable() or c in _JOINERS else " " for c in line) for line in summary(report))
+    durable.replace(folder / f"{stem}.txt", ("\n".join(lines) + "\n").encode(), sync=False)
     path = folder / f"{stem}.json"
-    durable.replace(path, json.dumps(as_json(report), indent=1, ensure_ascii=False).encode() + b"\n")
+    content = json.dumps(as_json(report), indent=1, ensure_ascii=False)
+    durable.replace(path, content.encode("utf-8", "backslashreplace") + b"\n")  # of a lone surrogate, that is JSON too
     return path
 
 

@@ -18,6 +18,7 @@ from muniment.model import Declared
 if TYPE_CHECKING:
     from muniment.ingest.upload import Target
 
+_MOST_NOTES = 100
 SETTLED = 5.0  # seconds for which a file must not have changed
 
 
@@ -38,12 +39,19 @@ class Watched:
             self._all = {}
         self._known = dict(self._all.get(folder, {}))
 
-    def new(self, declared: Declared, source: Source) -> Iterator[Target]:
-        """What is new or other than it was; what is still being written waits for the next run."""
-        from muniment.ingest.upload import MAX_UPLOAD, expand
+    def new(self, declared: Declared, source: Source, notes: list[str]) -> Iterator[Target]:
+        """What is new or other than it was; what is still being written waits for the next run. A link that leads out
+        of the folder is never followed, which is no failure: `notes` say so."""
+        from muniment.ingest.upload import MAX_UPLOAD, OUTSIDE, expand
 
         there = set()
         for target in expand([self._folder], declared, io.BytesIO(), MAX_UPLOAD):
+            if target.reason == OUTSIDE:
+                source.skipped += 1
+                note = f"passed over {target.name}: {target.problem}"
+                if len(notes) < _MOST_NOTES and note not in notes:
+                    notes.append(note)
+                continue
             if target.path is None:
                 yield target
                 continue

@@ -196,6 +196,28 @@ def test_a_watched_folder_of_which_nonsense_is_remembered_begins_anew(root: Path
     assert again.report is not None and again.report.total("tried") == 0
 
 
+def test_a_link_that_leads_out_of_a_watched_folder_is_passed_over_and_no_failure(root: Path) -> None:
+    folder, secret = root.parent / "in", root.parent / "secret.txt"
+    folder.mkdir()
+    secret.write_text("What nobody is to see. " * 20)
+    (folder / "link.txt").symlink_to(secret)
+    (folder / "fresh.txt").write_text("An article about the dam. " * 20)
+    keeping.write(root, "inbox", f'schedule = "every hour"\nfolders = ["{folder}"]\n[limits]\nfree = 0\n')
+    for _ in range(2):
+        (outcome,) = call(root, NOW, "inbox")
+        report = outcome.report
+        assert report is not None and (report.state, report.total("tried"), report.total("skipped")) == ("done", 0, 2)
+        assert [note for note in report.notes if "link.txt" in note and "outside" in note] == report.notes != []
+    assert not any(row.is_bad for row in health.rows(root, {}, NOW))
+
+
+def test_a_report_steers_no_terminal_and_holds_names_that_are_no_text(root: Path) -> None:
+    report = Report("check", iso(NOW), iso(NOW), iso(NOW), errors=["\x1b]0;owned\x07\nnext", "b\udcff.txt"])
+    path = keeping.keep_report(root, report)
+    assert "  error:  ]0;owned  next\n  error: b .txt\n" in path.with_suffix(".txt").read_text()
+    assert list(keeping.reports(root, "check", 1)) == [report]
+
+
 def test_what_is_kept_comes_back_as_it_was() -> None:
     report = Report("check", iso(NOW), iso(NOW), searches={"ferry": 3}, sources={"feed x": Source("x", "feed", 3)})
     assert (
