@@ -11,6 +11,7 @@ of a page is kept in the step that settles it, and stays until a run with anothe
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from collections import OrderedDict
@@ -22,15 +23,20 @@ from pathlib import Path
 from muniment.errors import StorageError
 from muniment.regular import size_of
 
+_log = logging.getLogger(__name__)
+
 VERSION = 4
 _SCHEMA = """
-create table run (id integer primary key, key text unique, complete integer, token text not null default '');
-create table page (seq integer primary key, run integer, key text, host text, url text, depth integer, listing integer,
-    said text, dated text, start text, state integer, tries integer not null default 0,
+create table if not exists run (
+    id integer primary key, key text unique, complete integer, token text not null default '');
+create table if not exists page (
+    seq integer primary key, run integer, key text, host text, url text, depth integer, listing integer, said text,
+    dated text, start text, state integer, tries integer not null default 0,
     asked integer not null default 0, read integer not null default 0, came text not null default '',
     unique (run, key));
-create index page_next on page (run, state, host, listing desc, depth, seq);
+create index if not exists page_next on page (run, state, host, listing desc, depth, seq);
 """
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: a table is not there
 _WAITING, _FLYING, _SETTLED, _POSTPONED = 0, 1, 2, 3
 MOST_TRIES = 20  # runs in which an address was asked for in vain
 
@@ -55,6 +61,10 @@ class Wanted:
     read: bool = False
 
 
+class _Damaged(StorageError):
+    """The cache was damaged, and is gone."""
+
+
 class Frontier:
     """The addresses of one run, which `key` names. `resumed` tells how many were settled before.
 
@@ -65,8 +75,18 @@ class Frontier:
     """
 
     def __init__(self, path: Path, key: str, *, restart: bool = False, token: str = ""):
-        self._db = _open(path)
-        with _translated():
+        self._path = path
+        try:
+            self._db = _open(path)
+            self._go_on(key, restart, token)
+        except _Damaged as e:
+            _log.warning("%s", e)
+            self._db = _open(path)
+            self._go_on(key, restart, token)
+
+    def _go_on(self, key: str, restart: bool, token: str) -> None:
+        """Takes up what is left of the run, or begins it."""
+        with _translated(self._path):
             self._db.execute("insert or ignore into run (key, complete) values (?, 1)", (key,))
             self._run, complete, before = self._db.execute(
                 "select id, complete, token from run where key = ?", (key,)
@@ -100,7 +120,7 @@ class Frontier:
     def put(self, wanted: Iterable[Wanted], of: Wanted | None = None) -> int:
         """Take in what is not known yet; returns how many that is. It is all that was read `of` one of them."""
         new, pages = 0, list(wanted)
-        with _translated():
+        with _translated(self._path):
             self._db.execute("begin")
             for page in pages:
                 said = json.dumps(page.said)
@@ -139,7 +159,7 @@ class Frontier:
         for host in self._hosts:
             if not is_free(host):
                 continue
-            with _translated():
+            with _translated(self._path):
                 row = self._db.execute(
                     "update page set state = ?, asked = asked + 1 where seq = (select seq from page where run = ?"
                     f" and state = 0 and host = ? {kind} order by listing desc, depth, seq limit 1)"
@@ -158,31 +178,31 @@ class Frontier:
 
     def give_back(self, wanted: Wanted) -> None:
         """It was not looked at after all, and waits as before."""
-        with _translated():
+        with _translated(self._path):
             self._db.execute("update page set state = ?, asked = asked - 1 where seq = ?", (_WAITING, wanted.seq))
         self.pages_ahead += not wanted.listing
         self._hosts[wanted.host] = self._hosts.get(wanted.host, 0) + 1
 
     def settle(self, wanted: Wanted, came: str = "") -> None:
         """It was looked at, and what came of it is committed; `came` says what that is."""
-        with _translated():
+        with _translated(self._path):
             self._db.execute("update page set state = ?, came = ? where seq = ?", (_SETTLED, came, wanted.seq))
 
     def settled_before(self) -> list[str]:
         """What came of the pages that were looked at, where that was said."""
-        with _translated():
+        with _translated(self._path):
             rows = self._db.execute("select came from page where run = ? and came != '' order by seq", (self._run,))
             return [came for (came,) in rows]
 
     def postpone(self, wanted: Wanted) -> None:
         """It is left for another run, which asks for it even where nothing names it any more."""
-        with _translated():
+        with _translated(self._path):
             self._db.execute("update page set state = ?, asked = 0 where seq = ?", (_POSTPONED, wanted.seq))
 
     def failed(self, wanted: Wanted, came: str = "") -> bool:
         """It was asked for in vain, and may answer another time: left for another run, unless it failed in MOST_TRIES
         of them. Returns whether it is."""
-        with _translated():
+        with _translated(self._path):
             (tries,) = self._db.execute(
                 "update page set tries = tries + 1, state = iif(tries + 1 < ?, ?, ?), came = ? where seq = ?"
                 " returning tries",
@@ -211,7 +231,7 @@ class Frontier:
     def finish(self, *, keep: bool) -> None:
         """The run came to its end: the next one begins at the start, and looks at what was postponed. With `keep`, what
         waits is looked at then too. With a token, what is settled stays: whoever counts it may be cut off yet."""
-        with _translated():
+        with _translated(self._path):
             gone = f"state = {_SETTLED} and (select token = '' from run where id = page.run)"
             if not keep:
                 gone += f" or state not in ({_SETTLED}, {_POSTPONED})"
@@ -229,34 +249,39 @@ def _wanted(row: tuple[int, str, str, str, int, int, str, str, str, int, int]) -
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """The cache, made anew where it is damaged or of another version."""
+    """The cache, made anew where it is of another version."""
     if os.path.lexists(path) and size_of(path) is None:
         raise StorageError(f"{path} is a link, or no regular file: take it away")
-    with _translated():
-        for attempt in range(2):
-            db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
-            try:
-                (version,) = db.execute("pragma user_version").fetchone()
-                if version == 0:
-                    db.execute("pragma journal_mode = wal")
-                    db.executescript(f"begin; {_SCHEMA} pragma user_version = {VERSION}; commit;")
-                elif version != VERSION:
-                    raise sqlite3.DatabaseError(f"version {version}")
-                db.execute("pragma synchronous = off")
-                return db
-            except sqlite3.DatabaseError as e:
+    with _translated(path):
+        db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        try:
+            (version,) = db.execute("pragma user_version").fetchone()
+            if version not in (0, VERSION):
                 db.close()
-                if attempt or isinstance(e, sqlite3.OperationalError):
-                    raise
-                for suffix in ("", "-wal", "-shm"):
-                    Path(f"{path}{suffix}").unlink(missing_ok=True)
-    raise AssertionError  # either returned or raised
+                _remove(path)
+                return _open(path)
+            if version == 0:
+                db.execute("pragma journal_mode = wal")
+                db.executescript(f"begin; {_SCHEMA} pragma user_version = {VERSION}; commit;")
+            db.execute("pragma synchronous = off")
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """What SQLite says, as a StorageError."""
+def _translated(path: Path) -> Iterator[None]:
+    """What SQLite says, as a StorageError. A damaged cache is taken away: whoever opens it next begins anew."""
     try:
         yield
     except sqlite3.Error as e:
+        if getattr(e, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            _remove(path)
+            raise _Damaged(f"{path.name} was damaged ({e}), and is made anew: a discovery begins at its start") from e
         raise StorageError(f"cannot write discovery.sqlite: {e}; everything acknowledged is stored") from e

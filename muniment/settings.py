@@ -45,12 +45,24 @@ def read_settings(file: str, text: str, build: Callable[[Mapping[str, Any]], T])
 
     try:
         table = tomllib.loads(text.removeprefix("\ufeff") + "\n")  # without it, "at end of document" is all it says
-    except tomllib.TOMLDecodeError as e:
+        _check_numbers(table)
+    except RecursionError:
+        raise UsageError(f"{file}: brackets stand in one another too deeply to be read") from None
+    except ValueError as e:  # also of a number of thousands of digits
         raise UsageError(f"{file}: {e}") from None
     try:
         return build(table)
     except Wrong as e:
         raise UsageError(f"{file}{_line_of(text, e.table, e.key)}: {e.name}: {e}") from None
+
+
+def _check_numbers(value: Any) -> None:
+    """Raises ValueError: TOML promises 64 bits, and tomllib takes more, which nothing behind it can tell or store."""
+    if isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_numbers(inner)
+    elif isinstance(value, int) and not -1 << 63 <= value < 1 << 63:
+        raise ValueError("a number of more than 64 bits")
 
 
 def check_keys(table: Mapping[str, Any], keys: Collection[str]) -> None:

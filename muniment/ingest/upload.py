@@ -25,6 +25,7 @@ from muniment.model import Capture, Declared, Digest, sha256
 
 MAX_UPLOAD = 128 << 20  # bytes of a file
 MAX_LINE = 32 << 20  # bytes of a line of a list; inline text comes in one
+OUTSIDE = "outside"  # the reason that a link is not followed
 _SHOWN = 400  # characters of a target that is too long to be a path or an address
 _URL = re.compile(r"https?:", re.I)
 _USER_INFO = re.compile(r"(https?:[/\\]*)[^/\\?#]*@", re.I)
@@ -43,6 +44,10 @@ _MEDIA_TYPES = {
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _BYTE = re.compile("[\udc80-\udcff]")  # a byte that is no UTF-8, as Python has it in arguments (PEP 383)
 _LIST_FIELDS = {"target", "text", "url", "title", "published", "source", "language", "authors", "tags"}
+
+
+class _Outside(OSError):
+    """A link in a folder leads to a file elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,8 @@ def _expand_folder(shown: str, folder: Path, declared: Declared) -> Iterator[Tar
     for file in files_below(folder, unreadable.append):
         yield Target(printable(str(file)), path=file, declared=declared)
     for error in unreadable:
-        yield Target(printable(error.filename), problem=f"cannot be read: {error.strerror}")
+        reason = OUTSIDE if isinstance(error, _Outside) else "bad-target"
+        yield Target(printable(error.filename), problem=f"cannot be read: {error.strerror}", reason=reason)
 
 
 def files_below(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[Path]:
@@ -135,7 +141,7 @@ def files_below(folder: Path, unreadable: Callable[[OSError], object]) -> Iterat
                 continue
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 unreadable(
-                    OSError(errno.EPERM, "a link to a file outside of the folder: name that file itself", str(path))
+                    _Outside(errno.EPERM, "a link to a file outside of the folder: name that file itself", str(path))
                 )
             else:
                 yield path

@@ -22,8 +22,8 @@ from muniment.jobs.alerts import CHANNELS, Alerts, alerts_of
 from muniment.jobs.channels import Undelivered, deliver, ping
 from muniment.jobs.conditions import Alarm, broken_off, conditions, facts_of
 from muniment.jobs.due import Outcome
+from muniment.jobs.kept import Damaged, fitted, read_kept
 from muniment.jobs.report import Report, iso
-from muniment.regular import read_regular
 
 _log = logging.getLogger(__name__)
 _ROOM = 16 << 10  # bytes that the book takes at least, so that it can be written where the disk is full
@@ -50,14 +50,13 @@ class Book:
         self.news: list[News] = []
         self.read: dict[str, str] = {}
         try:
-            values = json.loads(read_regular(self._path))
-            alarms = [Alarm(**one) for one in values["alarms"]]
-            self.news = [News(**one) for one in values["news"]]
-            self.read = {str(job): str(run) for job, run in values["read"].items()}
-            self.alarms = {alarm.key: alarm for alarm in alarms}
+            values = fitted(dict[str, Any], read_kept(self._path))
+            alarms, news = fitted(list[Alarm], values.get("alarms")), fitted(list[News], values.get("news"))
+            self.read = fitted(dict[str, str], values.get("read"))
+            self.alarms, self.news = {alarm.key: alarm for alarm in alarms}, news
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except Damaged:
             _log.warning("%s cannot be read: what is wrong is told anew", self._path)
 
     def update(self, found: Iterable[Alarm], now: datetime) -> None:

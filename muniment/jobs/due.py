@@ -25,7 +25,7 @@ from muniment.jobs import keeping
 from muniment.jobs.guard import Guard
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import Seen, State
-from muniment.jobs.report import Report, Source, iso, moment
+from muniment.jobs.report import Report, Source, iso, moment, times
 from muniment.jobs.running import Run, World
 
 _log = logging.getLogger(__name__)
@@ -89,12 +89,19 @@ def run_due(
 
 def _in_turn(root: Path) -> list[str]:
     """The jobs, those first that have not begun for longest: one that never comes to its end keeps no other waiting."""
-    return sorted(keeping.names(root), key=lambda name: keeping.state_of(root, name).begun)
+
+    def begun(name: str) -> str:
+        try:
+            return keeping.state_of(root, name).begun
+        except UsageError:  # a name that no job can have, which is told in its turn
+            return ""
+
+    return sorted(keeping.names(root), key=begun)
 
 
 def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Outcome]:
     """The runs of one job: one that was cut off, then what is due."""
-    job, state = keeping.read(root, name), keeping.state_of(root, name)
+    job, state = keeping.read(root, name), keeping.state_of(root, name, mend=True)
     if not state.made:
         state.made = iso(world.clock())
         keeping.keep_state(root, name, state)
@@ -117,7 +124,8 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
         yield _run(root, world, job, state, Report(name, iso(now), started, by_hand=True, begun=now.isoformat()))
     elif not job.paused and (due := job.schedule.due(state.last(now), now)) is not None:
         if due.missed:
-            _log.warning("%s: %d due times since %s were missed; one run stands for them", name, due.missed, state.due)
+            missed, since = times(due.missed, "due time"), state.due or state.made
+            _log.warning("%s: %s since %s missed; one run stands for all of them", name, missed, since)
         started = keeping.free_start(root, name, now)
         yield _run(
             root, world, job, state, Report(name, iso(due.at), started, missed=due.missed, begun=now.isoformat())

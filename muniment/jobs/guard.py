@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,20 @@ from typing import Any
 from muniment import durable
 from muniment.errors import Locked, StorageError
 from muniment.jobs.keeping import FOLDER
-from muniment.regular import read_regular
+from muniment.jobs.kept import Damaged, fitted, read_kept
 
 STALE = 600.0
 BEAT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Whom `jobs/holder.json` names; `heard` in seconds since 1970."""
+
+    host: str
+    pid: int
+    begun: str
+    heard: float
 
 
 class Guard:
@@ -61,22 +72,23 @@ class Guard:
     def _check(self, take_over: bool) -> str:
         """Whose place this takes, where he ended without a word. Raises Locked where he may live."""
         before = _read(self._path)
-        if not before:
+        if before is None:
             return ""
-        if before["host"] != socket.gethostname() and not take_over and not self._is_silent(before):
+        if before.host != socket.gethostname() and not take_over and not self._is_silent(before):
             raise Locked(
                 f"jobs are being run by {_described(before)}: wait until it ends; where it is dead, --take-over"
             )
         return f"the run before was cut off: {_described(before)}"
 
-    def _is_silent(self, holder: dict[str, Any]) -> bool:
+    def _is_silent(self, holder: _Holder) -> bool:
         """Nothing was heard of him for STALE seconds, and nothing is while one looks: clocks jump, and differ."""
         if _silence(holder) < STALE:
             return False
         deadline = time.monotonic() + 2.5 * BEAT
         while time.monotonic() < deadline:
             time.sleep(BEAT / 10)
-            if _read(self._path).get("heard", holder["heard"]) != holder["heard"]:
+            now = _read(self._path)
+            if now is not None and now.heard != holder.heard:
                 return False
         return True
 
@@ -97,23 +109,21 @@ class Guard:
         self._lock.release()
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Who is said to hold the lock; nothing where that cannot be read."""
+def _read(path: Path) -> _Holder | None:
+    """Who is said to hold the lock; nobody where that cannot be read."""
     try:
-        said = json.loads(read_regular(path))
-        return {"host": str(said["host"]), "pid": int(said["pid"]), "begun": str(said["begun"]),
-                "heard": float(said["heard"])}  # fmt: skip
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
+        return fitted(_Holder, read_kept(path))
+    except (OSError, Damaged):
+        return None
 
 
-def _silence(holder: dict[str, Any]) -> float:
+def _silence(holder: _Holder) -> float:
     """Seconds since he was heard of; a clock that is ahead of ours by that much counts as silence too."""
-    return abs(time.time() - float(holder["heard"]))
+    return abs(time.time() - holder.heard)
 
 
-def _described(holder: dict[str, Any]) -> str:
-    if not holder:
+def _described(holder: _Holder | None) -> str:
+    if holder is None:
         return "another process"
     heard = f"heard of {_silence(holder):,.0f} s ago"
-    return f"process {holder['pid']} on {holder['host']} since {holder['begun']}, {heard}"
+    return f"process {holder.pid} on {holder.host} since {holder.begun}, {heard}"

@@ -35,6 +35,7 @@ KEYS = (
     "requisites", "resolve", "allow_private", "limits", "revisit", "alerts",
 )  # fmt: skip
 _NAME = re.compile(r"\w[\w-]{0,63}")
+_MOST_NAME = 200  # bytes of the 255 that file systems take
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%")
 _PLACE = re.compile(r"\{[^{}]*\}")
 
@@ -110,8 +111,8 @@ class Job:
 
 
 def check_name(name: str) -> str:
-    """The name. Raises UsageError unless it can be a file's."""
-    if not _NAME.fullmatch(name):
+    """The name. Raises UsageError unless it can be a file's, with what stands beside it in those of its state."""
+    if not _NAME.fullmatch(name) or len(name.encode()) > _MOST_NAME:
         raise UsageError(f"{name!r} is no name for a job: use up to 64 letters, digits, - and _")
     return name
 

@@ -10,8 +10,10 @@ Whoever writes holds the lock of guard.py, but for the jobs themselves.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +22,16 @@ from typing import Any
 from muniment import durable
 from muniment.errors import StorageError, UsageError
 from muniment.jobs.job import Job, check_name, parse_job
+from muniment.jobs.kept import Damaged, Time, TimeIfAny, fitted, read_kept
 from muniment.jobs.report import Report, as_json, from_json, iso, moment, summary
 from muniment.regular import read_regular
+
+_log = logging.getLogger(__name__)
 
 FOLDER = "jobs"
 MOST_PAST = 60  # runs that are remembered for what is usual
 MOST_HOSTS = 10_000
+_JOINERS = "\u200c\u200d\u200e\u200f"  # that Arabic and Persian are written with
 
 
 @dataclass(slots=True)
@@ -34,8 +40,8 @@ class Seen:
     a row; how much new each of the last runs had."""
 
     target: str
-    good: str = ""
-    new: str = ""
+    good: TimeIfAny = ""
+    new: TimeIfAny = ""
     failures: int = 0
     error: str = ""
     gaps: list[float] = field(default_factory=list)
@@ -46,8 +52,8 @@ class Past:
     """A run in short. `error` is why it failed, or what of it could not be done; one that was `usual` was neither
     called by hand nor stands for others that were missed, so that what it found compares."""
 
-    due: str
-    finished: str
+    due: Time
+    finished: Time
     state: str
     new: int
     tried: int
@@ -66,8 +72,8 @@ class State:
     is counted in the report: files, with size and time of change, or searches, with the leaf up to which they told.
     """
 
-    made: str = ""
-    due: str = ""
+    made: TimeIfAny = ""
+    due: TimeIfAny = ""
     running: Report | None = None
     sources: dict[str, Seen] = field(default_factory=dict)
     hosts: list[str] = field(default_factory=list)
@@ -76,7 +82,7 @@ class State:
     stage: str = ""
     stage_size: int = 0
     taken: dict[str, list[int]] = field(default_factory=dict)
-    begun: str = ""
+    begun: TimeIfAny = ""
 
     def last(self, now: datetime) -> datetime:
         """After which due time to look; a clock that was ahead, and was put right since, holds nothing up."""
@@ -85,15 +91,21 @@ class State:
 
 
 def names(root: Path) -> list[str]:
-    """The jobs that there are, in order of name."""
+    """The jobs that there are, in order of name. A file's name that no job can have is told too, as text that does no
+    harm: reading it says what is wrong."""
     found = (os.fsencode(path.stem) for path in (root / FOLDER).glob("*.toml") if not path.name.startswith("."))
-    return sorted(stem.decode("utf-8", "replace") for stem in found)
+    stems = (stem.decode("utf-8", "replace") for stem in found)
+    return sorted({"".join(c if c.isprintable() else repr(c)[1:-1] for c in stem) for stem in stems})
 
 
 def text_of(root: Path, name: str) -> str:
     """The file of a job. Raises UsageError where there is none, or it cannot be read."""
     try:
-        return read_regular(job_file(root, name)).decode().removeprefix("\ufeff")
+        path = job_file(root, name)
+    except UsageError as e:
+        raise UsageError(f"jobs/{name}.toml: {e}") from None
+    try:
+        return read_regular(path).decode().removeprefix("\ufeff")
     except FileNotFoundError:
         raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None
     except (OSError, UnicodeDecodeError) as e:
@@ -150,20 +162,22 @@ def _forget(root: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def state_of(root: Path, name: str) -> State:
-    """What is remembered of a job; where that is lost or damaged, what its reports say, for a job must go on."""
+def state_of(root: Path, name: str, *, mend: bool = False) -> State:
+    """What is remembered of a job; where that is lost or damaged, what its reports say, for a job must go on. To `mend`
+    it, which takes the lock, a damaged one is put aside, and that is told."""
+    path = _state_file(root, name)
     try:
-        values = json.loads(read_regular(_state_file(root, name)))
-        running = from_json(values["running"]) if values["running"] else None
-        sources = {key: Seen(**one) for key, one in values["sources"].items()}
-        past = [Past(**one) for one in values["past"]]
-        state = State(
-            values["made"], values["due"], running, sources, list(values["hosts"]), past,
-            list(values.get("findings", [])), str(values.get("stage", "")), int(values.get("stage_size", 0)),
-            dict(values.get("taken", {})), str(values.get("begun", "")),
-        )  # fmt: skip
-        state.last(datetime.now().astimezone())
-    except (OSError, ValueError, TypeError, KeyError):
+        values = fitted(dict[str, Any], read_kept(path))
+        state = fitted(State, {key: value for key, value in values.items() if key != "running"})
+        state.running = from_json(values["running"]) if values.get("running") else None
+    except FileNotFoundError:
+        return _from_reports(root, name)
+    except Damaged as e:
+        if mend:
+            aside = path.with_name(f"{path.name}.damaged")
+            _log.warning("%s is damaged (%s): what the reports say holds, and it is kept as %s", path, e, aside.name)
+            with suppress(OSError):
+                path.replace(aside)
         return _from_reports(root, name)
     return state
 
@@ -171,6 +185,8 @@ def state_of(root: Path, name: str) -> State:
 def _from_reports(root: Path, name: str) -> State:
     state = State()
     for report in reports(root, name, MOST_PAST):
+        if not report.finished:
+            continue
         if not state.due and not report.by_hand:
             state.made = state.due = report.due
         state.past.insert(0, past_of(report))
@@ -220,16 +236,18 @@ def keep_report(root: Path, report: Report) -> Path:
     while (folder / f"{stem}.json").exists() and not _is_of(folder / f"{stem}.json", report):
         number += 1
         stem = f"{first}-{number}"
-    durable.replace(folder / f"{stem}.txt", ("\n".join(summary(report)) + "\n").encode(), sync=False)
+    lines = ("".join(c if c.isprintable() or c in _JOINERS else " " for c in line) for line in summary(report))
+    durable.replace(folder / f"{stem}.txt", ("\n".join(lines) + "\n").encode(), sync=False)
     path = folder / f"{stem}.json"
-    durable.replace(path, json.dumps(as_json(report), indent=1, ensure_ascii=False).encode() + b"\n")
+    content = json.dumps(as_json(report), indent=1, ensure_ascii=False)
+    durable.replace(path, content.encode("utf-8", "backslashreplace") + b"\n")  # of a lone surrogate, that is JSON too
     return path
 
 
 def _is_of(path: Path, report: Report) -> bool:
     try:
-        return bool(json.loads(read_regular(path))["run"] == report.run)
-    except (OSError, ValueError, TypeError, KeyError):
+        return from_json(read_kept(path)).run == report.run
+    except (OSError, Damaged):
         return False
 
 
@@ -238,8 +256,8 @@ def reports(root: Path, name: str, count: int) -> Sequence[Report]:
     found: list[Report] = []
     for path in sorted((root / FOLDER / "runs" / check_name(name)).glob("*.json"), key=_order, reverse=True):
         try:
-            found.append(from_json(json.loads(read_regular(path))))
-        except (OSError, ValueError, TypeError, KeyError):
+            found.append(from_json(read_kept(path)))
+        except (OSError, Damaged):
             continue
         if len(found) >= count:
             break

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from muniment import durable
 from muniment.errors import StorageError
 from muniment.jobs.keeping import FOLDER
+from muniment.jobs.kept import Time, fitted, read_kept
 from muniment.jobs.report import moment
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ def keep_pauses(root: Path, pauses: Mapping[str, tuple[float, int]], now: dateti
 def read_pauses(root: Path, now: datetime) -> dict[str, tuple[float, int]]:
     """For how many seconds yet hosts are left alone, and how often in a row they failed; none where unreadable."""
     try:
-        told = json.loads(_file(root).read_text())
+        told = fitted(dict[str, list[Any]], read_kept(_file(root)))
+        pairs = {host: (fitted(Time, until), fitted(int, failures)) for host, (until, failures) in told.items()}
         return {
-            host: (max(0.0, (moment(until) - now).total_seconds()), int(failures))
-            for host, (until, failures) in told.items()
+            host: (max(0.0, (moment(until) - now).total_seconds()), failures)
+            for host, (until, failures) in pairs.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return {}
 
 

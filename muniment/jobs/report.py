@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
+
+from muniment.jobs.kept import Time, TimeIfAny, fitted
 
 # Reasons of attempts that say "not for you", rather than that something broke.
 BLOCKED = ("robots", "retry-after", "http-401", "http-403", "http-429", "http-451")
@@ -66,12 +67,12 @@ class Report:
     `errors` say why."""
 
     job: str
-    due: str
-    started: str
-    finished: str = ""
+    due: Time
+    started: Time
+    finished: TimeIfAny = ""
     state: State = "running"
     by_hand: bool = False
-    begun: str = ""
+    begun: TimeIfAny = ""
     missed: int = 0
     resumed: int = 0
     stuck: int = 0
@@ -125,11 +126,12 @@ def _values(one: Report | Source) -> dict[str, Any]:
     return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
-def from_json(values: Mapping[str, Any]) -> Report:
-    """Raises TypeError, KeyError or ValueError where this is no report."""
-    sources = [Source(**one) for one in values["sources"]]
-    kept = {**values, "sources": {f"{one.kind} {one.target}": one for one in sources}}
-    return Report(**kept)
+def from_json(values: Any) -> Report:
+    """Raises Damaged where this is no report."""
+    sources = fitted(list[Source], fitted(dict[str, Any], values).get("sources"))
+    report = fitted(Report, {**values, "sources": {}})
+    report.sources = {f"{one.kind} {one.target}": one for one in sources}
+    return report
 
 
 def moment(text: str) -> datetime:
@@ -146,9 +148,9 @@ def summary(report: Report) -> list[str]:
     when = f"run by hand at {report.started}" if report.by_hand else f"for {report.due}, begun {report.started}"
     lines = [f"{report.job}: {report.state}, {when}{took}"]
     if report.missed:
-        lines.append(f"  {_times(report.missed, 'due time')} before it missed; this run stands for all of them")
+        lines.append(f"  {times(report.missed, 'due time')} before it missed; this run stands for all of them")
     if report.resumed:
-        lines.append(f"  it was cut off and went on {_times(report.resumed, 'time')}")
+        lines.append(f"  it was cut off and went on {times(report.resumed, 'time')}")
     for source in report.sources.values():
         lines.append(f"  {source.kind} {source.target}: {counts(source)}")
         if source.reasons:
@@ -168,7 +170,8 @@ def summary(report: Report) -> list[str]:
     return lines
 
 
-def _times(count: int, what: str) -> str:
+def times(count: int, what: str) -> str:
+    """ "1 due time", "12 due times"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 

@@ -285,7 +285,7 @@ class Run:
     def _folder(self, archive: Archive, folder: str, source: Source) -> None:
         """Files are counted when they are done, in the step that keeps that they are."""
         watched = Watched(self.root, self.job.name, folder, self.state.taken)
-        files, pending = watched.new(self.declared(), source), Source(folder, source.kind)
+        files, pending = watched.new(self.declared(), source, self.report.notes), Source(folder, source.kind)
         if (first := next(files, None)) is None:
             watched.keep()
             return

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from muniment import durable
 from muniment.jobs.keeping import files_of
+from muniment.jobs.kept import Damaged, fitted, read_kept
 from muniment.jobs.report import Source
 from muniment.model import Declared
 
 if TYPE_CHECKING:
     from muniment.ingest.upload import Target
 
+_MOST_NOTES = 100
 SETTLED = 5.0  # seconds for which a file must not have changed
 
 
@@ -29,21 +31,27 @@ class Watched:
     def __init__(self, root: Path, job: str, folder: str, taken: dict[str, list[int]]):
         self._path = files_of(root, job)
         self._folder = folder
-        self._known: dict[str, list[int]] = {}
         self._taken = taken
         self._pending: dict[str, tuple[str, list[int]]] = {}
         try:
-            self._all: dict[str, dict[str, list[int]]] = json.loads(self._path.read_text())
-            self._known = dict(self._all.get(folder, {}))
-        except (OSError, ValueError, AttributeError):
+            self._all = fitted(dict[str, dict[str, list[int]]], read_kept(self._path))
+        except (OSError, Damaged):  # then everything is looked at again, and found unchanged
             self._all = {}
+        self._known = dict(self._all.get(folder, {}))
 
-    def new(self, declared: Declared, source: Source) -> Iterator[Target]:
-        """What is new or other than it was; what is still being written waits for the next run."""
-        from muniment.ingest.upload import MAX_UPLOAD, expand
+    def new(self, declared: Declared, source: Source, notes: list[str]) -> Iterator[Target]:
+        """What is new or other than it was; what is still being written waits for the next run. A link that leads out
+        of the folder is never followed, which is no failure: `notes` say so."""
+        from muniment.ingest.upload import MAX_UPLOAD, OUTSIDE, expand
 
         there = set()
         for target in expand([self._folder], declared, io.BytesIO(), MAX_UPLOAD):
+            if target.reason == OUTSIDE:
+                source.skipped += 1
+                note = f"passed over {target.name}: {target.problem}"
+                if len(notes) < _MOST_NOTES and note not in notes:
+                    notes.append(note)
+                continue
             if target.path is None:
                 yield target
                 continue
