@@ -177,9 +177,8 @@ def _revisit(start: str) -> tuple[str, str]:
 def _read_list(root: Path, name: str) -> Iterable[Target]:
     from muniment.ingest.upload import read_list
 
-    path = Path(name) if Path(name).is_absolute() else root / name
     try:
-        with path.open("rb") as lines:
+        with (root / name).open("rb") as lines:
             return list(read_list(lines, Declared(), name))
     except OSError as e:
         raise UsageError(f"cannot read the list {name}: {e.strerror}") from None
