@@ -25,10 +25,6 @@ _MOMENT = 0.1  # seconds that lie between two runs anyhow
 _FIRST_BREAK, _LONGEST_BREAK = 60.0, 86_400.0  # seconds that a host is left alone which failed again and again
 
 
-def _left(pause: float, turn: float) -> float:
-    return max(0.0, pause, turn if turn > _MOMENT else 0.0)
-
-
 @dataclass(slots=True)
 class _Host:
     """How one host is treated; times are on the monotonic clock, distances in seconds."""
@@ -40,6 +36,12 @@ class _Host:
     adapted: float = 0.0
     failures: int = 0
     users: int = 0
+
+
+def _left(host: _Host, now: float, *, turns: bool) -> float:
+    """For how many seconds yet nobody is to ask; a host that failed is not told from one that asks for patience."""
+    turn = host.next_turn - now if turns and not host.failures else 0.0
+    return max(0.0, host.paused_until - now, turn if turn > _MOMENT else 0.0)
 
 
 class Turns:
@@ -138,18 +140,18 @@ class Turns:
         also those whose next turn is yet to come, but for moments."""
         with self._lock:
             now = time.monotonic()
-            told = {
-                name: (_left(host.paused_until - now, host.next_turn - now if turns else 0.0), host.failures)
-                for name, host in self._hosts.items()
-            }
+            told = {name: (_left(host, now, turns=turns), host.failures) for name, host in self._hosts.items()}
             return {name: (left, failures) for name, (left, failures) in told.items() if left or failures}
 
     def resume(self, pauses: Mapping[str, tuple[float, int]]) -> None:
         """What `pauses` told in an earlier process."""
         with self._lock:
             for name, (left, failures) in pauses.items():
-                host = self._host(name)
-                host.paused_until, host.failures = time.monotonic() + min(left, _LONGEST_PAUSE), failures
+                host, until = self._host(name), time.monotonic() + min(left, _LONGEST_PAUSE)
+                if failures or left > self._longest:
+                    host.paused_until, host.failures = until, failures
+                else:
+                    host.next_turn = until
 
     def _enter(self, name: str) -> _Host:
         with self._lock:
