@@ -88,10 +88,12 @@ def add(ctx: click.Context, /, name: str, **options: Any) -> None:
     from muniment.jobs import keeping
     from muniment.jobs.job import check_name, format_job, parse_job
 
-    root, text = find_archive(ctx), format_job(_table(options))
+    root = find_archive(ctx)
+    text = format_job(_table(root, options))
     if keeping.job_file(root, check_name(name)).exists() and not options["replace"]:
         raise UsageError(f"there is a job {name!r} already: use --replace, or another name")
     job = parse_job(name, text)
+    _check_places(root, job)
     for warning in _lacking(root, job):
         note(f"muniment: {one_line(warning)}")
     if options["dry_run"]:
@@ -113,8 +115,10 @@ def add(ctx: click.Context, /, name: str, **options: Any) -> None:
          " is called by then (`muniment jobs unit` prints what calls it)", quiet=options["quiet"])  # fmt: skip
 
 
-def _table(options: dict[str, Any]) -> dict[str, Any]:
+def _table(root: Path, options: dict[str, Any]) -> dict[str, Any]:
     """The file's keys and values. Raises UsageError."""
+    from muniment.jobs.places import as_kept
+
     if (options["every"] is None) == (options["cron"] is None):
         raise UsageError('say when: --every "6 hours" or --cron "15 */6 * * *"')
     plain = ("timezone", "jitter", "feeds", "sitemaps", "crawls", "urls", "lists", "folders", "searches", "stamp",
@@ -123,15 +127,15 @@ def _table(options: dict[str, Any]) -> dict[str, Any]:
     every = options["every"]
     table: dict[str, Any] = {"schedule": options["cron"] or f"every {every.removeprefix('every ')}"}
     table |= {key: options[key] for key in plain if options[key]}
-    for key in ("folders", "lists"):  # as seen from here, and not from where the job runs
+    for key in ("folders", "lists"):
         if key in table:
-            table[key] = tuple(str(Path(path).absolute()) for path in table[key])
+            table[key] = tuple(path and as_kept(root, path) for path in table[key])
     if options["verify"]:
         table["verify"] = int(options["verify"]) if options["verify"].isdecimal() else options["verify"]
-    if options["export_query"] and not options["export"]:
+    if options["export_query"] is not None and options["export"] is None:
         raise UsageError("--export-query needs --export")
-    if options["export"]:
-        path = str(Path(options["export"]).absolute())
+    if (path := options["export"]) is not None:
+        path = path and as_kept(root, path)
         table["export"] = {"path": path, "format": _form_of(path), "query": options["export_query"]}
     table["limits"] = {"pages": options["limit"], "time": options["time"], "depth": options["depth"],
                        "delay": options["delay"], "free": options["free"]}  # fmt: skip
@@ -147,13 +151,22 @@ def _table(options: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
+def _check_places(root: Path, job: Job) -> None:
+    """Raises UsageError where the job would archive its own archive, or write over it."""
+    from muniment.jobs.places import is_own
+
+    for path in (*job.folders, *((job.export.path,) if job.export else ())):
+        if is_own(root, path):
+            raise UsageError(f"{path} is of the archive itself: use another path")
+
+
 def _lacking(root: Path, job: Job) -> Iterator[str]:
     """What the job names, and is not there yet: it may come, so the job is kept all the same."""
     for folder in job.folders:
-        if not Path(folder).is_dir():
+        if not (root / folder).is_dir():
             yield f"there is no folder {folder} yet"
     for path in job.lists:
-        if not Path(path).is_file():
+        if not (root / path).is_file():
             yield f"there is no list {path} yet"
     for name in job.searches:
         if not (root / "searches" / f"{name}.toml").is_file():

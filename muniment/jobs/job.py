@@ -137,6 +137,9 @@ def _job(name: str, table: Mapping[str, Any]) -> Job:
     lists = {key: texts(table, key) for key in LISTS}
     for key in ("feeds", "sitemaps", "crawls", "urls"):
         _check_addresses(key, lists[key])
+    for key in ("folders", "lists"):
+        if "" in lists[key]:
+            raise Wrong(key, "a path is empty")
     job = Job(
         name,
         _schedule(name, table),

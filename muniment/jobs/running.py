@@ -32,6 +32,7 @@ from muniment.jobs import keeping, upkeep
 from muniment.jobs.fetching import Fetching
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
+from muniment.jobs.places import problem_of_folder
 from muniment.jobs.pool import Pool
 from muniment.jobs.report import Report, Source
 from muniment.jobs.watched import Watched
@@ -275,10 +276,10 @@ class Run:
         for folder in self.job.folders:
             source = self.report.source("folder", folder)
             source.skipped = 0  # of a run that goes on, they are met again
-            if not Path(folder).is_dir():
+            if (problem := problem_of_folder(self.root, folder)) is not None:
                 if not source.tried:
                     source.tried += 1
-                    source.count_failure("no-folder", f"{folder} is no folder, or cannot be read")
+                    source.count_failure("no-folder", problem)
                 continue
             self._folder(archive, folder, source)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment.archive.archive import Archive
 from muniment.errors import IntegrityError, StorageError, UsageError
+from muniment.jobs.places import is_own
 from muniment.jobs.report import moment
 
 if TYPE_CHECKING:
@@ -109,8 +109,10 @@ def export(run: Run, archive: Archive) -> None:
 
     asked, now = run.job.export, moment(run.report.started)
     assert asked is not None  # the stage is there for it
-    path = Path(asked.path.replace("{date}", f"{now:%Y-%m-%d}").replace("{time}", f"{now:%H%M%S}"))
-    path = path if path.is_absolute() else run.root / path
+    named = asked.path.replace("{date}", f"{now:%Y-%m-%d}").replace("{time}", f"{now:%H%M%S}")
+    if is_own(run.root, named):
+        raise UsageError(f"{named} is of the archive itself: export to another path")
+    path = run.root / named
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:

@@ -30,6 +30,7 @@ class Watched:
 
     def __init__(self, root: Path, job: str, folder: str, taken: dict[str, list[int]]):
         self._path = files_of(root, job)
+        self._root = root
         self._folder = folder
         self._taken = taken
         self._pending: dict[str, tuple[str, list[int]]] = {}
@@ -45,7 +46,8 @@ class Watched:
         from muniment.ingest.upload import MAX_UPLOAD, OUTSIDE, expand
 
         there = set()
-        for target in expand([self._folder], declared, io.BytesIO(), MAX_UPLOAD):
+        place = self._root / self._folder
+        for target in expand([str(place)], declared, io.BytesIO(), MAX_UPLOAD):
             if target.reason == OUTSIDE:
                 source.skipped += 1
                 note = f"passed over {target.name}: {target.problem}"
@@ -55,7 +57,9 @@ class Watched:
             if target.path is None:
                 yield target
                 continue
-            name = str(target.path)
+            name = str(
+                Path(self._folder, target.path.relative_to(place))
+            )  # as seen from the archive, which may be moved
             there.add(name)
             try:
                 found = target.path.stat()

@@ -1,0 +1,116 @@
+"""`muniment jobs add`: where things lie, and what is refused now and not at night."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+from cli_console import Console
+
+EVERY = ("--every", "6 hours")
+
+
+def note_in(folder: Path) -> None:
+    """A file that has not changed for a while."""
+    folder.mkdir(exist_ok=True)
+    (folder / "note.txt").write_text("A note about the dam, and who built it. " * 9)
+    os.utime(folder / "note.txt", (1, 1))
+
+
+@pytest.fixture
+def inside(root: Path) -> Console:
+    """Commands given in the archive's folder."""
+    return Console(None, root)
+
+
+# ---- where things lie
+
+
+def test_what_lies_in_the_archive_goes_along_when_that_is_moved(inside: Console, root: Path) -> None:
+    note_in(root / "inbox")
+    (root / "lists").mkdir()
+    (root / "lists" / "c.txt").write_text("http://127.0.0.1:9/never\n")
+    inside("jobs", "add", "j", "--folder", "inbox", "--list", "lists/c.txt", "--export", "exports/all.jsonl", *EVERY)
+    table = tomllib.loads((root / "jobs" / "j.toml").read_text())
+    assert (table["folders"], table["lists"], table["export"]["path"]) == (
+        ["inbox"],
+        ["lists/c.txt"],
+        "exports/all.jsonl",
+    )
+    first = inside("jobs", "run", "j", "--json", code=3).json()
+    assert [(one["target"], one["tried"], one["new"]) for one in first["sources"]] == [
+        ("inbox", 1, 1),
+        ("lists/c.txt", 1, 0),
+    ]
+    moved = Console(root.rename(root.parent / "moved"), root.parent)
+    again = moved("jobs", "run", "j", "--json", code=3).json()
+    assert [(one["target"], one["tried"]) for one in again["sources"]] == [("inbox", 0), ("lists/c.txt", 1)]
+    assert again["errors"] == []
+    assert (root.parent / "moved" / "exports" / "all.jsonl").is_file()
+    assert not root.exists()
+
+
+def test_paths_are_as_seen_from_the_archive_wherever_the_run_is_called(inside: Console, root: Path) -> None:
+    note_in(root / "inbox")
+    (root / "jobs").mkdir()
+    (root / "jobs" / "j.toml").write_text('schedule = "every day"\nfolders = ["inbox", "inbox/"]\n')
+    ran = Console(root, root.parent)("jobs", "run", "j", "--json").json()
+    assert [one["new"] for one in ran["sources"]] == [1, 0]
+
+
+@pytest.mark.parametrize("named", ["../in", "log/../../in", "./../in", "elsewhere"])
+def test_what_lies_elsewhere_is_kept_by_its_whole_path(inside: Console, root: Path, named: str) -> None:
+    (root.parent / "in").mkdir()
+    (root / "elsewhere").symlink_to("../in")
+    inside("jobs", "add", "j", "--folder", named, *EVERY)
+    kept = tomllib.loads((root / "jobs" / "j.toml").read_text())["folders"]
+    assert kept == (["elsewhere"] if named == "elsewhere" else [str(root.parent / "in")])  # a link is the archive's
+
+
+def test_an_archive_that_is_reached_by_a_link_is_the_same(inside: Console, root: Path) -> None:
+    (root / "inbox").mkdir()
+    link = root.parent / "link"
+    link.symlink_to(root)
+    inside("--archive", str(link), "jobs", "add", "a", "--folder", "inbox", *EVERY)
+    inside("--archive", "../link", "jobs", "add", "b", "--folder", str(link / "inbox"), *EVERY)
+    for name in "ab":
+        assert tomllib.loads((root / "jobs" / f"{name}.toml").read_text())["folders"] == ["inbox"]
+
+
+OWN = [".", "warc", "jobs/runs", "../{archive}/log", "index"]
+
+
+@pytest.mark.parametrize("named", OWN)
+def test_an_archive_does_not_archive_itself(inside: Console, root: Path, named: str) -> None:
+    named = named.replace("{archive}", root.name)
+    assert "of the archive itself" in inside("jobs", "add", "j", "--folder", named, *EVERY, code=2).err
+    assert not (root / "jobs" / "j.toml").exists()
+    (root / "jobs").mkdir(exist_ok=True)
+    (root / "jobs" / "j.toml").write_text(f'schedule = "every day"\nfolders = ["{root / named}"]\n')
+    [source] = inside("jobs", "run", "j", "--json", code=3).json()["sources"]
+    assert (source["new"], source["reasons"]) == (0, {"no-folder": 1})
+    assert "of the archive itself" in source["error"]
+
+
+@pytest.mark.parametrize("path", ["log/commits", "archive.toml", "warc/all.jsonl"])
+def test_an_export_never_takes_the_place_of_what_the_archive_is(inside: Console, root: Path, path: str) -> None:
+    assert "of the archive itself" in inside("jobs", "add", "j", "--export", path, *EVERY, code=2).err
+    note_in(root.parent / "in")
+    inside("add", "../in")
+    before = {
+        file: file.read_bytes() for name in ("log", "warc") for file in (root / name).rglob("*") if file.is_file()
+    }
+    (root / "jobs").mkdir(exist_ok=True)
+    (root / "jobs" / "j.toml").write_text(f'schedule = "every day"\nexport = {{ path = "{path}", format = "jsonl" }}\n')
+    [error] = inside("jobs", "run", "j", "--json", code=3).json()["errors"]
+    assert "of the archive itself" in error
+    assert {file: file.read_bytes() for file in before} == before
+    assert "no findings" in inside("verify").err
+
+
+@pytest.mark.parametrize(("option", "key"), [("--folder", "folders"), ("--list", "lists"), ("--export", "export.path")])
+def test_an_empty_path_is_no_path(inside: Console, root: Path, option: str, key: str) -> None:
+    assert f"{key}: " in inside("jobs", "add", "j", option, "", *EVERY, code=2).err
+    assert not (root / "jobs").exists()
