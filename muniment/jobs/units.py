@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import shlex
+import socket
 import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -11,6 +13,7 @@ from xml.sax.saxutils import escape
 from muniment.errors import UsageError
 
 KINDS = ("systemd", "cron", "launchd")
+_SPREAD = 30  # seconds
 
 
 def command(root: Path) -> list[str]:
@@ -22,11 +25,23 @@ def unit(kind: str, root: Path, minutes: int, hours: int) -> str:
     """`minutes` between two calls; a call is stopped after `hours`, and the next one goes on where it stood."""
     if not str(root).isprintable():
         raise UsageError(f"the archive's path {str(root)!r} has a character that no unit can hold: rename it")
+    if kind == "cron" and "\\" in "".join(command(root)):  # some crons take backslashes out, and others do not
+        raise UsageError(f"the path {str(root)!r}, or python's, has a backslash, which crons read differently")
+    if kind == "systemd" and set(sys.executable) & set("\\\"'"):
+        raise UsageError(f"systemd starts no program whose path has a quote or backslash: {sys.executable}")
     return {"systemd": _systemd, "cron": _cron, "launchd": _launchd}[kind](command(root), root, minutes, hours)
 
 
+def spread(root: Path) -> int:
+    """Seconds by which calls are late, so that machines and archives do not all call at once: less than half a minute,
+    and always the same of one archive on one host."""
+    digest = hashlib.sha256(f"{socket.gethostname()} {root}".encode()).digest()
+    return int.from_bytes(digest[:8]) % _SPREAD
+
+
 def _systemd(words: list[str], root: Path, minutes: int, hours: int) -> str:
-    called = " ".join(f'"{_systemd_escaped(word)}"' for word in words)
+    program, *rest = [f'"{_systemd_escaped(word)}"' for word in words]
+    called = " ".join((program, *(word.replace("$", "$$") for word in rest)))  # in the program's path no $ is read
     return f"""\
 # /etc/systemd/system/muniment-jobs.service
 [Unit]
@@ -52,7 +67,7 @@ Description=muniment: scheduled archiving
 [Timer]
 OnCalendar=*:0/{minutes}
 Persistent=true
-RandomizedDelaySec=30s
+RandomizedDelaySec={_SPREAD}s
 AccuracySec=10s
 
 [Install]
@@ -67,21 +82,22 @@ WantedBy=timers.target
 
 
 def _systemd_escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
 def _cron(words: list[str], root: Path, minutes: int, hours: int) -> str:
     called = shlex.join(words).replace("%", "\\%")
-    spread = "sleep $(awk 'BEGIN { srand(); print int(30 * rand()) }')"
     return f"""\
 # crontab -e
 # What was missed while the machine was off is run at the next call. `timeout` ends a call that takes too long.
-*/{minutes} * * * * {spread}; timeout --kill-after=5m {hours}h {called}
+*/{minutes} * * * * sleep {spread(root)}; timeout --kill-after=5m {hours}h {called}
 """
 
 
 def _launchd(words: list[str], root: Path, minutes: int, hours: int) -> str:
-    arguments = "\n".join(f"    <string>{escape(word)}</string>" for word in (*words, "--stop-after", str(hours)))
+    late = ("/bin/sh", "-c", f'sleep {spread(root)}; exec "$0" "$@"')
+    called = (*late, *words, "--stop-after", str(hours))
+    arguments = "\n".join(f"    <string>{escape(word)}</string>" for word in called)
     return f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <!-- ~/Library/LaunchAgents/muniment.jobs.plist, then: launchctl load ~/Library/LaunchAgents/muniment.jobs.plist -->

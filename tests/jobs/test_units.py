@@ -6,6 +6,7 @@ import plistlib
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import UsageError
-from muniment.jobs.units import command, unit
+from muniment.jobs.units import command, spread, unit
 
 AWKWARD = "odd 100% $HOME \"q\" 'a' é"
 
@@ -47,6 +48,26 @@ def test_the_systemd_units_are_such_and_start_what_they_should(odd: Path, tmp_pa
     assert [word.replace("%%", "%").replace("$$", "$") for word in words] == command(odd)
 
 
+def test_the_systemd_unit_starts_a_program_whose_path_is_as_awkward(
+    odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    program = tmp_path / "odd 100% $HOME é" / "python"
+    program.parent.mkdir()
+    program.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(program))
+    service, *_ = re.split(r"(?m)^# /etc/systemd/system/muniment-jobs\.timer\n", unit("systemd", odd, 7, 3))
+    (tmp_path / "muniment-jobs.service").write_text(service)
+    called = ["systemd-analyze", "verify", str(tmp_path / "muniment-jobs.service")]
+    done = subprocess.run(called, capture_output=True, text=True)
+    complaints = [line for line in done.stderr.splitlines() if "muniment" in line]
+    assert (done.returncode, complaints) == (0, [])
+    monkeypatch.setattr(sys, "executable", str(odd / "python"))
+    with pytest.raises(UsageError, match="quote"):  # systemd starts none such
+        unit("systemd", odd, 7, 3)
+
+
 def test_a_wrong_unit_would_be_noticed(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")
@@ -64,8 +85,7 @@ def test_the_line_for_cron_runs_as_cron_runs_it(odd: Path) -> None:
     called = fields[5].replace("\\%", "%")
     wait, _, rest = called.partition("; timeout ")
     rest = f"timeout {rest}"
-    seconds = subprocess.run(["/bin/sh", "-c", wait.replace("sleep", "echo", 1)], capture_output=True, text=True)
-    assert 0 <= int(seconds.stdout) < 30
+    assert wait == f"sleep {spread(odd)}"
     done = subprocess.run(["/bin/sh", "-c", rest], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (odd / "jobs" / "alarms.json").exists()
@@ -74,10 +94,13 @@ def test_the_line_for_cron_runs_as_cron_runs_it(odd: Path) -> None:
 
 def test_the_property_list_is_one_and_names_the_command(odd: Path) -> None:
     values = plistlib.loads(unit("launchd", odd, 5, 12).encode())
-    assert values["ProgramArguments"] == [*command(odd), "--stop-after", "12"]
+    shell, called = values["ProgramArguments"][:3], values["ProgramArguments"][3:]
+    assert shell == ["/bin/sh", "-c", f'sleep {spread(odd)}; exec "$0" "$@"']
+    assert called == [*command(odd), "--stop-after", "12"]
     assert (values["StartInterval"], values["RunAtLoad"]) == (300, True)
     assert values["StandardErrorPath"] == str(odd / "jobs" / "launchd.log")
-    done = subprocess.run(values["ProgramArguments"], capture_output=True, text=True, timeout=60)
+    at_once = [*shell[:2], shell[2].replace("sleep", ":", 1), *called]
+    done = subprocess.run(at_once, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -85,6 +108,26 @@ def test_the_property_list_is_one_and_names_the_command(odd: Path) -> None:
 def test_a_path_of_several_lines_is_refused(kind: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="rename it"):
         unit(kind, tmp_path / "a\nb", 5, 12)
+
+
+def test_calls_are_spread_over_hosts_and_archives_and_always_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {spread(tmp_path / str(number)) for number in range(300)}
+    assert here == set(range(30))
+    for kind in ("cron", "launchd"):
+        assert unit(kind, tmp_path, 5, 12) == unit(kind, tmp_path, 5, 12)
+    hosts = set()
+    for number in range(300):
+        monkeypatch.setattr(socket, "gethostname", lambda number=number: f"host{number}")
+        hosts.add(spread(tmp_path))
+    assert hosts == set(range(30))
+
+
+def test_a_backslash_which_crons_read_differently_is_refused_for_cron(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="backslash"):
+        unit("cron", tmp_path / "a\\%b", 5, 12)
+    assert "a\\%b" in unit("launchd", tmp_path / "a\\%b", 5, 12)
 
 
 def test_the_command_is_this_interpreters(tmp_path: Path) -> None:
