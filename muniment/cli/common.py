@@ -75,7 +75,10 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) 
 def find_archive(ctx: click.Context) -> Path:
     """The archive's folder: the option, the environment, or the nearest folder upwards. Raises NoArchive."""
     if ctx.obj:
-        return Path(ctx.obj).absolute()
+        root = Path(ctx.obj).absolute()
+        if not (root / "archive.toml").is_file():
+            raise NoArchive(f"no archive in {root}: make one with `muniment init {root}`")
+        return root
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "archive.toml").is_file():

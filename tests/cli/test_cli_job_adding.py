@@ -114,3 +114,16 @@ def test_an_export_never_takes_the_place_of_what_the_archive_is(inside: Console,
 def test_an_empty_path_is_no_path(inside: Console, root: Path, option: str, key: str) -> None:
     assert f"{key}: " in inside("jobs", "add", "j", option, "", *EVERY, code=2).err
     assert not (root / "jobs").exists()
+
+
+# ---- what is refused now, and not at night
+
+
+@pytest.mark.parametrize(
+    "words", [("add", "x", "--url", "http://a.example/", *EVERY), ("list",), (), ("show", "x"), ("pause", "x"), ("resume", "x"),
+              ("remove", "x"), ("unit", "--cron"), ("status",), ("run", "--due"), ("run", "--forever"), ("alert", "--test")]
+)  # fmt: skip
+def test_there_are_no_jobs_where_there_is_no_archive(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = Console(None, tmp_path)("--archive", "nowhere", "jobs", *words, code=12)
+    assert f"no archive in {tmp_path / 'nowhere'}" in done.err
+    assert not (tmp_path / "nowhere").exists()
