@@ -251,6 +251,15 @@ def tree_of(archive: Archive, search: Search) -> Query:
     return filtered(Everything(), filters)
 
 
+def check_query(text: str) -> None:
+    """Raises QueryError where `tree_of` would for this text without filters, in whichever archive."""
+    from muniment.index.query import Everything
+    from muniment.search import language
+
+    if not _as_address(text.strip()):
+        language.parse(text, lookup=lambda state: (), article_at=lambda address: Everything())
+
+
 def indexed_tree_of(archive: Archive, search: Search) -> Query:
     """As `tree_of`, for those who ask the index of articles themselves. Raises QueryError for `is:withdrawn`."""
     from muniment.index.query import leaves

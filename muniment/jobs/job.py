@@ -21,7 +21,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from muniment.errors import FetchError, UsageError
+from muniment.errors import FetchError, QueryError, UsageError
 from muniment.jobs.alerts import alerts
 from muniment.jobs.schedule import HOW_TO, Schedule
 from muniment.jobs.values import size_in, time_in
@@ -215,7 +215,19 @@ def _export(table: Mapping[str, Any]) -> Export | None:
             raise Wrong("path", "the name of a WACZ file ends in .wacz")
         if wrong := sorted(set(_PLACE.findall(path)) - {"{date}", "{time}"}):
             raise Wrong("path", f"{wrong[0]} stands for nothing: there are {{date}} and {{time}}")
-        return Export(path, form, typed(inner, "query", str, "") or None)
+        return Export(path, form, _query(inner))
+
+
+def _query(table: Mapping[str, Any]) -> str | None:
+    query: str | None = typed(table, "query", str, None)
+    if query is not None:
+        from muniment import finding  # only where there is one: it costs 20 ms
+
+        try:
+            finding.check_query(query)
+        except QueryError as e:
+            raise Wrong("query", str(e)) from None
+    return query
 
 
 def _resolve(table: Mapping[str, Any]) -> dict[str, str]:

@@ -127,3 +127,25 @@ def test_there_are_no_jobs_where_there_is_no_archive(tmp_path: Path, words: tupl
     done = Console(None, tmp_path)("--archive", "nowhere", "jobs", *words, code=12)
     assert f"no archive in {tmp_path / 'nowhere'}" in done.err
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(("query", "said"), [("((", "nothing in these brackets"), (" ", "nothing to search for")])
+def test_an_export_of_a_wrong_query_is_refused(inside: Console, root: Path, query: str, said: str) -> None:
+    words = ("jobs", "add", "j", "--export", "../all.jsonl", "--export-query", query, *EVERY)
+    refused = inside(*words, code=2).err
+    assert refused.startswith("muniment: jobs/j.toml, line 6: export.query: ")
+    assert said in refused
+    (root / "jobs").mkdir(exist_ok=True)
+    export = f'{{ path = "/srv/all.jsonl", format = "jsonl", query = "{query}" }}'
+    (root / "jobs" / "j.toml").write_text(f'schedule = "every day"\nexport = {export}\n')
+    for words in (("list",), ("status",), ("run", "j")):
+        assert "jobs/j.toml, line 2: export.query: " in (said := inside("jobs", *words, code=None)).out + said.err
+
+
+@pytest.mark.parametrize(
+    "query", ["dam (flood OR gates)", "has:note", "is:withdrawn", "https://a.example/x?(y", "since:2020"]
+)
+def test_what_can_be_searched_for_can_be_exported(inside: Console, query: str) -> None:
+    inside("export", "--format", "jsonl", "-o", "../by-hand.jsonl", "--query", query, code=1)  # the archive is empty
+    inside("jobs", "add", "j", "--export", "../all.jsonl", "--export-query", query, *EVERY)
+    assert inside("jobs", "run", "j", "--json").json()["exported"] == "nothing matched, and nothing was exported"
