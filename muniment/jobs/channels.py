@@ -12,16 +12,19 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from muniment import __version__
 from muniment.jobs.alerts import Alerts
 
 TIMEOUT = 20.0
 _MOST_VARIABLE = 100_000  # bytes; Linux refuses 131,072
+_MOST_WORDS = 10_000  # bytes of what a command says
+_MOST_REPLIES = 1 << 20  # bytes of what a mail server says
 _AGENT = f"muniment/{__version__}"
 
 
@@ -70,27 +73,43 @@ def _within(seconds: float, name: str, do: Callable[[], None]) -> None:
 def _run(to: Alerts, message: Mapping[str, Any]) -> None:
     """The text comes on standard input, the JSON in MUNIMENT_ALERT. What the command starts ends with it."""
     environment = {**os.environ, "MUNIMENT_ALERT": _variable(message)}
-    with tempfile.TemporaryFile() as text, tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as text:
         text.write(f"{message['text']}\n".encode("utf-8", "replace"))
         text.seek(0)
         try:
             process = subprocess.Popen(
-                to.command, stdin=text, stdout=subprocess.DEVNULL, stderr=errors, env=environment,
+                to.command, stdin=text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, bufsize=0,
                 start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as e:
             raise Undelivered(f"the command {to.command[0]}: {getattr(e, 'strerror', None) or e}") from None
-        try:
-            code = process.wait(TIMEOUT)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise Undelivered(f"the command {to.command[0]}: no end after {TIMEOUT:.0f} s") from None
-        if code:
-            errors.seek(0)
-            said = errors.read(10_000).decode("utf-8", "replace").strip().splitlines()[-1:]
-            raise Undelivered(f"the command {to.command[0]} ended with {code}: {' '.join(said)[:200]}")
+    assert process.stderr is not None  # asked for
+    with process.stderr:
+        words = _last_words(process, process.stderr)
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise Undelivered(f"the command {to.command[0]}: no end after {TIMEOUT:.0f} s")
+    if process.returncode:
+        said = words.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise Undelivered(f"the command {to.command[0]} ended with {process.returncode}: {' '.join(said)[:200]}")
+
+
+def _last_words(process: subprocess.Popen[bytes], errors: IO[bytes]) -> bytes:
+    """What a command says on its standard error, the end of it, until it ends or TIMEOUT seconds are over. One that
+    says very much fills no disk, and who holds the pipe after its end is not waited for."""
+    os.set_blocking(errors.fileno(), False)
+    words, deadline = b"", time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        has_ended = process.poll() is not None
+        chunk = errors.read(1 << 16)
+        words = (words + (chunk or b""))[-_MOST_WORDS:]
+        if has_ended and not chunk:
+            break
+        if not chunk:
+            time.sleep(0.01)
+    return words
 
 
 def _variable(message: Mapping[str, Any]) -> str:
@@ -140,15 +159,40 @@ def _mail(to: Alerts, message: Mapping[str, Any]) -> None:
     import smtplib
     from ssl import create_default_context
 
+    class Brief:
+        """Replies without end would be held in memory, and a line now and then outlasts every time limit."""
+
+        def __init__(self, replies: Any):
+            self._replies, self._left = replies, _MOST_REPLIES
+            self.close = replies.close
+
+        def readline(self, most: int) -> bytes:
+            line: bytes = self._replies.readline(most)
+            self._left -= len(line)
+            if self._left < 0:
+                raise OSError("it says far too much")
+            return line
+
+    def reply(server: smtplib.SMTP) -> tuple[int, bytes]:
+        if server.file is None and server.sock is not None:
+            server.file = Brief(server.sock.makefile("rb"))
+        return smtplib.SMTP.getreply(server)
+
+    class Plain(smtplib.SMTP):
+        getreply = reply
+
+    class Secure(smtplib.SMTP_SSL):
+        getreply = reply
+
     settings = to.email
     secure, starttls = bool(settings.get("tls")), bool(settings.get("starttls"))
     port = int(settings.get("port", 465 if secure else 587 if starttls else 25))
     context = create_default_context() if secure or starttls else None
     try:
         if secure:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(settings["host"], port, timeout=TIMEOUT, context=context)
+            server: smtplib.SMTP = Secure(settings["host"], port, timeout=TIMEOUT, context=context)
         else:
-            server = smtplib.SMTP(settings["host"], port, timeout=TIMEOUT)
+            server = Plain(settings["host"], port, timeout=TIMEOUT)
         with server:
             if starttls:
                 server.starttls(context=context)
@@ -166,7 +210,8 @@ def _letter(settings: Mapping[str, Any], message: Mapping[str, Any]) -> Any:
     raised, job = message["raised"], message["job"] or "archive"
     what = raised[0]["kind"] if raised else "over" if message["cleared"] else "news"
     letter = EmailMessage()
-    letter["Subject"] = f"[muniment] {message['archive']}: {job}: {what}"
+    subject = f"[muniment] {message['archive']}: {job}: {what}"
+    letter["Subject"] = "".join(c if c.isprintable() else " " for c in subject)
     letter["From"] = settings["from"]
     letter["To"] = settings["to"] if isinstance(settings["to"], str) else ", ".join(settings["to"])
     letter["Date"] = formatdate()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -289,3 +291,48 @@ def test_a_mail_server_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch
 def test_a_mail_server_that_refuses_is_told() -> None:
     with Mailbox(refuses=True) as server, pytest.raises(Undelivered, match="554"):
         deliver("email", settings(server), MESSAGE)
+
+
+def test_a_command_that_says_very_much_fills_neither_disk_nor_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes into a pipe of which the end is kept; and it ends all the same, and says why."""
+    code = "import os,stat,sys; w=sys.stderr.buffer.write; [w(b'x' * 65536) for _ in range(320)]; w(b'\\nat last\\n')"
+    code += "; sys.exit(3 + stat.S_ISREG(os.fstat(2).st_mode))"
+    with pytest.raises(Undelivered, match=r"ended with 3: at last$"):
+        deliver("command", Alerts(command=(sys.executable, "-c", code)), MESSAGE)
+
+
+def test_what_a_command_leaves_behind_is_not_waited_for() -> None:
+    began = time.monotonic()
+    with pytest.raises(Undelivered, match="ended with 1: no way"):
+        deliver("command", Alerts(command=("sh", "-c", "sleep 15 & echo no way >&2; exit 1")), MESSAGE)
+    assert time.monotonic() - began < 10
+
+
+def test_a_mail_server_that_never_comes_to_an_end_is_left() -> None:
+    """`220-` again and again: each line would be held in memory, in a thread that is left behind."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sent = []
+
+        def talk() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                while True:
+                    sent.append(connection.send(b"220-and one more thing\r\n" * 1000))
+
+        talking = threading.Thread(target=talk, daemon=True)
+        talking.start()
+        email = {"host": "127.0.0.1", "port": server.getsockname()[1], "from": "a@b.example", "to": ["c@d.example"]}
+        with pytest.raises(Undelivered):
+            deliver("email", Alerts(email=email), MESSAGE)
+        talking.join(5)
+        assert not talking.is_alive() and sum(sent) < 64 << 20
+
+
+def test_a_job_whose_name_holds_a_line_end_is_told_by_mail() -> None:
+    with Mailbox() as mailbox:
+        email = {"host": "127.0.0.1", "port": mailbox.port, "from": "a@b.example", "to": ["c@d.example"]}
+        deliver("email", Alerts(email=email), message("test.example/log", "a\nBcc: x@y.example", [ALARM], []))
+    assert mailbox.letters[0].message["Subject"].endswith("a Bcc: x@y.example: disk-low")
+    assert mailbox.letters[0].message["Bcc"] is None
