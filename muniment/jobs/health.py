@@ -122,7 +122,7 @@ def source_row(job: Job, seen: Seen, state: State, limits: Alerts, now: datetime
     if job.paused:
         return row
     since = now - moment(seen.good or state.made or iso(now))
-    if seen.failures and since > _PERIODS * period(job, now) + limits.overdue:
+    if (seen.failures or seen.error) and since > _PERIODS * period(job, now) + limits.overdue:
         row.health = "overdue"
     elif seen.failures:
         row.health = "failing"

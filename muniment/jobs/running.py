@@ -33,7 +33,7 @@ from muniment.jobs.fetching import Fetching
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
 from muniment.jobs.pool import Pool
-from muniment.jobs.report import Report, Source
+from muniment.jobs.report import PAUSES, Report, Source
 from muniment.jobs.watched import Watched
 from muniment.model import Declared
 
@@ -195,10 +195,12 @@ class Run:
 
     def count(self, archive: Archive, added: Added, source: Source) -> None:
         source.tried += 1
+        source.listings += added.listing and added.state != "failed"
         source.bytes += added.size
         source.seconds = round(source.seconds + added.seconds, 3)
         if added.state == "failed":
             source.count_failure(added.reason or "failed", added.error or "")
+            self._count_lost(archive, added, source)
         elif added.state == "skipped":
             source.skipped += 1
         elif (
@@ -214,6 +216,16 @@ class Run:
             from muniment.ingest.urls import host_of
 
             self._hosts.add(host_of(added.url).removeprefix("www."))
+
+    def _count_lost(self, archive: Archive, added: Added, source: Source) -> None:
+        """A page that came once, or was not asked for before; one that never came is a dead link."""
+        if added.start is None or added.listing or added.reason in PAUSES:
+            return
+        from muniment.ingest.urls import article_key
+
+        came = archive.catalog.came_before(article_key(added.target), self.state.stage_size)
+        source.withheld += came is True
+        source.refused += came is None
 
     def _is_own(self, added: Added) -> bool:
         """Whether it is only as it was because this run stored it, just before it was cut off, and had not counted it:
