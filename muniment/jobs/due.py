@@ -198,6 +198,7 @@ def _remember_source(seen: Seen, source: Source, report: Report) -> None:
     if source.is_put_off:
         seen.error = source.trouble  # it is overdue where that lasts
         return
+    seen.first = seen.first or seen.good or report.started
     seen.failures, seen.error, seen.good = 0, "", report.started
     if source.new or source.changed:
         if seen.new:

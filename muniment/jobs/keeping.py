@@ -36,8 +36,9 @@ _JOINERS = "\u200c\u200d\u200e\u200f"  # that Arabic and Persian are written wit
 
 @dataclass(slots=True)
 class Seen:
-    """How a source fared over the runs: when something came of it last, and when something new or changed; failures in
-    a row; the seconds between the last runs with something new; how many of its pages were `refused` (report.py)."""
+    """How a source fared over the runs: when something came of it last and `first`, and when something new or changed;
+    failures in a row; the seconds between the last runs with something new; how many pages were `refused` (report.py).
+    """
 
     target: str
     good: TimeIfAny = ""
@@ -46,6 +47,7 @@ class Seen:
     error: str = ""
     gaps: list[float] = field(default_factory=list)
     refused: int = 0
+    first: str = ""
 
 
 @dataclass(slots=True)

@@ -133,25 +133,6 @@ def test_a_source_of_which_nothing_comes_is_failing_and_then_overdue(root: Path)
     assert source(root, failures=0, hours=17.1).health == "ok"  # it was not asked: that is the job's matter
 
 
-def test_a_source_is_silent_where_it_is_quiet_for_far_longer_than_is_usual(root: Path) -> None:
-    job(root)
-    daily = [86_400.0] * 9
-    assert not source(root, gaps=daily, hours=90).is_silent
-    assert source(root, gaps=daily, hours=95).is_silent  # four days
-    assert not source(root, gaps=[3600.0] * 9, hours=69).is_silent  # and three at least
-    assert source(root, gaps=[3600.0] * 9, hours=71).is_silent
-    assert not source(root, gaps=daily[:4], hours=999).is_silent  # too little history
-    assert not source(root, new="", hours=999).is_silent
-
-
-def test_for_how_long_a_source_may_be_silent_can_be_said(root: Path) -> None:
-    job(root, '[alerts]\nsilent = "2 days"')
-    assert not source(root, hours=45).is_silent
-    assert source(root, hours=47).health == "silent"
-    assert source(root, hours=47, failures=1).is_silent  # what fails is silent all the same
-    assert source(root, new="").is_silent  # nothing in the month since the job was made
-
-
 # ---- volume
 
 
