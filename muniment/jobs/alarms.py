@@ -132,7 +132,8 @@ def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequen
         book.keep()
     _tell_all(root, origin, settings, book)
     book.keep()
-    _ping(root, settings, outcomes)
+    is_well = not any(row.is_bad for row in rows) and not any(one.kind == "run-stopped" for one in book.standing())
+    _ping(root, settings, outcomes, is_well)
     return book
 
 
@@ -264,15 +265,16 @@ def try_channels(origin: str, job: str, to: Alerts, now: datetime) -> dict[str, 
     return tried
 
 
-def _ping(root: Path, settings: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
-    """A dead man's address is asked for when all that was due was done: a job's own, when that job was."""
+def _ping(root: Path, settings: Mapping[str, Any], outcomes: Sequence[Outcome], is_well: bool) -> None:
+    """A dead man's address is asked for when all that was due was done, and all is well: it is silent for as long as
+    `jobs status` tells of a failure. A job's own, when that job was run."""
     failed = {
         outcome.job
         for outcome in outcomes
         if outcome.report is None or outcome.report.state == "failed" or outcome.report.errors
     }
     archives = alerts_of(settings).ping
-    addresses = {archives} if not failed else set()
+    addresses = {archives} if is_well and not failed else set()
     for job in {outcome.job for outcome in outcomes} - failed:
         own = _alerts(root, job, settings).ping
         if own != archives:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ from muniment.jobs.conditions import Facts, broken_off, conditions
 from muniment.jobs.due import Outcome, run_due
 from muniment.jobs.health import Row, SourceRow
 from muniment.jobs.keeping import Past
+from muniment.jobs.report import Report, iso
 from muniment.jobs.running import World
 from muniment.model import Article
 from muniment.search.saved import parse_saved
@@ -342,8 +344,6 @@ def test_a_flipped_byte_is_told_until_a_verify_finds_nothing(
 
 
 def _copy(outcome: Outcome, hours: int) -> Any:
-    from muniment.jobs.report import Report, iso
-
     assert outcome.report is not None
     return Report(outcome.job, outcome.report.due, iso(NOW + timedelta(seconds=hours)), state="done")
 
@@ -419,9 +419,18 @@ def test_a_ping_says_that_all_went_well_and_nothing_else_does(root: Path, hook: 
     assert hook.take_paths() == []
     watch(root, ORIGIN, settings, run(root, NOW, "broken", "fine"), NOW)
     assert hook.take_paths() == ["/fine"]
+    watch(root, ORIGIN, settings, (), NOW)  # nothing was due, and what failed still does
+    assert hook.take_paths() == []
+    keeping.remove(root, "broken")
     watch(root, ORIGIN, settings, (), NOW)  # nothing was due: whoever calls it lives
     assert hook.take_paths() == ["/all"]
+    watch(root, ORIGIN, settings, (), NOW + timedelta(hours=8))  # and nobody ran what is due
+    assert hook.take_paths() == []
+    keeping.keep_state(
+        root, "fine", replace(keeping.state_of(root, "fine"), running=Report("fine", iso(NOW), iso(NOW)))
+    )
     watch(root, ORIGIN, settings, [Outcome("fine", None, error=StorageError("no room"))], NOW)
+    watch(root, ORIGIN, settings, (), NOW)  # its run is still to go on
     assert hook.take_paths() == []
 
 
