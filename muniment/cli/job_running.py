@@ -174,11 +174,12 @@ def _tell(outcome: Outcome, options: dict[str, Any]) -> int:
 def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) -> None:
     """Tell how the jobs and their sources fare: last run, next run, health.
 
-    Ends with 3 where anything is failing or overdue.
+    Ends with 3 where anything is failing, stopped or overdue, or an alarm stands that is more than news of a source.
     """
     from muniment.archive.config import read_config
     from muniment.jobs import health
     from muniment.jobs.alarms import Book
+    from muniment.jobs.conditions import NEWS
 
     if metrics == "-" and as_json:
         raise UsageError("--json and --metrics - both write to standard output: give one of them, or a file")
@@ -186,14 +187,15 @@ def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) 
     config = read_config(root)
     if metrics is not None:
         _write_metrics(root, config.alerts, None if metrics == "-" else Path(metrics))
-    rows = health.rows(root, config.alerts, datetime.now(UTC))
-    standing = Book(root).standing()
+    book = Book(root)
+    rows, standing = health.rows(root, config.alerts, datetime.now(UTC), book.stopped()), book.standing()
+    is_healthy = not any(row.is_bad for row in rows) and all(alarm.kind in NEWS for alarm in standing)
     if as_json:
         print_json({
             "jobs": [health.as_json(row) for row in rows],
             "alarms": [{"kind": one.kind, "job": one.job or None, "about": one.about or None, "text": one.text,
                         "since": one.since} for one in standing],
-            "healthy": not any(row.is_bad for row in rows),
+            "healthy": is_healthy,
         })  # fmt: skip
     elif metrics != "-":
         for row in rows:
@@ -202,7 +204,7 @@ def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) 
             echo(_described(alarm))
         if not rows:
             note("there are no jobs: `muniment jobs add` makes one", quiet=quiet)
-    ctx.exit(_PARTLY if any(row.is_bad for row in rows) else 0)
+    ctx.exit(0 if is_healthy else _PARTLY)
 
 
 def _print_row(row: Row) -> None:
@@ -226,13 +228,13 @@ def _write_metrics(root: Path, settings: Any, path: Path | None) -> None:
     from muniment.jobs.alarms import Book
     from muniment.jobs.conditions import facts_of
 
-    now = datetime.now(UTC)
+    now, book = datetime.now(UTC), Book(root)
     facts, _ = facts_of(root)
     figures = {
         "log_leaves": facts.log_size, "disk_free_bytes": facts.free, "index_lag_articles": facts.lag,
-        "unanchored_leaves": facts.unanchored, "alarms": len(Book(root).standing()),
+        "unanchored_leaves": facts.unanchored, "alarms": len(book.standing()),
     }  # fmt: skip
-    text = health.metrics(health.rows(root, settings, now), figures, now)
+    text = health.metrics(health.rows(root, settings, now, book.stopped()), figures, now)
     if path is None:
         write(text)
     else:

@@ -18,9 +18,9 @@ from muniment.jobs.job import Job
 from muniment.jobs.keeping import Past, Seen, State
 from muniment.jobs.report import iso, moment
 
-Health = Literal["ok", "new", "paused", "running", "failing", "overdue", "wrong"]
+Health = Literal["ok", "new", "paused", "running", "stopped", "failing", "overdue", "wrong"]
 SourceHealth = Literal["ok", "new", "failing", "silent", "overdue"]
-BAD = ("failing", "overdue", "wrong")
+BAD = ("stopped", "failing", "overdue", "wrong")
 _LEAST_HISTORY = 10  # runs, before anything is unusual
 _LEAST_GAPS = 5
 _ANEW = ("feed", "sitemap", "crawl")  # sources that something new is expected of
@@ -61,12 +61,15 @@ class Row:
         return self.health in BAD or any(source.health in ("failing", "overdue") for source in self.sources)
 
 
-def rows(root: Path, settings: Mapping[str, Any], now: datetime) -> list[Row]:
-    """Every job's. `settings` are `[alerts]` of archive.toml. Raises UsageError where these are wrong."""
-    return [row_of(root, name, settings, now) for name in keeping.names(root)]
+def rows(root: Path, settings: Mapping[str, Any], now: datetime, stopped: Mapping[str, str] | None = None) -> list[Row]:
+    """Every job's. `settings` are `[alerts]` of archive.toml; `stopped` says of jobs why their run was ended and is to
+    go on. Raises UsageError where the settings are wrong."""
+    return [row_of(root, name, settings, now, stopped) for name in keeping.names(root)]
 
 
-def row_of(root: Path, name: str, settings: Mapping[str, Any], now: datetime) -> Row:
+def row_of(
+    root: Path, name: str, settings: Mapping[str, Any], now: datetime, stopped: Mapping[str, str] | None = None
+) -> Row:
     try:
         job = keeping.read(root, name)
     except UsageError as e:
@@ -92,7 +95,11 @@ def row_of(root: Path, name: str, settings: Mapping[str, Any], now: datetime) ->
         row.late = (now - first - job.schedule.offset(first)).total_seconds()
     if state.running is not None:
         row.health = "running"
-        if not durable.is_held(root / keeping.FOLDER / "lock"):
+        is_idle = not durable.is_held(root / keeping.FOLDER / "lock")
+        if stopped and name in stopped and (is_idle or state.running.reached < 0):  # has not gone on
+            row.health, row.error = "stopped", stopped[name]
+            return row
+        if is_idle:
             row.error = f"the run for {state.running.due} was cut off, and goes on at the next call"
         row.late = max(row.late, (now - moment(state.running.started)).total_seconds() - _longest(state.past))
     if row.late > limits.overdue.total_seconds():

@@ -70,6 +70,17 @@ def test_a_job_is_made_checked_and_a_text_that_people_may_change(console: Consol
     assert console("jobs", "status", code=3).out.startswith("inbox  wrong ")
 
 
+def test_a_source_that_is_silent_is_news_and_no_failure(console: Console) -> None:
+    console(
+        "jobs", "add", "inbox", "--folder", inbox(console, "A note about the dam. " * 9), *EVERY, "--silent", "1 second"
+    )
+    console("jobs", "run", "inbox")
+    time.sleep(2)
+    console("jobs", "run", "inbox")
+    told = console("jobs", "status", "--json").json()
+    assert (told["healthy"], [alarm["kind"] for alarm in told["alarms"]]) == (True, ["source-silent"])
+
+
 def test_every_setting_but_those_of_channels_has_an_option(console: Console) -> None:
     made = console(
         "jobs", "add", "all", "--dry-run", "--cron", "15 */6 * * *", "--timezone", "Europe/Paris", "--jitter", "9 minutes",
@@ -256,12 +267,21 @@ def test_below_the_limit_nothing_is_added_and_the_run_waits_for_room(
         said = console("jobs", "run", "inbox", code=14)
         assert "are left on the disk" in said.err
     assert console("status", "--json").json()["snapshots"] == 0
-    alarms = console("jobs", "status", "--json", code=None).json()["alarms"]
-    assert {"disk-low", "run-stopped"} <= {alarm["kind"] for alarm in alarms}
+    told = console("jobs", "status", "--json", code=3).json()
+    assert {"disk-low", "run-stopped"} <= {alarm["kind"] for alarm in told["alarms"]}
+    assert (told["healthy"], told["jobs"][0]["health"]) == (False, "stopped")
+    assert "are left on the disk" in told["jobs"][0]["error"]
     (disk / "filler").unlink()
     done = console("jobs", "run", "--due", "--json").rows()[0]
     assert (done["state"], done["resumed"], done["sources"][0]["new"]) == ("done", 1, 3)
-    assert "run-stopped" not in {alarm["kind"] for alarm in console("jobs", "status", "--json").json()["alarms"]}
+    told = console("jobs", "status", "--json", code=3).json()  # less than the 1G of [alerts] is free all the same
+    assert [alarm["kind"] for alarm in told["alarms"]] == ["disk-low"]
+    assert (told["healthy"], told["jobs"][0]["health"]) == (False, "ok")
+    config = root_of(console) / "archive.toml"
+    config.write_text(config.read_text() + "\n[alerts]\ndisk = 0\n")
+    console("jobs", "add", "inbox", "--folder", folder, "--free", "0", "--cron", "* * * * *", "--replace")
+    console("jobs", "run", "inbox")
+    assert console("jobs", "status", "--json").json()["healthy"] is True
 
 
 @pytest.mark.parametrize("size", ["1700k", "2m"])

@@ -134,6 +134,15 @@ def test_a_run_that_the_disk_ended_is_told_until_it_went_on() -> None:
     assert list(broken_off([], set(), book)) == []
 
 
+def test_what_was_stopped_is_no_alarm_any_more_where_the_job_is_paused(root: Path) -> None:
+    job(root, stamp="true")
+    keeping.keep_state(root, "a", keeping.State(made=iso(NOW), running=Report("a", iso(NOW), iso(NOW))))
+    book = watch(root, ORIGIN, QUIET, [Outcome("a", None, error=StorageError("no room"))], NOW)
+    assert book.stopped() == {"a": "no room"}
+    keeping.set_paused(root, "a", True)
+    assert watch(root, ORIGIN, QUIET, (), NOW).stopped() == {}
+
+
 # ---- once
 
 

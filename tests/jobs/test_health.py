@@ -90,6 +90,26 @@ def test_a_run_that_was_cut_off_is_told_from_one_that_goes_on(root: Path) -> Non
     guard.release()
 
 
+def test_a_run_that_the_disk_ended_is_stopped_and_says_why_until_it_goes_on(root: Path) -> None:
+    job(root)
+    why = {"a": "3 MiB are left on the disk"}
+    stopped = Report("a", "2026-11-22T06:00:00Z", "2026-11-22T07:59:00Z", reached=-1)
+
+    def found(hours: float = 0, **values: Any) -> Row:
+        keeping.keep_state(root, "a", state(**values))
+        return row_of(root, "a", {}, NOW + timedelta(hours=hours), why)
+
+    for hours in (0, 5.5):
+        one = found(hours, running=stopped)
+        assert (one.health, one.error, one.is_bad) == ("stopped", why["a"], True)
+    assert found().health == "ok"  # it has come to its end
+    guard = Guard(root)
+    assert found(running=stopped).health == "stopped"  # another job is being run
+    stopped.resume()
+    assert found(running=stopped).health == "running"
+    guard.release()
+
+
 def test_a_file_that_is_wrong_is_bad(root: Path) -> None:
     job(root)
     (root / "jobs" / "a.toml").write_text("schedule = 3")
