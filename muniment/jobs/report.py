@@ -21,8 +21,8 @@ _LISTS = ("feed", "sitemap", "crawl")  # sources that name pages, rather than be
 @dataclass(slots=True)
 class Source:
     """One target of a job in one run. `tried` are the pages and listings that were asked for, `bytes` what crossed the
-    wire, `seconds` how long it was asked, waits for its turn included. `reasons` counts why something was blocked or
-    failed; `error` is an example of it.
+    wire, or was read of files, `seconds` how long it was asked, waits for its turn included. `reasons` counts why
+    something was blocked or failed; `error` is an example of it.
 
     `listings` are those of them that came; the rest are pages. `withheld` are pages that came once, and not now;
     `refused` those that did not come when they were asked for first: of this run, and, once it is at its end, of all
@@ -116,7 +116,7 @@ class Report:
     `begun` is `started` to the microsecond. `missed` due times before it were run by nobody, and it was `resumed` so
     often after it had been cut off, `stuck` times of these without having got on from what it had `reached`, whereupon
     it was `given_up`. `done` are the parts that were gone through; `undone` those of them that could not be done, and
-    `errors` say why."""
+    `errors` say why. `checkpoint` is the signed note over `log_size` and `root`."""
 
     job: str
     due: Time
@@ -143,6 +143,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
     log_size: int = 0
     root: str = ""
+    checkpoint: str = ""
     run: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def source(self, kind: str, target: str) -> Source:

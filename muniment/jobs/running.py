@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from muniment import durable, pipeline
 from muniment.archive.archive import Archive
+from muniment.archive.proving import newest_commit
 from muniment.archive.tables.layout import problem_of
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping, upkeep
@@ -262,9 +263,10 @@ class Run:
             self._next_kept = ended + max(_KEPT_EVERY, _KEPT_SHARE * (ended - begun))
 
     def _close(self, archive: Archive) -> None:
-        archive.refresh()
-        self.report.log_size = archive.progress.size
-        self.report.root = base64.b64encode(archive.progress.root).decode()
+        """The checkpoint is signed: with it a report is evidence of its own."""
+        newest = newest_commit(self.root / "log", archive.config.keys())
+        self.report.log_size, self.report.checkpoint = newest.checkpoint.size, newest.note
+        self.report.root = base64.b64encode(newest.checkpoint.root).decode()
 
     # ---- what needs no network
 
@@ -298,6 +300,7 @@ class Run:
         """Files are counted when they are done, in the step that keeps that they are."""
         watched = Watched(self.root, self.job.name, folder, self.state.taken)
         files, pending = watched.new(self.declared(), source, self.report.notes), Source(folder, source.kind)
+        before = source.bytes
         if (first := next(files, None)) is None:
             watched.keep()
             return
@@ -305,7 +308,7 @@ class Run:
             for added in results:
                 if watched.reached(added.target):
                     source.add(pending)
-                    pending = Source(folder, source.kind)
+                    source.bytes, pending = before + watched.read, Source(folder, source.kind)
                     self.keep()
                 if len(self.state.taken) >= _MOST_TAKEN:
                     self.keep(now=True)
@@ -314,6 +317,7 @@ class Run:
                 self.take(archive, added, pending)
         watched.end()
         source.add(pending)
+        source.bytes = before + watched.read
         self.keep(now=True)
         watched.keep()
 
