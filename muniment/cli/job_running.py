@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,8 +54,8 @@ _COLOURS = {"ok": "green", "new": "cyan", "running": "cyan", "paused": "yellow",
 def run(ctx: click.Context, /, names: tuple[str, ...], **options: Any) -> None:
     """Run jobs: those that are named, now; with --due those whose time has come. What was cut off goes on.
 
-    Ends with 0 where all went well or nothing was due, 2 where a job's file is wrong, 3 where a part could not be done,
-    11 where another run is at it, 14 where the disk is full: the run goes on at the next call.
+    Ends with 0 where all went well or nothing was due, 2 where a job's file or [alerts] is wrong, 3 where a part could
+    not be done, 11 where another run is at it, 14 where the disk is full: the run goes on at the next call.
     """
     chosen = (bool(names), options["due"], options["forever"])
     if sum(chosen) != 1:
@@ -117,17 +117,18 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
     from muniment.jobs.running import World
 
     config = read_config(root)
+    settings, is_wrong = _settings(config.alerts, options["shown"])
     # Whoever runs a job by hand beside --forever is waited for, so that what is due meanwhile is begun right after.
     wait = max(options["wait"], LONGEST_SLEEP if options["forever"] else 0.0)
 
     def after(outcomes: Sequence[Outcome]) -> None:
-        book = alarms.watch(root, config.origin, config.alerts, outcomes, datetime.now(UTC))
+        book = alarms.watch(root, config.origin, settings, outcomes, datetime.now(UTC))
         for alarm in book.standing():
             if (alarm.key, alarm.since) not in options["shown"]:  # once, where it runs forever
                 options["shown"].add((alarm.key, alarm.since))
                 note(_described(alarm), quiet=options["quiet"] or options["as_json"])
         if options["metrics"]:
-            _write_metrics(root, config.alerts, Path(options["metrics"]))
+            _write_metrics(root, settings, Path(options["metrics"]))
 
     code = done = 0
     world = World(processes=options["processes"], pool=pool)
@@ -136,7 +137,22 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
         code = max(code, _tell(outcome, options))
     if not done and not options["forever"]:
         note("nothing is due", quiet=options["quiet"])
-    return code
+    return UsageError.exit_code if is_wrong else code
+
+
+def _settings(table: Mapping[str, Any], shown: set[Any]) -> tuple[Mapping[str, Any], bool]:
+    """`[alerts]` of archive.toml, and whether they are wrong, which is said once: then what is wrong is remembered, and
+    told once they are put right. A typo there must not keep anything from being run."""
+    from muniment.jobs.alerts import alerts_of
+
+    try:
+        alerts_of(table)
+    except UsageError as e:
+        if str(e) not in shown:
+            shown.add(str(e))
+            note(f"muniment: {one_line(str(e))}")
+        return {}, True
+    return table, False
 
 
 def _described(alarm: Alarm) -> str:

@@ -219,6 +219,21 @@ def test_channels_are_tried(console: Console) -> None:
     assert "archive.toml, [alerts]: mails: there is no such key" in console("jobs", "alert", "--test", code=2).err
 
 
+def test_a_typo_in_the_alerts_is_told_first_and_keeps_nothing_from_being_run(console: Console) -> None:
+    console("jobs", "add", "a", "--folder", inbox(console, "A note about the dam. " * 9), *EVERY)
+    console("jobs", "add", "b", "--folder", "/nowhere/at-all", *EVERY)
+    config = root_of(console) / "archive.toml"
+    right = config.read_text() + f'\n[alerts]\ncommand = ["sh", "-c", "cat >> {console.cwd}/told"]\n'
+    config.write_text(right + "mails = 3\n")
+    done = console("jobs", "run", "a", "b", "--json", "--metrics", console.cwd / "figures", code=2)
+    assert done.err.splitlines()[0].startswith("muniment: archive.toml, [alerts]: mails: there is no such key")
+    assert [report["state"] for report in done.rows()] == ["done", "failed"]
+    assert "muniment_job_healthy" in (console.cwd / "figures").read_text()
+    config.write_text(right)
+    console("jobs", "run", "--due")
+    assert (console.cwd / "told").read_text().startswith("ALARM run-failed: b: ")  # it was not forgotten
+
+
 def test_units_are_printed(console: Console) -> None:
     for kind in ("--systemd", "--cron", "--launchd"):
         assert str(root_of(console)) in console("jobs", "unit", kind).out
