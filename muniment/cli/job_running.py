@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,8 +59,8 @@ _COLOURS = {"ok": "green", "new": "cyan", "running": "cyan", "paused": "yellow",
 def run(ctx: click.Context, /, names: tuple[str, ...], **options: Any) -> None:
     """Run jobs: those that are named, now; with --due those whose time has come. What was cut off goes on.
 
-    Ends with 0 where all went well or nothing was due, 2 where a job's file is wrong, 3 where a part could not be done,
-    11 where another run is at it, 14 where the disk is full: the run goes on at the next call.
+    Ends with 0 where all went well or nothing was due, 2 where a job's file or [alerts] is wrong, 3 where a part could
+    not be done, 11 where another run is at it, 14 where the disk is full: the run goes on at the next call.
     """
     chosen = (bool(names), options["due"], options["forever"])
     if sum(chosen) != 1:
@@ -125,17 +125,18 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
     from muniment.jobs.running import World
 
     config = read_config(root)
+    settings, is_wrong = _settings(config.alerts, options["shown"])
     # Whoever runs a job by hand beside --forever is waited for, so that what is due meanwhile is begun right after.
     wait = max(options["wait"], LONGEST_SLEEP if options["forever"] else 0.0)
 
     def after(outcomes: Sequence[Outcome]) -> None:
-        book = alarms.watch(root, config.origin, config.alerts, outcomes, datetime.now(UTC))
+        book = alarms.watch(root, config.origin, settings, outcomes, datetime.now(UTC))
         for alarm in book.standing():
             if (alarm.key, alarm.since) not in options["shown"]:  # once, where it runs forever
                 options["shown"].add((alarm.key, alarm.since))
                 note(_described(alarm), quiet=options["quiet"] or options["as_json"])
         if options["metrics"] is not None:
-            _write_metrics(root, config.alerts, options["metrics"])
+            _write_metrics(root, settings, options["metrics"])
 
     code = done = 0
     world = World(processes=options["processes"], pool=pool)
@@ -144,7 +145,22 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
         code = max(code, _tell(outcome, options))
     if not done and not options["forever"]:
         note("nothing is due", quiet=options["quiet"])
-    return code
+    return UsageError.exit_code if is_wrong else code
+
+
+def _settings(table: Mapping[str, Any], shown: set[Any]) -> tuple[Mapping[str, Any], bool]:
+    """`[alerts]` of archive.toml, and whether they are wrong, which is said once: then what is wrong is remembered, and
+    told once they are put right. A typo there must not keep anything from being run."""
+    from muniment.jobs.alerts import alerts_of
+
+    try:
+        alerts_of(table)
+    except UsageError as e:
+        if str(e) not in shown:
+            shown.add(str(e))
+            note(f"muniment: {one_line(str(e))}")
+        return {}, True
+    return table, False
 
 
 def _described(alarm: Alarm) -> str:
@@ -183,25 +199,27 @@ def _tell(outcome: Outcome, options: dict[str, Any]) -> int:
 def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) -> None:
     """Tell how the jobs and their sources fare: last run, next run, health.
 
-    Ends with 3 where anything is failing or overdue.
+    Ends with 3 where anything is failing, stopped or overdue, or an alarm stands that is more than news of a source.
     """
     from muniment.archive.config import read_config
     from muniment.jobs import health
     from muniment.jobs.alarms import Book
+    from muniment.jobs.conditions import NEWS
 
     _check_metrics(metrics, as_json)
     root = find_archive(ctx)
     config = read_config(root)
     if metrics is not None:
         _write_metrics(root, config.alerts, metrics)
-    rows = health.rows(root, config.alerts, datetime.now(UTC))
-    standing = Book(root).standing()
+    book = Book(root)
+    rows, standing = health.rows(root, config.alerts, datetime.now(UTC), book.stopped()), book.standing()
+    is_healthy = not any(row.is_bad for row in rows) and all(alarm.kind in NEWS for alarm in standing)
     if as_json:
         print_json({
             "jobs": [health.as_json(row) for row in rows],
             "alarms": [{"kind": one.kind, "job": one.job or None, "about": one.about or None, "text": one.text,
                         "since": one.since} for one in standing],
-            "healthy": not any(row.is_bad for row in rows),
+            "healthy": is_healthy,
         })  # fmt: skip
     elif metrics != "-":
         for row in rows:
@@ -210,7 +228,7 @@ def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) 
             echo(_described(alarm))
         if not rows:
             note("there are no jobs: `muniment jobs add` makes one", quiet=quiet)
-    ctx.exit(_PARTLY if any(row.is_bad for row in rows) else 0)
+    ctx.exit(0 if is_healthy else _PARTLY)
 
 
 def _print_row(row: Row) -> None:
@@ -245,13 +263,13 @@ def _write_metrics(root: Path, settings: Any, path: str) -> None:
     from muniment.jobs.alarms import Book
     from muniment.jobs.conditions import facts_of
 
-    now = datetime.now(UTC)
+    now, book = datetime.now(UTC), Book(root)
     facts, _ = facts_of(root)
     figures = {
         "log_leaves": facts.log_size, "disk_free_bytes": facts.free, "index_lag_articles": facts.lag,
-        "unanchored_leaves": facts.unanchored, "alarms": len(Book(root).standing()),
+        "unanchored_leaves": facts.unanchored, "alarms": len(book.standing()),
     }  # fmt: skip
-    text = health.metrics(health.rows(root, settings, now), figures, now)
+    text = health.metrics(health.rows(root, settings, now, book.stopped()), figures, now)
     if path == "-":
         write(text)
     else:

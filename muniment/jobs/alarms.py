@@ -94,6 +94,10 @@ class Book:
     def standing(self) -> list[Alarm]:
         return [alarm for alarm in self.alarms.values() if not alarm.ended]
 
+    def stopped(self) -> dict[str, str]:
+        """The jobs whose run was ended and is to go on, and why."""
+        return {alarm.job: alarm.text for alarm in self.standing() if alarm.kind == "run-stopped"}
+
     def keep(self) -> None:
         """Raises StorageError where there is neither room nor a book that is large enough."""
         values = {
@@ -119,7 +123,7 @@ def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequen
     rows = health.rows(root, settings, now)
     facts, problem = facts_of(root)
     book = Book(root)
-    least, running = _least_free(root), {row.job for row in rows if row.is_running}
+    least, running = _least_free(root), {row.job for row in rows if row.is_running and row.health != "paused"}
     found = conditions(
         rows, settings, facts, problem, now, least_free=least,
         standing={alarm.key for alarm in book.standing()},
@@ -132,7 +136,7 @@ def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequen
         book.keep()
     _tell_all(root, origin, settings, book)
     book.keep()
-    _ping(root, settings, outcomes)
+    _ping(root, settings, outcomes, is_well=not any(row.is_bad for row in rows) and not book.stopped())
     return book
 
 
@@ -264,15 +268,16 @@ def try_channels(origin: str, job: str, to: Alerts, now: datetime) -> dict[str, 
     return tried
 
 
-def _ping(root: Path, settings: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
-    """A dead man's address is asked for when all that was due was done: a job's own, when that job was."""
+def _ping(root: Path, settings: Mapping[str, Any], outcomes: Sequence[Outcome], *, is_well: bool) -> None:
+    """A dead man's address is asked for when all that was due was done, and all is well: it is silent for as long as
+    `jobs status` tells of a failure. A job's own, when that job was run."""
     failed = {
         outcome.job
         for outcome in outcomes
         if outcome.report is None or outcome.report.state == "failed" or outcome.report.errors
     }
     archives = alerts_of(settings).ping
-    addresses = {archives} if not failed else set()
+    addresses = {archives} if is_well and not failed else set()
     for job in {outcome.job for outcome in outcomes} - failed:
         own = _alerts(root, job, settings).ping
         if own != archives:

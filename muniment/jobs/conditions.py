@@ -27,6 +27,8 @@ from muniment.jobs.due import Outcome
 from muniment.jobs.health import Row
 from muniment.jobs.report import iso
 
+NEWS = ("source-silent", "volume")  # what is no failure: of the source, not of its archiving
+
 
 @dataclass(slots=True)
 class Alarm:

@@ -157,11 +157,21 @@ def _run(root: Path, world: World, job: Job, state: State, report: Report) -> Ou
 
 def _finish(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
     report.finished = iso(world.clock())
+    _carry_on(state, report)
     report.state = report.judge()
     path = keeping.keep_report(root, report)
     _remember(state, report)
     keeping.keep_state(root, job.name, state)
     return Outcome(job.name, report, path)
+
+
+def _carry_on(state: State, report: Report) -> None:
+    """What a source refused before counts on, until a page comes that had not come, or nothing is lacking."""
+    for key, source in report.sources.items():
+        if source.new or (source.pages and not source.lacking):
+            source.refused = 0
+        elif key in state.sources:
+            source.refused += state.sources[key].refused
 
 
 def _remember(state: State, report: Report) -> None:
@@ -180,11 +190,15 @@ def _remember(state: State, report: Report) -> None:
 
 
 def _remember_source(seen: Seen, source: Source, report: Report) -> None:
+    seen.refused = source.refused
     if source.is_down:
         seen.failures += 1
-        seen.error = source.error or ", ".join(source.reasons)
-        seen.good = seen.good or ""
+        seen.error = source.trouble
         return
+    if source.is_put_off:
+        seen.error = source.trouble  # it is overdue where that lasts
+        return
+    seen.first = seen.first or seen.good or report.started
     seen.failures, seen.error, seen.good = 0, "", report.started
     if source.new or source.changed:
         if seen.new:

@@ -18,11 +18,12 @@ from muniment.jobs.job import Job
 from muniment.jobs.keeping import Past, Seen, State
 from muniment.jobs.report import iso, moment
 
-Health = Literal["ok", "new", "paused", "running", "failing", "overdue", "wrong"]
+Health = Literal["ok", "new", "paused", "running", "stopped", "failing", "overdue", "wrong"]
 SourceHealth = Literal["ok", "new", "failing", "silent", "overdue"]
-BAD = ("failing", "overdue", "wrong")
+BAD = ("stopped", "failing", "overdue", "wrong")
 _LEAST_HISTORY = 10  # runs, before anything is unusual
 _LEAST_GAPS = 5
+_ANEW = ("feed", "sitemap", "crawl")  # sources that something new is expected of
 _PERIODS = 3  # schedule periods without success until a source is overdue
 
 
@@ -60,12 +61,15 @@ class Row:
         return self.health in BAD or any(source.health in ("failing", "overdue") for source in self.sources)
 
 
-def rows(root: Path, settings: Mapping[str, Any], now: datetime) -> list[Row]:
-    """Every job's. `settings` are `[alerts]` of archive.toml. Raises UsageError where these are wrong."""
-    return [row_of(root, name, settings, now) for name in keeping.names(root)]
+def rows(root: Path, settings: Mapping[str, Any], now: datetime, stopped: Mapping[str, str] | None = None) -> list[Row]:
+    """Every job's. `settings` are `[alerts]` of archive.toml; `stopped` says of jobs why their run was ended and is to
+    go on. Raises UsageError where the settings are wrong."""
+    return [row_of(root, name, settings, now, stopped) for name in keeping.names(root)]
 
 
-def row_of(root: Path, name: str, settings: Mapping[str, Any], now: datetime) -> Row:
+def row_of(
+    root: Path, name: str, settings: Mapping[str, Any], now: datetime, stopped: Mapping[str, str] | None = None
+) -> Row:
     try:
         job = keeping.read(root, name)
     except UsageError as e:
@@ -74,7 +78,9 @@ def row_of(root: Path, name: str, settings: Mapping[str, Any], now: datetime) ->
     row = Row(name, "ok", state.past[-1] if state.past else None)
     row.unusual = unusual(state.past)
     row.sources = [
-        source_row(job, state.sources[key], state, limits, now) if key in state.sources else SourceRow(target, "new")
+        source_row(job, key.partition(" ")[0], state.sources[key], state, limits, now)
+        if key in state.sources
+        else SourceRow(target, "new")
         for key, target in targets(job)
     ]
     row.findings, row.is_running = state.findings, state.running is not None
@@ -89,7 +95,11 @@ def row_of(root: Path, name: str, settings: Mapping[str, Any], now: datetime) ->
         row.late = (now - first - job.schedule.offset(first)).total_seconds()
     if state.running is not None:
         row.health = "running"
-        if not durable.is_held(root / keeping.FOLDER / "lock"):
+        is_idle = not durable.is_held(root / keeping.FOLDER / "lock")
+        if stopped and name in stopped and (is_idle or state.running.reached < 0):  # has not gone on
+            row.health, row.error = "stopped", stopped[name]
+            return row
+        if is_idle:
             row.error = f"the run for {state.running.due} was cut off, and goes on at the next call"
         row.late = max(row.late, (now - moment(state.running.started)).total_seconds() - _longest(state.past))
     if row.late > limits.overdue.total_seconds():
@@ -116,13 +126,13 @@ def _longest(past: Sequence[Past]) -> float:
     return max((one.seconds for one in past), default=0.0)
 
 
-def source_row(job: Job, seen: Seen, state: State, limits: Alerts, now: datetime) -> SourceRow:
+def source_row(job: Job, kind: str, seen: Seen, state: State, limits: Alerts, now: datetime) -> SourceRow:
     row = SourceRow(seen.target, "ok", seen.good, seen.new, seen.failures, seen.error)
-    row.is_silent = is_silent(seen, state, limits, now)
+    row.is_silent = is_silent(job, kind, seen, state, limits, now)
     if job.paused:
         return row
     since = now - moment(seen.good or state.made or iso(now))
-    if seen.failures and since > _PERIODS * period(job, now) + limits.overdue:
+    if (seen.failures or seen.error) and since > _PERIODS * period(job, now) + limits.overdue:
         row.health = "overdue"
     elif seen.failures:
         row.health = "failing"
@@ -140,16 +150,18 @@ def period(job: Job, now: datetime) -> timedelta:
     return max(second - first, third - second)
 
 
-def is_silent(seen: Seen, state: State, limits: Alerts, now: datetime) -> bool:
-    """Nothing new for as long as was set, or for far longer than is usual for it."""
-    quiet = (now - moment(seen.new or state.made or iso(now))).total_seconds()
+def is_silent(job: Job, kind: str, seen: Seen, state: State, limits: Alerts, now: datetime) -> bool:
+    """Nothing new for as long as was set, or for far longer than is usual for it; for a month and three periods where
+    that is not known yet. Of folders and single pages nothing new is expected until it is usual."""
+    quiet = now - moment(seen.new or seen.first or state.made or iso(now))
     if limits.silent is not None:
-        return quiet > limits.silent.total_seconds()
-    if not seen.new:
+        return quiet > limits.silent
+    is_known = len(seen.gaps) >= _LEAST_GAPS
+    if not is_known and (kind not in _ANEW or not (seen.new or seen.first)):
         return False
-    if len(seen.gaps) < _LEAST_GAPS:
-        return False
-    return quiet > max(4 * max(seen.gaps), timedelta(days=3).total_seconds())
+    least = timedelta(days=3 if is_known else 30)
+    is_long = quiet > max(4 * timedelta(seconds=max(seen.gaps, default=0)), least)
+    return is_long and (is_known or quiet > _PERIODS * period(job, now))
 
 
 def unusual(past: Sequence[Past]) -> str:

@@ -36,8 +36,9 @@ _JOINERS = "\u200c\u200d\u200e\u200f"  # that Arabic and Persian are written wit
 
 @dataclass(slots=True)
 class Seen:
-    """How a source fared over the runs: when something came of it last, and when something new or changed; failures in
-    a row; how much new each of the last runs had."""
+    """How a source fared over the runs: when something came of it last and `first`, and when something new or changed;
+    failures in a row; the seconds between the last runs with something new; how many pages were `refused` (report.py).
+    """
 
     target: str
     good: TimeIfAny = ""
@@ -45,6 +46,8 @@ class Seen:
     failures: int = 0
     error: str = ""
     gaps: list[float] = field(default_factory=list)
+    refused: int = 0
+    first: str = ""
 
 
 @dataclass(slots=True)
@@ -198,8 +201,8 @@ def past_of(report: Report) -> Past:
     error = "" if report.findings else next(iter(report.errors), "")
     if not error and report.state == "failed" and not report.findings:
         down = [source for source in report.sources.values() if source.is_down]
-        many = f"{len(down):,} sources gave nothing, such as" if len(down) > 1 else "nothing came of"
-        error = f"{many} {down[0].target}: {down[0].error}" if down else "it failed"
+        many = f"{len(down):,} sources gave nothing, such as " if len(down) > 1 else ""
+        error = f"{many}{down[0].target}: {down[0].trouble}" if down else "it failed"
     usual = not (report.by_hand or report.missed)
     return Past(report.due, report.finished, report.state, new, tried, report.seconds, error, usual)
 

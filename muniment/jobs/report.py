@@ -11,15 +11,22 @@ from muniment.jobs.kept import Time, TimeIfAny, fitted
 
 # Reasons of attempts that say "not for you", rather than that something broke.
 BLOCKED = ("robots", "retry-after", "http-401", "http-403", "http-429", "http-451")
+PAUSES = ("retry-after", "http-429")  # and of these, those that ask for another time
 State = Literal["running", "done", "partial", "failed"]
 _SHOWN = 20
+_SEVERAL = 3  # pages that are lacking, until that is more than dead links
+_LISTS = ("feed", "sitemap", "crawl")  # sources that name pages, rather than being some
 
 
 @dataclass(slots=True)
 class Source:
     """One target of a job in one run. `tried` are the pages and listings that were asked for, `bytes` what crossed the
-    wire, `seconds` how long it was asked, waits for its turn included. `reasons` counts why something was blocked or
-    failed; `error` is an example of it."""
+    wire, or was read of files, `seconds` how long it was asked, waits for its turn included. `reasons` counts why
+    something was blocked or failed; `error` is an example of it.
+
+    `listings` are those of them that came; the rest are pages. `withheld` are pages that came once, and not now;
+    `refused` those that did not come when they were asked for first: of this run, and, once it is at its end, of all
+    since a page came that had not before, or since one in which nothing was lacking."""
 
     target: str
     kind: str
@@ -33,13 +40,57 @@ class Source:
     skipped: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    listings: int = 0
+    withheld: int = 0
+    refused: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     error: str = ""
 
     @property
+    def pages(self) -> int:
+        """The pages that were asked for, and listings that did not come."""
+        return self.tried - self.listings
+
+    @property
+    def lacking(self) -> int:
+        return self.failed + self.blocked
+
+    @property
     def is_down(self) -> bool:
-        """Whether nothing at all could be had."""
-        return self.tried > 0 and self.failed + self.blocked == self.tried
+        """Whether nothing at all could be had; or listings, and of their pages none, or none that is new. A dead link
+        or two are no fault, nor is a host that asks for another time."""
+        if self.lacking == self.tried:
+            return self.tried > 0
+        lost = self.refused
+        if self.lacking == self.pages:
+            lost += self.withheld
+            lost += self._paused if lost else 0
+        return self.kind in _LISTS and lost >= _SEVERAL
+
+    @property
+    def is_put_off(self) -> bool:
+        """Whether no page came, for their hosts asked for another time."""
+        return not self.is_down and self.lacking == self.pages and self._paused >= _SEVERAL
+
+    @property
+    def _paused(self) -> int:
+        return sum(self.reasons.get(reason, 0) for reason in PAUSES)
+
+    @property
+    def why(self) -> str:
+        """How often each reason came, and an example where one was told."""
+        counted = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.reasons.items()))
+        return f"{counted}; such as: {self.error}" if self.error else counted
+
+    @property
+    def trouble(self) -> str:
+        """What is to be said of one that is down or put off."""
+        if self.pages > 1 and self.lacking == self.pages:
+            return f"none of {self.pages:,} {'files' if self.kind == 'folder' else 'pages'} could be had: {self.why}"
+        if self.lacking < self.tried:
+            lost = f"{self.refused:,} new pages in a row could not be had"
+            return f"{lost}: {self.why}" if self.reasons else lost
+        return self.error or self.why
 
     def count_failure(self, reason: str, error: str) -> None:
         if reason in BLOCKED:
@@ -50,7 +101,8 @@ class Source:
         self.error = self.error or error
 
     def add(self, other: Source) -> None:
-        for name in ("tried", "new", "changed", "unchanged", "not_modified", "blocked", "failed", "skipped", "bytes"):
+        for name in ("tried", "new", "changed", "unchanged", "not_modified", "blocked", "failed", "skipped", "bytes",
+                     "listings", "withheld", "refused"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.seconds = round(self.seconds + other.seconds, 3)
         for reason, count in other.reasons.items():
@@ -64,7 +116,7 @@ class Report:
     `begun` is `started` to the microsecond. `missed` due times before it were run by nobody, and it was `resumed` so
     often after it had been cut off, `stuck` times of these without having got on from what it had `reached`, whereupon
     it was `given_up`. `done` are the parts that were gone through; `undone` those of them that could not be done, and
-    `errors` say why."""
+    `errors` say why. `checkpoint` is the signed note over `log_size` and `root`."""
 
     job: str
     due: Time
@@ -91,6 +143,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
     log_size: int = 0
     root: str = ""
+    checkpoint: str = ""
     run: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def source(self, kind: str, target: str) -> Source:
@@ -106,9 +159,11 @@ class Report:
         self.resumed, self.reached = self.resumed + 1, reached
 
     def judge(self) -> State:
-        """`failed` where nothing of it could be done, or verify found something; `partial` where a part could not."""
+        """`failed` where nothing of it could be done, or verify found something; `partial` where a part could not.
+        Articles that are looked at again are no source: that they come says nothing of the job's."""
         asked = [source for source in self.sources.values() if source.tried]
-        if self.given_up or self.findings or (asked and all(source.is_down for source in asked)):
+        named = [source for source in asked if source.kind != "revisit"]
+        if self.given_up or self.findings or (named and all(source.is_down for source in named)):
             return "failed"
         if self.errors:
             return "failed" if not asked and set(self.done) <= set(self.undone) else "partial"
@@ -154,8 +209,7 @@ def summary(report: Report) -> list[str]:
     for source in report.sources.values():
         lines.append(f"  {source.kind} {source.target}: {counts(source)}")
         if source.reasons:
-            why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(source.reasons.items()))
-            lines.append(f"    {why}; such as: {source.error}")
+            lines.append(f"    {source.why}")
     for name, told in report.searches.items():
         lines.append(f"  search {name}: {told:,} new")
     for words in (report.verified, report.exported, *report.stamped):

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from muniment import durable, pipeline
 from muniment.archive.archive import Archive
+from muniment.archive.proving import newest_commit
 from muniment.archive.tables.layout import problem_of
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping, upkeep
@@ -34,7 +35,7 @@ from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
 from muniment.jobs.places import problem_of_folder
 from muniment.jobs.pool import Pool
-from muniment.jobs.report import Report, Source
+from muniment.jobs.report import PAUSES, Report, Source
 from muniment.jobs.watched import Watched
 from muniment.model import Declared
 
@@ -196,10 +197,12 @@ class Run:
 
     def count(self, archive: Archive, added: Added, source: Source) -> None:
         source.tried += 1
+        source.listings += added.listing and added.state != "failed"
         source.bytes += added.size
         source.seconds = round(source.seconds + added.seconds, 3)
         if added.state == "failed":
             source.count_failure(added.reason or "failed", added.error or "")
+            self._count_lost(archive, added, source)
         elif added.state == "skipped":
             source.skipped += 1
         elif (
@@ -215,6 +218,16 @@ class Run:
             from muniment.ingest.urls import host_of
 
             self._hosts.add(host_of(added.url).removeprefix("www."))
+
+    def _count_lost(self, archive: Archive, added: Added, source: Source) -> None:
+        """A page that came once, or was not asked for before; one that never came is a dead link."""
+        if added.start is None or added.listing or added.reason in PAUSES:
+            return
+        from muniment.ingest.urls import article_key
+
+        came = archive.catalog.came_before(article_key(added.target), self.state.stage_size)
+        source.withheld += came is True
+        source.refused += came is None
 
     def _is_own(self, added: Added) -> bool:
         """Whether it is only as it was because this run stored it, just before it was cut off, and had not counted it:
@@ -251,9 +264,10 @@ class Run:
             self._next_kept = ended + max(_KEPT_EVERY, _KEPT_SHARE * (ended - begun))
 
     def _close(self, archive: Archive) -> None:
-        archive.refresh()
-        self.report.log_size = archive.progress.size
-        self.report.root = base64.b64encode(archive.progress.root).decode()
+        """The checkpoint is signed: with it a report is evidence of its own."""
+        newest = newest_commit(self.root / "log", archive.config.keys())
+        self.report.log_size, self.report.checkpoint = newest.checkpoint.size, newest.note
+        self.report.root = base64.b64encode(newest.checkpoint.root).decode()
 
     # ---- what needs no network
 
@@ -287,6 +301,7 @@ class Run:
         """Files are counted when they are done, in the step that keeps that they are."""
         watched = Watched(self.root, self.job.name, folder, self.state.taken)
         files, pending = watched.new(self.declared(), source, self.report.notes), Source(folder, source.kind)
+        before = source.bytes
         if (first := next(files, None)) is None:
             watched.keep()
             return
@@ -294,7 +309,7 @@ class Run:
             for added in results:
                 if watched.reached(added.target):
                     source.add(pending)
-                    pending = Source(folder, source.kind)
+                    source.bytes, pending = before + watched.read, Source(folder, source.kind)
                     self.keep()
                 if len(self.state.taken) >= _MOST_TAKEN:
                     self.keep(now=True)
@@ -303,6 +318,7 @@ class Run:
                 self.take(archive, added, pending)
         watched.end()
         source.add(pending)
+        source.bytes = before + watched.read
         self.keep(now=True)
         watched.keep()
 

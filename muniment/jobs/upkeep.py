@@ -97,7 +97,9 @@ def stamp(run: Run, archive: Archive) -> None:
     given += [f"stamped by {one.name}" for one in asked.granted]
     upgraded = stamping.upgrade(archive, wait=wait, **how)
     given += [f"confirmed by {one.name}" for one in upgraded.granted]
-    run.report.stamped = given or ["nothing new to stamp"]
+    run.report.stamped = given if given or asked.failed else ["nothing new to stamp"]
+    if asked.failed and not given:
+        run.report.undone.append("stamp")
     for name, error in (*asked.failed, *upgraded.failed):
         run.error(f"stamp: {name}: {error}")
 

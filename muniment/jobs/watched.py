@@ -25,7 +25,8 @@ SETTLED = 5.0  # seconds for which a file must not have changed
 class Watched:
     """The files of a folder, and which of them were taken in as they are now: by size and time of change.
 
-    `taken` are those of a run under way, by path; who counts them keeps them too, in the same step.
+    `taken` are those of a run under way, by path; who counts them keeps them too, in the same step. `read` are the
+    bytes of those that were done.
     """
 
     def __init__(self, root: Path, job: str, folder: str, taken: dict[str, list[int]]):
@@ -34,6 +35,7 @@ class Watched:
         self._folder = folder
         self._taken = taken
         self._pending: dict[str, tuple[str, list[int]]] = {}
+        self.read = 0
         try:
             self._all = fitted(dict[str, dict[str, list[int]]], read_kept(self._path))
         except (OSError, Damaged):  # then everything is looked at again, and found unchanged
@@ -86,11 +88,13 @@ class Watched:
         while not _is_of(shown, first := next(iter(self._pending))):
             path, mark = self._pending.pop(first)
             self._taken[path] = mark
+            self.read += mark[0]
         return True
 
     def end(self) -> None:
         """Everything is stored."""
         self._taken.update(self._pending.values())
+        self.read += sum(mark[0] for _, mark in self._pending.values())
         self._pending.clear()
 
     def keep(self) -> None:

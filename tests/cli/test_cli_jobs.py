@@ -70,6 +70,17 @@ def test_a_job_is_made_checked_and_a_text_that_people_may_change(console: Consol
     assert console("jobs", "status", code=3).out.startswith("inbox  wrong ")
 
 
+def test_a_source_that_is_silent_is_news_and_no_failure(console: Console) -> None:
+    console(
+        "jobs", "add", "inbox", "--folder", inbox(console, "A note about the dam. " * 9), *EVERY, "--silent", "1 second"
+    )
+    console("jobs", "run", "inbox")
+    time.sleep(2)
+    console("jobs", "run", "inbox")
+    told = console("jobs", "status", "--json").json()
+    assert (told["healthy"], [alarm["kind"] for alarm in told["alarms"]]) == (True, ["source-silent"])
+
+
 def test_every_setting_but_those_of_channels_has_an_option(console: Console) -> None:
     made = console(
         "jobs", "add", "all", "--dry-run", "--cron", "15 */6 * * *", "--timezone", "Europe/Paris", "--jitter", "9 minutes",
@@ -208,6 +219,21 @@ def test_channels_are_tried(console: Console) -> None:
     assert "archive.toml, [alerts]: mails: there is no such key" in console("jobs", "alert", "--test", code=2).err
 
 
+def test_a_typo_in_the_alerts_is_told_first_and_keeps_nothing_from_being_run(console: Console) -> None:
+    console("jobs", "add", "a", "--folder", inbox(console, "A note about the dam. " * 9), *EVERY)
+    console("jobs", "add", "b", "--folder", "/nowhere/at-all", *EVERY)
+    config = root_of(console) / "archive.toml"
+    right = config.read_text() + f'\n[alerts]\ncommand = ["sh", "-c", "cat >> {console.cwd}/told"]\n'
+    config.write_text(right + "mails = 3\n")
+    done = console("jobs", "run", "a", "b", "--json", "--metrics", console.cwd / "figures", code=2)
+    assert done.err.splitlines()[0].startswith("muniment: archive.toml, [alerts]: mails: there is no such key")
+    assert [report["state"] for report in done.rows()] == ["done", "failed"]
+    assert "muniment_job_healthy" in (console.cwd / "figures").read_text()
+    config.write_text(right)
+    console("jobs", "run", "--due")
+    assert (console.cwd / "told").read_text().startswith("ALARM run-failed: b: ")  # it was not forgotten
+
+
 def test_units_are_printed(console: Console) -> None:
     for kind in ("--systemd", "--cron", "--launchd"):
         assert str(root_of(console)) in console("jobs", "unit", kind).out
@@ -256,12 +282,21 @@ def test_below_the_limit_nothing_is_added_and_the_run_waits_for_room(
         said = console("jobs", "run", "inbox", code=14)
         assert "are left on the disk" in said.err
     assert console("status", "--json").json()["snapshots"] == 0
-    alarms = console("jobs", "status", "--json", code=None).json()["alarms"]
-    assert {"disk-low", "run-stopped"} <= {alarm["kind"] for alarm in alarms}
+    told = console("jobs", "status", "--json", code=3).json()
+    assert {"disk-low", "run-stopped"} <= {alarm["kind"] for alarm in told["alarms"]}
+    assert (told["healthy"], told["jobs"][0]["health"]) == (False, "stopped")
+    assert "are left on the disk" in told["jobs"][0]["error"]
     (disk / "filler").unlink()
     done = console("jobs", "run", "--due", "--json").rows()[0]
     assert (done["state"], done["resumed"], done["sources"][0]["new"]) == ("done", 1, 3)
-    assert "run-stopped" not in {alarm["kind"] for alarm in console("jobs", "status", "--json").json()["alarms"]}
+    told = console("jobs", "status", "--json", code=3).json()  # less than the 1G of [alerts] is free all the same
+    assert [alarm["kind"] for alarm in told["alarms"]] == ["disk-low"]
+    assert (told["healthy"], told["jobs"][0]["health"]) == (False, "ok")
+    config = root_of(console) / "archive.toml"
+    config.write_text(config.read_text() + "\n[alerts]\ndisk = 0\n")
+    console("jobs", "add", "inbox", "--folder", folder, "--free", "0", "--cron", "* * * * *", "--replace")
+    console("jobs", "run", "inbox")
+    assert console("jobs", "status", "--json").json()["healthy"] is True
 
 
 @pytest.mark.parametrize("size", ["1700k", "2m"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ from muniment.jobs.conditions import Facts, broken_off, conditions
 from muniment.jobs.due import Outcome, run_due
 from muniment.jobs.health import Row, SourceRow
 from muniment.jobs.keeping import Past
+from muniment.jobs.report import Report, iso
 from muniment.jobs.running import World
 from muniment.model import Article
 from muniment.search.saved import parse_saved
@@ -130,6 +132,15 @@ def test_a_run_that_the_disk_ended_is_told_until_it_went_on() -> None:
     assert list(broken_off([], {"a"}, book)) == [alarm]  # while other jobs are run by hand
     assert list(broken_off([Outcome("a", None)], {"a"}, book)) == []
     assert list(broken_off([], set(), book)) == []
+
+
+def test_what_was_stopped_is_no_alarm_any_more_where_the_job_is_paused(root: Path) -> None:
+    job(root, stamp="true")
+    keeping.keep_state(root, "a", keeping.State(made=iso(NOW), running=Report("a", iso(NOW), iso(NOW))))
+    book = watch(root, ORIGIN, QUIET, [Outcome("a", None, error=StorageError("no room"))], NOW)
+    assert book.stopped() == {"a": "no room"}
+    keeping.set_paused(root, "a", True)
+    assert watch(root, ORIGIN, QUIET, (), NOW).stopped() == {}
 
 
 # ---- once
@@ -342,8 +353,6 @@ def test_a_flipped_byte_is_told_until_a_verify_finds_nothing(
 
 
 def _copy(outcome: Outcome, hours: int) -> Any:
-    from muniment.jobs.report import Report, iso
-
     assert outcome.report is not None
     return Report(outcome.job, outcome.report.due, iso(NOW + timedelta(seconds=hours)), state="done")
 
@@ -419,9 +428,18 @@ def test_a_ping_says_that_all_went_well_and_nothing_else_does(root: Path, hook: 
     assert hook.take_paths() == []
     watch(root, ORIGIN, settings, run(root, NOW, "broken", "fine"), NOW)
     assert hook.take_paths() == ["/fine"]
+    watch(root, ORIGIN, settings, (), NOW)  # nothing was due, and what failed still does
+    assert hook.take_paths() == []
+    keeping.remove(root, "broken")
     watch(root, ORIGIN, settings, (), NOW)  # nothing was due: whoever calls it lives
     assert hook.take_paths() == ["/all"]
+    watch(root, ORIGIN, settings, (), NOW + timedelta(hours=8))  # and nobody ran what is due
+    assert hook.take_paths() == []
+    keeping.keep_state(
+        root, "fine", replace(keeping.state_of(root, "fine"), running=Report("fine", iso(NOW), iso(NOW)))
+    )
     watch(root, ORIGIN, settings, [Outcome("fine", None, error=StorageError("no room"))], NOW)
+    watch(root, ORIGIN, settings, (), NOW)  # its run is still to go on
     assert hook.take_paths() == []
 
 

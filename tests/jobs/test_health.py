@@ -90,6 +90,26 @@ def test_a_run_that_was_cut_off_is_told_from_one_that_goes_on(root: Path) -> Non
     guard.release()
 
 
+def test_a_run_that_the_disk_ended_is_stopped_and_says_why_until_it_goes_on(root: Path) -> None:
+    job(root)
+    why = {"a": "3 MiB are left on the disk"}
+    stopped = Report("a", "2026-11-22T06:00:00Z", "2026-11-22T07:59:00Z", reached=-1)
+
+    def found(hours: float = 0, **values: Any) -> Row:
+        keeping.keep_state(root, "a", state(**values))
+        return row_of(root, "a", {}, NOW + timedelta(hours=hours), why)
+
+    for hours in (0, 5.5):
+        one = found(hours, running=stopped)
+        assert (one.health, one.error, one.is_bad) == ("stopped", why["a"], True)
+    assert found().health == "ok"  # it has come to its end
+    guard = Guard(root)
+    assert found(running=stopped).health == "stopped"  # another job is being run
+    stopped.resume()
+    assert found(running=stopped).health == "running"
+    guard.release()
+
+
 def test_a_file_that_is_wrong_is_bad(root: Path) -> None:
     job(root)
     (root / "jobs" / "a.toml").write_text("schedule = 3")
@@ -131,25 +151,6 @@ def test_a_source_of_which_nothing_comes_is_failing_and_then_overdue(root: Path)
     assert source(root, failures=3, hours=16.9).health == "failing"  # three periods of six hours, and one of grace
     assert source(root, failures=3, hours=17.1).health == "overdue"
     assert source(root, failures=0, hours=17.1).health == "ok"  # it was not asked: that is the job's matter
-
-
-def test_a_source_is_silent_where_it_is_quiet_for_far_longer_than_is_usual(root: Path) -> None:
-    job(root)
-    daily = [86_400.0] * 9
-    assert not source(root, gaps=daily, hours=90).is_silent
-    assert source(root, gaps=daily, hours=95).is_silent  # four days
-    assert not source(root, gaps=[3600.0] * 9, hours=69).is_silent  # and three at least
-    assert source(root, gaps=[3600.0] * 9, hours=71).is_silent
-    assert not source(root, gaps=daily[:4], hours=999).is_silent  # too little history
-    assert not source(root, new="", hours=999).is_silent
-
-
-def test_for_how_long_a_source_may_be_silent_can_be_said(root: Path) -> None:
-    job(root, '[alerts]\nsilent = "2 days"')
-    assert not source(root, hours=45).is_silent
-    assert source(root, hours=47).health == "silent"
-    assert source(root, hours=47, failures=1).is_silent  # what fails is silent all the same
-    assert source(root, new="").is_silent  # nothing in the month since the job was made
 
 
 # ---- volume

@@ -5,64 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from muniment import pipeline, watching
-from muniment.adding import Added
 from muniment.archive.archive import Archive
 from muniment.ingest.clean.workers import Workers
 from muniment.ingest.fetch import Fetcher
-from muniment.ingest.policy import FetchPolicy
-from muniment.jobs import due, keeping
-from muniment.jobs.report import Report, summary
+from muniment.jobs import due
+from muniment.jobs.report import summary
 from muniment.jobs.running import World
 from muniment.search.saved import Saved
 from tests.discovering.newspaper import Newspaper, Page, story
-
-BEGIN = datetime(2026, 2, 1, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-RunJob = Callable[..., Report]
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    with Workers(1) as pool:
-        yield pool
-
-
-@pytest.fixture
-def paper() -> Iterator[Newspaper]:
-    with Newspaper() as running:
-        yield running
-
-
-@pytest.fixture
-def told() -> list[Added]:
-    return []
-
-
-@pytest.fixture
-def run(root: Path, workers: Workers, told: list[Added]) -> RunJob:
-    """Runs a job of these lines at a time; returns its report."""
-
-    def run(text: str, now: datetime = BEGIN, name: str = "job") -> Report:
-        limits = "" if "[limits]" in text else "\n[limits]\ndelay = 0\nfree = 0\n"
-        keeping.write(root, name, f'schedule = "every day"\nallow_private = true\n{text}{limits}')
-        told.clear()
-
-        def fetcher(policy: FetchPolicy) -> Fetcher:
-            return Fetcher(policy, clock=lambda: now, sleep=lambda seconds: None)
-
-        world = World(lambda: now, fetcher, workers, 1, told.append)
-        (outcome,) = due.run_due(root, world, [name])
-        assert outcome.report is not None, outcome.error
-        return outcome.report
-
-    return run
+from tests.jobs.conftest import BEGIN, DAY, RunJob
 
 
 def test_what_is_new_changed_unchanged_and_not_modified_is_counted_by_source(paper: Newspaper, run: RunJob) -> None:

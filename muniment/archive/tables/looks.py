@@ -52,6 +52,15 @@ class Looks:
         ).fetchone()
         return None if row is None else Look(*row)
 
+    def came_before(self, key: str, before: int) -> bool | None:
+        """Whether an article came at any look among the leaves below `before`; None where it was not looked at."""
+        row = self._db.execute(
+            "select max(type != 'attempt') from leaf where key = ? and number < ?"
+            " and type in ('capture', 'revisit', 'attempt')",
+            (key, before),
+        ).fetchone()
+        return None if row[0] is None else bool(row[0])
+
     def looked(self, host: str) -> Iterator[Looked]:
         """The articles of a host."""
         yield from self._looked("a.host = ?", host)
