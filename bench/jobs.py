@@ -3,7 +3,8 @@
     python -m bench.jobs [--articles 10000] [--hosts 50] [--feeds 500] [--delay 1.0 ...] [--sample 2000]
 
 The hosts are addresses of loopback (127.1.0.1 and on), served by one process that writes down when each connection
-came, when its request was read, and when it was closed. All that is said of manners is from that log:
+came, when its request was read, and when it was closed. All that is said of manners is from that log, and where they
+were broken, or articles are missing, that is said and the bench ends with 1:
 
     at a time     most connections that were open to one host at once
     gap           least seconds between two requests to a host, begin to begin, as the server read its clock
@@ -182,6 +183,18 @@ def manners(visits: Sequence[Visit]) -> Manners:
     )
 
 
+def faults(found: Manners, size: Size, delay: float, held: int) -> list[str]:
+    """What was broken: manners, as the server saw them, or articles that the archive does not hold."""
+    said = (
+        (found.at_a_time > 1, f"{found.at_a_time} connections were open to one host at once"),
+        (found.gap < delay, f"two requests to a host were {found.gap:.3f} s apart, and not {delay:g}"),
+        (found.twice > 0, f"{found.twice} stories were asked for twice"),
+        (found.stories - found.twice != size.articles, f"{found.stories} stories were asked for"),
+        (held != size.articles, f"the archive holds {held:,} articles, and not {size.articles:,}"),
+    )
+    return [text for broken, text in said if broken]
+
+
 def _most_open(visits: Sequence[Visit]) -> int:
     changes = sorted([(v.opened, 1) for v in visits] + [(v.closed, -1) for v in visits])
     most = now = 0
@@ -194,7 +207,8 @@ def _most_open(visits: Sequence[Visit]) -> int:
 # ---- the runs
 
 
-def run_job(size: Size, folder: Path, delay: float) -> tuple[Manners, Timed]:
+def run_job(size: Size, folder: Path, delay: float) -> tuple[Manners, Timed, list[str]]:
+    """What the hosts saw of the run, what it took, and what was broken."""
     root = new_archive("archive-jobs")
     (root / "jobs").mkdir(exist_ok=True)
     feeds = ",\n".join(f'  "{url}"' for url in size.feed_urls())
@@ -206,9 +220,7 @@ def run_job(size: Size, folder: Path, delay: float) -> tuple[Manners, Timed]:
         ran = timed([*MUNIMENT, "--archive", root, "jobs", "run", "all"], expect=(0, 4))
     found = manners([Visit(*json.loads(line)) for line in log.read_text().splitlines()])
     held = json.loads(subprocess.check_output([*MUNIMENT, "--archive", root, "status", "--json"], env=ENVIRONMENT))
-    if held["articles"] != size.articles:
-        print(f"bench: the archive holds {held['articles']:,} articles, and not {size.articles:,}")
-    return found, ran
+    return found, ran, faults(found, size, delay, held["articles"])
 
 
 def add_rate(folder: Path, count: int) -> tuple[float, float]:
@@ -234,10 +246,11 @@ def main() -> None:
     size = Size(options.articles, options.hosts, options.feeds)
     folder = pages(size.articles)
     print(f"{size.articles:,} articles, {size.feeds} feeds, {size.hosts} hosts; load before {os.getloadavg()[0]:.2f}\n")
-    rows, seen = [], []
+    rows, seen, broken = [], [], list[str]()
     for delay in options.delay:
         added, cpu_added = add_rate(folder, min(options.sample, size.articles))
-        found, ran = run_job(size, folder, delay)
+        found, ran, said = run_job(size, folder, delay)
+        broken += [f"with {delay:g} s: {text}" for text in said]
         rate = size.articles / ran.wall
         polite = size.hosts / delay * size.articles / found.requests if delay else float("inf")
         limit = min(polite, added)
@@ -255,6 +268,8 @@ def main() -> None:
     head = ["delay, s", "requests", "stories asked twice", "at a time (1)", "gap, s", "pause, s", "first second",
             "apart, ms"]  # fmt: skip
     table("as the server saw it", head, seen)
+    if broken:
+        sys.exit("bench: " + "\n       ".join(broken))
 
 
 if __name__ == "__main__":

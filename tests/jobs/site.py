@@ -119,6 +119,7 @@ class Site:
     """The running server, for every host that is resolved to it."""
 
     def __init__(self, clock: Callable[[], datetime], stall: float = 0.4) -> None:
+        self.clock = clock
         self.papers: dict[str, Paper] = {}
         self.asked: list[tuple[datetime, str, str, int]] = []
         site = self
@@ -128,7 +129,7 @@ class Site:
             timeout = 20
 
             def do_GET(self) -> None:
-                site.answer(self, clock(), stall)
+                site.answer(self, site.clock(), stall)
 
             def log_message(self, format: str, *args: object) -> None:
                 """What was asked stands in `asked`."""
@@ -204,17 +205,24 @@ class Site:
 def stories(
     rng: random.Random, begin: datetime, end: datetime, every: timedelta, *, edited: float, gone: float
 ) -> list[Story]:
-    """Articles that appear about so often; a share of them is edited, up to three times in half a year, and some go."""
+    """Articles that appear about so often; a share of them is edited, up to three times, and some go.
+
+    An edit comes when the one before it can have been found, which takes as long again as the text stood before that
+    and some days until the next run; only then can be said of each of them when it has to be found.
+    """
     made, at = [], begin
     while (at := at + every * rng.uniform(0.4, 1.6)) < end:
         story = Story(len(made) + 1, at)
+        last, found = at, at
         if rng.random() < edited:
-            after = [
-                timedelta(hours=rng.choice((1, 5, 30, 100, 500, 2000, 4000)) * rng.uniform(0.7, 1.4)) for _ in range(3)
-            ]
-            story.edits = sorted(at + wait for wait in after[: rng.randint(1, 3)])
+            for _ in range(rng.randint(1, 3)):
+                edit = found + timedelta(days=rng.choice((1, 3, 8, 20, 60)) * rng.uniform(0.7, 1.4))
+                stood = min(edit - last, timedelta(days=60))
+                if edit + stood + timedelta(days=12) > end:
+                    break
+                story.edits.append(edit)
+                last, found = edit, edit + stood + timedelta(days=8)
         if rng.random() < gone:
-            story.gone = at + timedelta(days=rng.uniform(2, 90))
-            story.edits = [edit for edit in story.edits if edit < story.gone]
+            story.gone = found + timedelta(days=rng.uniform(2, 90))
         made.append(story)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
@@ -21,6 +22,9 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+DAYS, MONTHS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat"), ("jan", "feb", "mar", "apr", "may", "jun", "jul")
+
+
 def field(rng: random.Random, low: int, high: int, plain: float, least: int = 1) -> str:
     """A field of an expression; `*` as often as `plain` says, and no step shorter than `least`."""
     a, b = sorted(rng.sample(range(low, high + 1), 2))
@@ -34,60 +38,72 @@ def field(rng: random.Random, low: int, high: int, plain: float, least: int = 1)
     return "*" if rng.random() < plain else rng.choice(some)
 
 
+def expression(rng: random.Random) -> str:
+    """With names of days and months, 7 for Sunday, and days that not every month has."""
+    if rng.random() < 0.04:
+        return rng.choice(("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"))
+    month = rng.choice((field(rng, 1, 12, 0.5), "jan-jul/2", ",".join(rng.sample(MONTHS, 2)).upper()))
+    weekday = rng.choice((field(rng, 0, 7, 0), "7", "sun", "Mon-Fri", ",".join(rng.sample(DAYS, 2))))
+    day = field(rng, 1, 31, 0.8)
+    return " ".join((
+        field(rng, 0, 59, 0.02, 12),
+        field(rng, 0, 23, 0.3) if rng.random() < 0.6 else field(rng, 0, 4, 0.2),  # clocks change at night
+        day,
+        month if rng.random() < 0.1 and max(map(int, re.findall(r"\d+", day)), default=1) < 29 else "*",
+        weekday if rng.random() < 0.2 else "*",
+    ))  # fmt: skip
+
+
 def changes(zone: ZoneInfo) -> list[datetime]:
-    """When the clocks of a zone change, to the hour, within three years."""
-    hours = [utc("2025-01-01T00:00") + timedelta(hours=n) for n in range(3 * 8766)]
-    return [b for a, b in pairwise(hours) if a.astimezone(zone).utcoffset() != b.astimezone(zone).utcoffset()]
+    """When the clocks of a zone change, to the half hour, within three years."""
+    halves = [utc("2025-01-01T00:00") + timedelta(minutes=30 * n) for n in range(6 * 8766)]
+    return [b for a, b in pairwise(halves) if a.astimezone(zone).utcoffset() != b.astimezone(zone).utcoffset()]
 
 
-def by_the_rule(text: str, zone: ZoneInfo, since: datetime, count: int, margin: timedelta) -> list[datetime]:
-    """The due times as croniter finds them on a clock that never changes, and what Debian's cron makes of changes: an
-    expression whose minute or hour begins with `*` goes on with the hours that pass; else a time that is left out is
-    due right after, and one that comes twice is due at first. `margin`: by how much clocks change meanwhile."""
-    passing = any(one.startswith("*") for one in text.split()[:2])
-    walls = croniter(text, since.astimezone(zone).replace(tzinfo=None) - margin, implement_cron_bug=True)
+def by_croniter(text: str, zone: ZoneInfo, since: datetime, count: int, *, back: bool = False) -> list[datetime]:
+    """The next due times as croniter finds them on the zone's clock, or those before; but for the two things that it
+    holds otherwise than Debian's cron does: a time that comes twice is run twice, and one that is left out is put off
+    also where the minute or hour begins with `*` (though not where the hour is a bare one)."""
+    passing = text == "@hourly" or any(one.startswith("*") for one in text.split()[:2])
+    times = croniter(text, since.astimezone(zone), implement_cron_bug=True)
     found: list[datetime] = []
-    while True:
-        wall = walls.get_next(datetime)
-        if len(found) >= count and wall.replace(tzinfo=zone).astimezone(UTC) >= found[count - 1] + margin:
-            return found[:count]
-        found = sorted({*found, *(at for at in instants(wall, zone, passing=passing) if at > since)})
+    while len(found) < count:
+        at = (times.get_prev if back else times.get_next)(datetime)
+        if is_named(text, at) if passing else not is_second(at):
+            found.append(at.astimezone(UTC))
+    return found
 
 
-def instants(wall: datetime, zone: ZoneInfo, *, passing: bool) -> list[datetime]:
-    """When a clock of the zone shows this, or what stands for it."""
-    both = [wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    shown = [at for at in both if at.astimezone(zone).replace(tzinfo=None, fold=0) == wall]
-    if shown or passing:
-        return shown if passing else shown[:1]
-    after = before = min(both)  # left out: the clock springs over it
-    while after.astimezone(zone).utcoffset() == before.astimezone(zone).utcoffset():
-        after += timedelta(minutes=1)
-    return [after.replace(second=0)]
+def is_second(at: datetime) -> bool:
+    """Whether the clock shows it for the second time."""
+    return at.utcoffset() != at.replace(fold=0).utcoffset()
+
+
+def is_named(text: str, at: datetime) -> bool:
+    """Whether the expression names what the clock shows then."""
+    wall = at.replace(tzinfo=None, fold=0)
+    return bool(croniter(text, wall - timedelta(minutes=1), implement_cron_bug=True).get_next(datetime) == wall)
 
 
 @pytest.mark.parametrize("name", ZONES)
 def test_due_times_are_those_of_another_library(name: str) -> None:
-    """10,000 random expressions in all, half of them from a day or so before the clocks change."""
+    """10,000 random expressions in all, half of them from some hours before the clocks change, forwards and back."""
     rng, zone = random.Random(name), ZoneInfo(name)
     changing, near = changes(zone), 0
     for number in range(2_000):
-        fields = [
-            field(rng, 0, 59, 0.02, 12), field(rng, 0, 23, 0.4), field(rng, 1, 28, 0.85), field(rng, 1, 12, 0.98),
-            field(rng, 0, 6, 0.85),
-        ]  # fmt: skip
-        if name == "Australia/Lord_Howe" and "*" in fields[0][0] + fields[1][0]:
-            fields[:2] = ["30", "1,2,3"]  # its clocks change by half an hour, over which cronsim loses its way there
-        text = " ".join(fields)
+        text = expression(rng)
+        if name == "Australia/Lord_Howe" and any(one.startswith("*") for one in text.split()[:2]):
+            text = f"30 1,2,3 {text.split(maxsplit=2)[2]}"  # its clocks change by half an hour: see schedule.py
         since = utc("2025-01-01T00:00") + timedelta(minutes=rng.randrange(3 * 525_600))
         if number % 2 and changing:
-            since = rng.choice(changing) - timedelta(minutes=rng.randrange(900))
-        count = 1 + number % 2
-        found = list(islice(Schedule(text, zone).after(since), count))
-        meanwhile = any(since - HOUR < change < found[-1] + HOUR for change in changing)
-        assert found == by_the_rule(text, zone, since, count, HOUR if meanwhile else 0 * HOUR), (text, since)
-        near += any(abs(at - change) < 3 * HOUR for change in changing for at in found)
-    assert near > 200 or not changing
+            since = rng.choice(changing) - timedelta(minutes=rng.randrange(-240, 300))
+        schedule = Schedule(text, zone)
+        found = list(islice(schedule.after(since), 2))
+        assert found == by_croniter(text, zone, since, 2), (text, since)
+        [latest] = by_croniter(text, zone, since + timedelta(minutes=1), 1, back=True)
+        assert schedule.latest(since) == latest, (text, since)
+        near += any(abs(at - change) <= 2 * HOUR for change in changing for at in (*found, latest))
+    assert near > 300 or not changing
 
 
 def test_what_a_change_of_the_clock_leaves_out_is_due_after_it_and_what_comes_twice_once() -> None:
