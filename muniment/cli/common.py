@@ -58,7 +58,13 @@ def wait_option(command: F) -> F:
 
 def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     """Warnings as lines of muniment's, and with -v what is done too."""
-    if value or ctx.command.name != "search":  # which hardly warns, and is spared the 5 ms of the import
+    if value:
+        import logging
+
+        logging.getLogger("muniment").setLevel(logging.INFO)  # of other people's libraries, warnings are enough
+    if "logs" not in ctx.meta and (
+        value or ctx.command.name != "search"
+    ):  # which hardly warns, and is spared the 5 ms of the import
         import logging
 
         class OneLine(logging.Formatter):
@@ -68,8 +74,7 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: bool) 
         to_stderr = logging.StreamHandler()
         to_stderr.setFormatter(OneLine())
         logging.getLogger().addHandler(to_stderr)
-        if value:
-            logging.getLogger("muniment").setLevel(logging.INFO)  # of other people's libraries, warnings are enough
+        ctx.meta["logs"] = True  # for the group, and not for its command once more
 
 
 def find_archive(ctx: click.Context) -> Path:

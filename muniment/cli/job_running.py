@@ -44,7 +44,12 @@ _COLOURS = {"ok": "green", "new": "cyan", "running": "cyan", "paused": "yellow",
 @click.option("--due", is_flag=True, help="Run what is due, then end: for cron and timers.")
 @click.option("--forever", is_flag=True, help="Run what is due whenever it is, in the foreground.")
 @click.option("--take-over", is_flag=True, help="Go on in place of a run on another host that is dead.")
-@click.option("--metrics", type=PATH, metavar="FILE", help="Write figures for Prometheus to FILE afterwards.")
+@click.option(
+    "--metrics",
+    type=PATH,
+    metavar="FILE",
+    help="Write figures for Prometheus to FILE afterwards (- for standard output).",
+)
 @click.option("--stop-after", type=Count(1, 240), metavar="HOURS", help="Stop after so long; the next call goes on.")
 @click.option("--processes", type=Count(1, 64), metavar="N", help="Clean in N processes. Default: one a core.")
 @wait_option
@@ -62,6 +67,9 @@ def run(ctx: click.Context, /, names: tuple[str, ...], **options: Any) -> None:
         raise UsageError("name the jobs to run, or give --due, or --forever")
     if options["forever"] and options["stop_after"]:
         raise UsageError("--forever ends when it is stopped, and --stop-after stops a single call: give one of them")
+    if options["metrics"] == "-" and options["forever"]:
+        raise UsageError("--metrics - writes to standard output once, and --forever has no end: give a file")
+    _check_metrics(options["metrics"], options["as_json"])
     root, options["shown"] = find_archive(ctx), set()
     from muniment.jobs.pool import Pool
 
@@ -126,8 +134,8 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
             if (alarm.key, alarm.since) not in options["shown"]:  # once, where it runs forever
                 options["shown"].add((alarm.key, alarm.since))
                 note(_described(alarm), quiet=options["quiet"] or options["as_json"])
-        if options["metrics"]:
-            _write_metrics(root, config.alerts, Path(options["metrics"]))
+        if options["metrics"] is not None:
+            _write_metrics(root, config.alerts, options["metrics"])
 
     code = done = 0
     world = World(processes=options["processes"], pool=pool)
@@ -159,8 +167,9 @@ def _tell(outcome: Outcome, options: dict[str, Any]) -> int:
     if options["as_json"]:
         print_json(as_json(report))
     elif not options["quiet"] or report.state == "failed" or report.errors:  # a page that is gone is no news at night
+        say = note if options["metrics"] == "-" else echo
         for line in summary(report):
-            echo(" " * (len(line) - len(line.lstrip(" "))) + one_line(line))
+            say(" " * (len(line) - len(line.lstrip(" "))) + one_line(line))
     return 0 if report.state == "done" else _PARTLY
 
 
@@ -180,12 +189,11 @@ def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) 
     from muniment.jobs import health
     from muniment.jobs.alarms import Book
 
-    if metrics == "-" and as_json:
-        raise UsageError("--json and --metrics - both write to standard output: give one of them, or a file")
+    _check_metrics(metrics, as_json)
     root = find_archive(ctx)
     config = read_config(root)
     if metrics is not None:
-        _write_metrics(root, config.alerts, None if metrics == "-" else Path(metrics))
+        _write_metrics(root, config.alerts, metrics)
     rows = health.rows(root, config.alerts, datetime.now(UTC))
     standing = Book(root).standing()
     if as_json:
@@ -220,7 +228,18 @@ def _print_row(row: Row) -> None:
         echo(f"  {shown} {one_line(source.target)}  {faint(new)}{why}")
 
 
-def _write_metrics(root: Path, settings: Any, path: Path | None) -> None:
+def _check_metrics(path: str | None, as_json: bool) -> None:
+    """Before anything is done. Raises UsageError."""
+    if path == "-" and as_json:
+        raise UsageError("--json and --metrics - both write to standard output: give one of them, or a file")
+    if path == "":
+        raise UsageError("--metrics needs a file, or - for standard output")
+    if path is not None and not Path(path).absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {Path(path).absolute().parent} for --metrics: make it first")
+
+
+def _write_metrics(root: Path, settings: Any, path: str) -> None:
+    """`path` is - for standard output."""
     from muniment import durable
     from muniment.jobs import health
     from muniment.jobs.alarms import Book
@@ -233,10 +252,10 @@ def _write_metrics(root: Path, settings: Any, path: Path | None) -> None:
         "unanchored_leaves": facts.unanchored, "alarms": len(Book(root).standing()),
     }  # fmt: skip
     text = health.metrics(health.rows(root, settings, now), figures, now)
-    if path is None:
+    if path == "-":
         write(text)
     else:
-        durable.replace(path, text.encode(), sync=False)
+        durable.replace(Path(path), text.encode(), sync=False)
 
 
 @click.command()
