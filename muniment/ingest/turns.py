@@ -147,11 +147,11 @@ class Turns:
         """What `pauses` told in an earlier process."""
         with self._lock:
             for name, (left, failures) in pauses.items():
-                host, until = self._host(name), time.monotonic() + min(left, _LONGEST_PAUSE)
-                if failures or left > self._longest:
-                    host.paused_until, host.failures = until, failures
-                else:
-                    host.next_turn = until
+                host = self._host(name)
+                if failures:
+                    host.paused_until, host.failures = time.monotonic() + min(left, _LONGEST_PAUSE), failures
+                else:  # it answered last, and only its turn is yet to come, at this policy's distance
+                    host.next_turn = time.monotonic() + min(left, self._delay)
 
     def _enter(self, name: str) -> _Host:
         with self._lock:

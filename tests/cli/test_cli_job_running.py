@@ -25,7 +25,7 @@ def kept(console: Console) -> Console:
 
 
 def test_a_warning_is_told_once(kept: Console) -> None:
-    assert kept("jobs", "run", "--due").err.count("were missed") == 1
+    assert kept("jobs", "run", "--due").err.count("due times since") == 1
 
 
 def test_figures_are_printed_and_the_report_is_told_beside_them(kept: Console) -> None:

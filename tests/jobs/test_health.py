@@ -288,7 +288,9 @@ def test_where_what_is_remembered_is_damaged_the_reports_say_what_was_run(root: 
             "a", f"2026-11-22T0{hour}:00:00Z", f"2026-11-22T0{hour}:00:01Z", f"2026-11-22T0{hour}:00:09Z", "done"
         )
         keeping.keep_report(root, made)
-    keeping.keep_report(root, Report("a", "2026-11-22T03:30:00Z", "2026-11-22T03:30:00Z", "", "done", by_hand=True))
+    keeping.keep_report(
+        root, Report("a", "2026-11-22T03:30:00Z", "2026-11-22T03:30:00Z", "2026-11-22T03:31:00Z", "done", by_hand=True)
+    )
     for damage in (b"", b"{", b"[]", b'{"made": 3}', b"\xff", None):
         (root / "jobs" / "state" / "a.json").write_bytes(damage or b"")
         if damage is None:
