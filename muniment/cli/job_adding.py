@@ -103,13 +103,14 @@ def add(ctx: click.Context, /, name: str, **options: Any) -> None:
             write(text)
         return
     keeping.write(root, name, text)
+    now = datetime.now(UTC)
+    keeping.begin(root, name, now)
     if options["as_json"]:
         print_json(described(root, name))
         return
     if job.paused:
         note(f"{name} is kept, and paused: `muniment jobs resume {name}` lets it run", quiet=options["quiet"])
         return
-    now = datetime.now(UTC)
     following = job.schedule.next_run(now, now)
     note(f"{name} is kept: it runs at {following:%Y-%m-%dT%H:%M:%SZ} first, where `muniment jobs run --due`"
          " is called by then (`muniment jobs unit` prints what calls it)", quiet=options["quiet"])  # fmt: skip

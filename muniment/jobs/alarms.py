@@ -20,12 +20,13 @@ from muniment.errors import MunimentError, StorageError
 from muniment.jobs import health, keeping
 from muniment.jobs.alerts import CHANNELS, Alerts, alerts_of
 from muniment.jobs.channels import Undelivered, deliver, ping
-from muniment.jobs.conditions import Alarm, broken_off, conditions, facts_of
+from muniment.jobs.conditions import OF_THE_ARCHIVE, Alarm, broken_off, conditions, facts_of
 from muniment.jobs.due import Outcome
 from muniment.jobs.kept import Damaged, fitted, read_kept
 from muniment.jobs.report import Report, iso
 
 _log = logging.getLogger(__name__)
+_WAIT = 300.0  # seconds: channels may hang, each for a while
 _ROOM = 16 << 10  # bytes that the book takes at least, so that it can be written where the disk is full
 _REPORTS = 20  # of a job that are looked at for news that nobody told
 _MOST_NEWS = 50
@@ -120,6 +121,15 @@ def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequen
 
     Raises UsageError where `[alerts]` of archive.toml, which `settings` are, is wrong; StorageError.
     """
+    (root / keeping.FOLDER).mkdir(exist_ok=True)
+    lock = durable.Lock(root / keeping.FOLDER / "alarms.lock", _WAIT)  # a call that others keep from its runs looks too
+    try:
+        return _watch(root, origin, settings, outcomes, now)
+    finally:
+        lock.release()
+
+
+def _watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequence[Outcome], now: datetime) -> Book:
     rows = health.rows(root, settings, now)
     facts, problem = facts_of(root)
     book = Book(root)
@@ -128,7 +138,8 @@ def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequen
         rows, settings, facts, problem, now, least_free=least,
         standing={alarm.key for alarm in book.standing()},
     )  # fmt: skip
-    book.update([*found, *broken_off(outcomes, running, book.alarms)], now)
+    unknown = [one for one in book.standing() if one.kind in OF_THE_ARCHIVE] if problem or facts.unwritable else []
+    book.update([*found, *unknown, *broken_off(outcomes, running, book.alarms)], now)
     for row in rows:
         book.take_news(_unread(root, row.job, book.read.get(row.job), outcomes))
     book.read = {job: run for job, run in book.read.items() if job in {row.job for row in rows}}

@@ -27,6 +27,7 @@ from muniment.jobs.due import Outcome
 from muniment.jobs.health import Row
 from muniment.jobs.report import iso
 
+OF_THE_ARCHIVE = ("index-behind", "unanchored")  # nobody knows of these while it cannot be opened
 NEWS = ("source-silent", "volume")  # what is no failure: of the source, not of its archiving
 
 
@@ -109,7 +110,7 @@ def conditions(
     limits = alerts_of(settings)
     for row in rows:
         if row.health != "paused":
-            yield from _of_job(row)
+            yield from _of_job(row, standing)
     least = max(limits.disk, least_free)
     low = facts.free < (least * 11 // 10 if "disk-low" in standing else least)
     if low:
@@ -128,7 +129,7 @@ def conditions(
             yield Alarm("unanchored", "", "", f"{waiting} are vouched for by nobody outside: run `muniment stamp`")
 
 
-def _of_job(row: Row) -> Iterator[Alarm]:
+def _of_job(row: Row, standing: Collection[str]) -> Iterator[Alarm]:
     if row.health == "wrong":
         yield Alarm("run-failed", row.job, "", row.error)
         return
@@ -144,7 +145,9 @@ def _of_job(row: Row) -> Iterator[Alarm]:
             yield Alarm("source-overdue", row.job, source.target,
                         f"nothing came since {source.good or 'ever'}: {source.error}")  # fmt: skip
         if source.is_silent:
-            yield Alarm("source-silent", row.job, source.target, f"nothing new since {source.new or 'it was added'}")
+            silent = Alarm("source-silent", row.job, source.target, f"nothing new since {source.new or 'it was added'}")
+            if not source.failures or silent.key in standing:  # one that does not answer is told for that
+                yield silent
     if row.findings:
         yield Alarm("verify", row.job, "", f"{len(row.findings):,} findings, such as {row.findings[0]}")
 

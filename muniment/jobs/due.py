@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -55,14 +56,20 @@ def run_due(
 ) -> Iterator[Outcome]:
     """Runs what is due, or the named jobs whether they are due or not; yields what came of each run.
 
-    A file that is wrong, and a run that fails, keep no other job from its run; a full disk does. `after` is called at
-    the end, with the lock still held, but not where it was interrupted. Raises Locked where others are at it,
-    StorageError.
+    A file that is wrong, a run that fails, and a job that lacks room keep no other from its run. `after` looks how
+    everything is: at the end with the lock still held, but not where it was interrupted; every five minutes of a call
+    that takes long; and where others are at it, who may hang. Raises Locked in that case, and StorageError at the end.
     """
-    guard = Guard(root, wait, take_over=take_over)
+    try:
+        guard = Guard(root, wait, take_over=take_over)
+    except Locked:
+        after(())
+        raise
     if guard.succeeded:
         _log.warning("%s", guard.succeeded)
     outcomes: list[Outcome] = []
+    stopped: MunimentError | None = None
+    looking = _Looking(lambda: after(()))
     try:
         for name in names or _in_turn(root):
             try:
@@ -75,16 +82,39 @@ def run_due(
             except (StorageError, sqlite3.Error) as e:
                 error = problem_of(e) if isinstance(e, sqlite3.Error) else e
                 outcomes.append(Outcome(name, None, error=error))
-                after(outcomes)
-                raise error from e
+                stopped = stopped or error
             except Exception as e:  # noqa: BLE001 - a fault of ours in one job must not keep the others from theirs
                 _log.info("%s", name, exc_info=True)
                 fault = MunimentError(f"{name}: internal error, please report it: {type(e).__name__}: {e}")
                 outcomes.append(Outcome(name, None, error=fault))
                 yield outcomes[-1]
+        looking.end()
         after(outcomes)
+        if stopped is not None:
+            raise stopped
     finally:
+        looking.end()
         guard.release()
+
+
+class _Looking:
+    """Calls something every five minutes, in a thread, until it ends: a run may take hours."""
+
+    def __init__(self, look: Callable[[], object]):
+        self._look, self._ended = look, threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="looking", daemon=True)
+        self._thread.start()
+
+    def _go_on(self) -> None:
+        while not self._ended.wait(LOOK_EVERY.total_seconds()):
+            try:
+                self._look()
+            except Exception:  # noqa: BLE001 - the look at the end tells what is wrong; the run goes on
+                _log.info("looking at the alarms", exc_info=True)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
 
 
 def _in_turn(root: Path) -> list[str]:

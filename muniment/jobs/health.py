@@ -87,6 +87,8 @@ def row_of(
     if job.paused:
         row.health = "paused"
         return row
+    if not state.made:  # written by hand, and nothing was called since: that is to be seen
+        state.made = iso(min(now, keeping.changed(root, name, now)))
     last = state.last(now)
     row.due = iso(job.schedule.next_run(last, now))
     due = job.schedule.due(last, now)

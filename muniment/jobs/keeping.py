@@ -115,6 +115,14 @@ def text_of(root: Path, name: str) -> str:
         raise UsageError(f"jobs/{name}.toml cannot be read: {e}") from None
 
 
+def changed(root: Path, name: str, otherwise: datetime) -> datetime:
+    """When the file of a job was written last."""
+    try:
+        return datetime.fromtimestamp(job_file(root, name).stat().st_mtime, UTC)
+    except OSError:
+        return otherwise
+
+
 def read(root: Path, name: str) -> Job:
     """Raises UsageError where there is none, or where the file is wrong, with line and key."""
     return parse_job(name, text_of(root, name))
@@ -183,6 +191,15 @@ def state_of(root: Path, name: str, *, mend: bool = False) -> State:
                 path.replace(aside)
         return _from_reports(root, name)
     return state
+
+
+def begin(root: Path, name: str, now: datetime) -> None:
+    """A job's times count from now on, where they did not yet: whoever never calls them is told, and what was due
+    before the first call is run. Raises StorageError."""
+    state = state_of(root, name)
+    if not state.made:
+        state.made = iso(now)
+        keep_state(root, name, state)
 
 
 def _from_reports(root: Path, name: str) -> State:

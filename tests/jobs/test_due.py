@@ -12,7 +12,7 @@ import pytest
 
 from muniment.archive.archive import Archive
 from muniment.errors import StorageError
-from muniment.jobs import due, keeping, upkeep
+from muniment.jobs import due, health, keeping, upkeep
 from muniment.jobs.report import Report, iso
 from muniment.jobs.running import Run, World
 
@@ -159,3 +159,27 @@ def test_a_full_disk_ends_the_call_and_the_run_goes_on_when_there_is_room(root: 
     (outcome,) = call(root, NOW + HOUR)
     assert outcome.report is not None
     assert (outcome.report.state, outcome.report.resumed, outcome.report.total("new")) == ("done", 1, 3)
+
+
+def test_a_job_that_lacks_room_keeps_no_other_from_its_run(root: Path) -> None:
+    inbox = root.parent / "in"
+    inbox.mkdir()
+    (inbox / "a.txt").write_text("A note about the ferry. " * 9)
+    os.utime(inbox / "a.txt", (1_700_000_000, 1_700_000_000))
+    lacking = f'schedule = "every hour"\nfolders = ["{inbox}"]\nlimits = {{ free = "900TB" }}\n'
+    keeping.write(root, "a-lacking", lacking)
+    keeping.write(root, "check", VERIFY)
+    call(root, NOW)
+    for hours in (1, 2):
+        with pytest.raises(StorageError, match="are to stay free"):
+            call(root, NOW + hours * HOUR)
+        assert len(keeping.reports(root, "check", 9)) == hours
+
+
+def test_what_was_added_and_is_never_called_is_overdue(root: Path) -> None:
+    keeping.write(root, "check", VERIFY)
+    keeping.begin(root, "check", NOW)
+    row = health.row_of(root, "check", {}, NOW + 9 * HOUR)
+    assert row.health == "overdue" and row.late >= 7 * 3600
+    (outcome,) = call(root, NOW + 9 * HOUR)
+    assert outcome.report is not None and outcome.report.missed == 8

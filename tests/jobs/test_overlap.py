@@ -161,3 +161,22 @@ def holdings(pid: int) -> tuple[int, int, int]:
         time.sleep(0.1)
     descriptors, threads, sizes = zip(*seen, strict=True)
     return min(descriptors), min(threads), min(sizes)
+
+
+def test_a_run_that_hangs_is_told_by_the_calls_that_meet_it(
+    root: Path, paper: Newspaper, going: Callable[[], None], tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    with (root / "archive.toml").open("a") as file:
+        file.write(f'\n[alerts]\noverdue = "1 second"\ncommand = ["sh", "-c", "cat >> {told}"]\n')
+    first = start(root, "jobs", "run", "--due", "--processes", "1")
+    until(lambda: "/slow" in paper.paths())
+    for _ in range(2):
+        time.sleep(1.5)
+        late = start(root, "jobs", "run", "--due")
+        late.communicate(timeout=30)
+        assert late.returncode == 11
+    assert told.read_text().count("ALARM run-overdue") == 1
+    going()
+    first.communicate(timeout=30)
+    assert first.returncode == 0 and "ALARM" not in told.read_text().splitlines()[-1]
