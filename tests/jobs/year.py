@@ -262,7 +262,7 @@ MOMENTS: dict[datetime, Callable[[Year], Any]] = {
     utc(2, 11, 12): lambda year: _text(year, "archive.toml", "disk = 0\n", 'disk = "900T"\n'),
     utc(5, 20, 12): lambda year: _text(year, "jobs/herald.toml", "schedule", "shedule"),
     utc(6, 20, 12): lambda year: _away(year, "index/current"),
-    utc(5, 28, 12): lambda year: _away(year, "log/commits"),
+    utc(9, 20, 12): lambda year: _away(year, "log/commits"),
 }
 
 
