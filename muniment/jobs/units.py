@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import os
+import re
 import shlex
 import socket
 import sys
@@ -13,12 +15,28 @@ from xml.sax.saxutils import escape
 from muniment.errors import UsageError
 
 KINDS = ("systemd", "cron", "launchd")
+_NEEDED = ("XDG_CONFIG_HOME", "MUNIMENT_PASSPHRASE_FILE")
 _SPREAD = 30  # seconds
 
 
 def command(root: Path) -> list[str]:
-    """This interpreter, so that a virtual environment needs no PATH."""
-    return [sys.executable, "-m", "muniment", "--archive", str(root), "jobs", "run", "--due", "--quiet"]
+    """This interpreter, so that a virtual environment needs no PATH; and what says here where the keys are."""
+    said = [f"{name}={os.environ[name]}" for name in _NEEDED if os.environ.get(name)]
+    called = [sys.executable, "-m", "muniment", "--archive", str(root), "jobs", "run", "--due", "--quiet"]
+    return ["/usr/bin/env", *said, *called] if said else called
+
+
+def name_of(root: Path) -> str:
+    """What the units of an archive are called: another one's on this machine are called otherwise."""
+    slug = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")[:40]
+    return "-".join(part for part in ("muniment", slug, hashlib.sha256(str(root).encode()).hexdigest()[:4]) if part)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in containers, where users have no names
+        return str(os.getuid())
 
 
 def unit(kind: str, root: Path, minutes: int, hours: int) -> str:
@@ -42,17 +60,18 @@ def spread(root: Path) -> int:
 def _systemd(words: list[str], root: Path, minutes: int, hours: int) -> str:
     program, *rest = [f'"{_systemd_escaped(word)}"' for word in words]
     called = " ".join((program, *(word.replace("$", "$$") for word in rest)))  # in the program's path no $ is read
+    name = name_of(root)
     return f"""\
-# /etc/systemd/system/muniment-jobs.service
+# /etc/systemd/system/{name}.service
 [Unit]
-Description=muniment: scheduled archiving
+Description=muniment: scheduled archiving in {_systemd_text(root)}
 Wants=network-online.target
 After=network-online.target
 
 [Service]
 Type=oneshot
 # who owns the archive, and has its private key
-User={getpass.getuser()}
+User={_user()}
 ExecStart={called}
 # 3: a part could not be had, and is told; 11: another run is at it; 130: stopped, and goes on at the next call
 SuccessExitStatus=3 11 130
@@ -60,9 +79,9 @@ TimeoutStartSec={hours}h
 TimeoutStopSec=2min
 Nice=10
 
-# /etc/systemd/system/muniment-jobs.timer
+# /etc/systemd/system/{name}.timer
 [Unit]
-Description=muniment: scheduled archiving
+Description=muniment: scheduled archiving in {_systemd_text(root)}
 
 [Timer]
 OnCalendar=*:0/{minutes}
@@ -75,10 +94,14 @@ WantedBy=timers.target
 
 # Put both in place, then:
 #   systemctl daemon-reload
-#   systemctl enable --now muniment-jobs.timer
+#   systemctl enable --now {name}.timer
 # Without root: both in ~/.config/systemd/user and without the line User=, then the same with `systemctl --user`, and
 #   loginctl enable-linger   # so that it runs while nobody is logged in
 """
+
+
+def _systemd_text(root: Path) -> str:
+    return str(root).replace("\\", "/").replace("%", "%%")
 
 
 def _systemd_escaped(word: str) -> str:
@@ -97,15 +120,16 @@ def _cron(words: list[str], root: Path, minutes: int, hours: int) -> str:
 def _launchd(words: list[str], root: Path, minutes: int, hours: int) -> str:
     late = ("/bin/sh", "-c", f'sleep {spread(root)}; exec "$0" "$@"')
     called = (*late, *words, "--stop-after", str(hours))
+    name = name_of(root)
     arguments = "\n".join(f"    <string>{escape(word)}</string>" for word in called)
     return f"""\
 <?xml version="1.0" encoding="UTF-8"?>
-<!-- ~/Library/LaunchAgents/muniment.jobs.plist, then: launchctl load ~/Library/LaunchAgents/muniment.jobs.plist -->
+<!-- ~/Library/LaunchAgents/{name}.plist, then: launchctl load ~/Library/LaunchAgents/{name}.plist -->
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
 <dict>
   <key>Label</key>
-  <string>muniment.jobs</string>
+  <string>{name}</string>
   <key>ProgramArguments</key>
   <array>
 {arguments}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import UsageError
-from muniment.jobs.units import command, spread, unit
+from muniment.jobs.units import command, name_of, spread, unit
 
 AWKWARD = "odd 100% $HOME \"q\" 'a' é"
 
@@ -32,7 +32,7 @@ def test_the_systemd_units_are_such_and_start_what_they_should(odd: Path, tmp_pa
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")
     text = unit("systemd", odd, 7, 3)
-    service, timer = re.split(r"(?m)^# /etc/systemd/system/muniment-jobs\.timer\n", text)
+    service, timer = re.split(r"(?m)^# /etc/systemd/system/muniment-\S+\.timer\n", text)
     (tmp_path / "muniment-jobs.service").write_text(service)
     (tmp_path / "muniment-jobs.timer").write_text(timer)
     units = [str(tmp_path / f"muniment-jobs.{kind}") for kind in ("service", "timer")]
@@ -57,7 +57,7 @@ def test_the_systemd_unit_starts_a_program_whose_path_is_as_awkward(
     program.parent.mkdir()
     program.symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(program))
-    service, *_ = re.split(r"(?m)^# /etc/systemd/system/muniment-jobs\.timer\n", unit("systemd", odd, 7, 3))
+    service, *_ = re.split(r"(?m)^# /etc/systemd/system/muniment-\S+\.timer\n", unit("systemd", odd, 7, 3))
     (tmp_path / "muniment-jobs.service").write_text(service)
     called = ["systemd-analyze", "verify", str(tmp_path / "muniment-jobs.service")]
     done = subprocess.run(called, capture_output=True, text=True)
@@ -131,4 +131,18 @@ def test_a_backslash_which_crons_read_differently_is_refused_for_cron(tmp_path: 
 
 
 def test_the_command_is_this_interpreters(tmp_path: Path) -> None:
-    assert command(tmp_path)[0] == sys.executable
+    assert sys.executable in command(tmp_path)[:3]  # behind what says where the keys are
+
+
+def test_units_of_two_archives_are_told_apart_and_know_where_the_keys_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (tmp_path / name / "Archive of A" for name in "ab")
+    assert name_of(first) != name_of(second)
+    assert re.fullmatch(r"muniment-archive-of-a-[0-9a-f]{4}", name_of(first))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "my keys"))
+    assert plistlib.loads(unit("launchd", first, 5, 12).encode())["Label"] == name_of(first)
+    line = unit("cron", first, 5, 12).splitlines()[-1].partition("timeout --kill-after=5m 12h ")[2]
+    assert shlex.split(line)[:2] == ["/usr/bin/env", f"XDG_CONFIG_HOME={tmp_path / 'my keys'}"]
+    assert f"/{name_of(first)}.timer" in unit("systemd", first, 5, 12)
+    assert f'"XDG_CONFIG_HOME={tmp_path / "my keys"}"' in unit("systemd", first, 5, 12)
