@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,18 +19,6 @@ from tests.discovering.newspaper import STORIES, Newspaper, Page, story
 BEGIN = datetime(2026, 2, 1, 12, tzinfo=UTC)
 HOURS = 6
 Weeks = Callable[..., list[Report]]
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    with Workers(1) as pool:
-        yield pool
-
-
-@pytest.fixture
-def paper() -> Iterator[Newspaper]:
-    with Newspaper() as running:
-        yield running
 
 
 @pytest.fixture
