@@ -116,18 +116,20 @@ class Fetching:
         return seen is not None and moment(seen.last) >= moment(self.run.report.begun or self.run.report.started)
 
     def _had_before(self, url: str) -> bool:
-        """Whether a feed or a site's links led to this address earlier in the run; it has its row in the report all the
-        same."""
+        """Whether a feed or a site's links led to this address earlier in the run, or it is gone and rests: it has its
+        row in the report all the same."""
         from muniment.ingest.urls import article_key
 
         run, key = self.run, article_key(url)
         look = self.archive.catalog.look_since(key, 0)
-        if look is None or look.number >= run.state.stage_size or not self._was_looked_at(key):
+        if look is None or look.number >= run.state.stage_size:
+            return False
+        if not self._was_looked_at(key) and not self._is_at_rest("pages", key):
             return False
         source = run.report.source("url", url)
         source.tried += 1
         if look.type == "attempt" and look.reason != "http-304":
-            source.count_failure(look.reason or "failed", url)
+            source.count_failure(look.reason or "failed", url)  # as it was found: an alarm of it stands
         else:
             source.unchanged += 1
         return True
@@ -135,13 +137,14 @@ class Fetching:
     def _rests(self, command: Command, wanted: Wanted) -> bool:
         """Whether a page is left for a later run, though something names it: it is gone, or was never to be had, and
         not due yet; or it is held, and a site's links lead to it, but it is not its turn."""
-        if command == "crawl" and not wanted.depth:
-            return False  # what it begins with
-        seen, revisit = self.archive.catalog.looked_at(wanted.key), self.run.job.revisit
+        return not (command == "crawl" and not wanted.depth) and self._is_at_rest(command, wanted.key)
+
+    def _is_at_rest(self, command: Command, key: str) -> bool:
+        seen, revisit = self.archive.catalog.looked_at(key), self.run.job.revisit
         if seen is not None and seen.gone:
-            named = command == "pages" and wanted.key not in self._due
+            named = command == "pages" and key not in self._due
             return revisits.rests(seen, revisit or Revisit(), self.run.world.clock(), MOST_RARE if named else RAREST)
-        return seen is not None and command == "crawl" and revisit is not None and wanted.key not in self._due
+        return seen is not None and command == "crawl" and revisit is not None and key not in self._due
 
     def _follow(self, command: Command, starts: Sequence[str], source_of: Callable[[str], Source]) -> None:
         from muniment.discovering.plan import Plan

@@ -60,7 +60,8 @@ def test_what_was_never_to_be_had_is_asked_for_more_and_more_rarely(
     reports = go(f'{way} = ["{paper.url}{named}"]\n', 24)
     asked = paper.paths().count("/no")
     assert asked == {"urls": 5}.get(way, 4), "at 0, 1, 5, 21 days; what a job names, once a week at least"
-    assert sum(report.total("failed") + report.total("blocked") for report in reports) == asked
+    failed = sum(report.total("failed") + report.total("blocked") for report in reports)
+    assert failed == (len(reports) if way == "urls" else asked), "what a job names is missing until it is there"
 
 
 def test_what_was_never_to_be_had_is_not_given_up_when_nothing_names_it_any_more(go: Weeks, paper: Newspaper) -> None:

@@ -83,7 +83,7 @@ class Town:
     def begin(self) -> None:
         self.folder.mkdir()
         self.paper.pages["/robots.txt"] = Page(b"User-agent: *\nDisallow:\n", "text/plain")
-        self.paper.pages["/rumour"] = Page(b"gone", status=410, tagged=False)
+        self.paper.pages["/rumour"] = Page(b"what?", status=400, tagged=False)
         for path in ("/story/1", "/story/2", "/notice"):
             self.write(path)
 
