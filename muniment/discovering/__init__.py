@@ -87,7 +87,6 @@ class Discovery:
         self._ruled: set[int] = set()
         self._flying: dict[Future[Any], _Flight] = {}
         self._awaited: dict[str, _Flight] = {}
-        self._end = time.monotonic() + plan.lasts.total_seconds() if plan.lasts is not None else math.inf
         self.left: Counter[str] = Counter()
         self.before: list[Added] = [] if before is None else before
         self._asked = self.known = self.postponed = 0
@@ -99,7 +98,8 @@ class Discovery:
         frontier = Frontier(self._archive.root / STATE, plan.key, restart=self._restart, token=plan.token)
         if frontier.goes_on and frontier.resumed:
             self._asked = frontier.settled
-            _log.warning("an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
+            level = logging.INFO if plan.token else logging.WARNING  # of a job, its report says so
+            _log.log(level, "an interrupted run goes on; %d addresses were looked at before", frontier.resumed)
         if plan.token and frontier.goes_on:
             self.before += map(resuming.from_text, frontier.settled_before())
             self.postponed = frontier.postponed
@@ -152,16 +152,16 @@ class Discovery:
     def finish(self) -> None:
         """The run came to its end; what hosts asked to postpone waits for the next one."""
         left = self._frontier.waiting - self.postponed
-        late = left > 0 and time.monotonic() >= self._end
-        if late:
-            _log.warning("the time for this run is over; %d pages that were found wait for the next one", left)
+        over = self._plan.over() if left > 0 else ""
+        if over:
+            _log.info("%s; %d pages that were found wait", over, left)
         elif left > 0:
             _log.warning("the limit of %d pages is reached; %d that were found are left", self._plan.limit or 0, left)
         if self.postponed:
             _log.warning(
                 "%d pages are left for the next run: their hosts asked to be left alone, or failed", self.postponed
             )
-        self._frontier.finish(keep=late)
+        self._frontier.finish(keep=bool(over))
 
     def close(self) -> None:
         if "_frontier" in self.__dict__:
@@ -178,7 +178,7 @@ class Discovery:
 
     def _launch(self, threads: ThreadPoolExecutor, workers: Workers) -> float:
         """Asks the hosts that may be asked now; returns in how many seconds the next one may be."""
-        while time.monotonic() < self._end:
+        while not self._plan.over():
             if len(self._flying) >= self._most:
                 return math.inf
             if len(self._flying) >= FETCHES_AHEAD and self._fetcher.receiving > _LARGE:

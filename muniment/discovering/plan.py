@@ -30,6 +30,10 @@ def _never(wanted: Wanted) -> bool:
     return False
 
 
+def _nothing() -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to discover, from the `starts` on. Raises UsageError.
@@ -43,7 +47,7 @@ class Plan:
 
     A run has a `name` where it is not told from others by what it looks for; what was looked at since it was `begun`
     is not asked for again, whatever else is said. Where it is cut off, it goes on when it is called with the same two,
-    and with the size `since_leaf` that the log had at first. After `lasts` nothing more is begun.
+    and with the size `since_leaf` that the log had at first. Nothing more is begun once `over` says why.
     """
 
     command: Command
@@ -60,8 +64,8 @@ class Plan:
     name: str = ""
     begun: datetime | None = None
     since_leaf: int = 0
-    lasts: timedelta | None = None
     rests: Callable[[Wanted], bool] = field(default=_never, compare=False)
+    over: Callable[[], str] = field(default=_nothing, compare=False)
 
     def __post_init__(self) -> None:
         for start in self.starts:
@@ -84,8 +88,8 @@ class Plan:
             "name": "",
             "begun": None,
             "since_leaf": 0,
-            "lasts": None,
             "rests": None,
+            "over": None,
         }
         said = {**asdict(self), **besides}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -13,9 +13,10 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from muniment.jobs.guard import Guard
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import Seen, State
 from muniment.jobs.report import Report, Source, iso, moment, times
-from muniment.jobs.running import Run, World
+from muniment.jobs.running import ENDS, GivesWay, Run, World
 
 _log = logging.getLogger(__name__)
 
@@ -56,9 +57,10 @@ def run_due(
 ) -> Iterator[Outcome]:
     """Runs what is due, or the named jobs whether they are due or not; yields what came of each run.
 
-    A file that is wrong, a run that fails, and a job that lacks room keep no other from its run. `after` looks how
-    everything is: at the end with the lock still held, but not where it was interrupted; every five minutes of a call
-    that takes long; and where others are at it, who may hang. Raises Locked in that case, and StorageError at the end.
+    A file that is wrong, a run that fails, and a job that lacks room keep no other from its run; one that takes long
+    gives way to those that are due meanwhile, and goes on behind them. `after` looks how everything is: at the end with
+    the lock still held, but not where it was interrupted; every five minutes of a call that takes long; and where
+    others are at it, who may hang. Raises Locked in that case, and StorageError at the end.
     """
     try:
         guard = Guard(root, wait, take_over=take_over)
@@ -71,11 +73,18 @@ def run_due(
     stopped: MunimentError | None = None
     looking = _Looking(lambda: after(()))
     try:
-        for name in names or _in_turn(root):
+        turn = list(names) or _in_turn(root)
+        while turn:
+            name = turn.pop(0)
             try:
-                for outcome in _runs(root, world, name, by_hand=bool(names)):
+                tried = {name, *(outcome.job for outcome in outcomes if outcome.error)}
+                waiting = _nobody if names else partial(_do_others_wait, root, world, tried)
+                for outcome in _runs(root, world, name, waiting, by_hand=bool(names)):
                     outcomes.append(outcome)
                     yield outcome
+            except GivesWay as e:
+                _log.info("%s: %s", name, e)
+                turn = [*(other for other in _in_turn(root) if other not in tried), name]
             except (UsageError, Locked) as e:
                 outcomes.append(Outcome(name, None, error=e))
                 yield outcomes[-1]
@@ -129,8 +138,18 @@ def _in_turn(root: Path) -> list[str]:
     return sorted(keeping.names(root), key=begun)
 
 
-def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Outcome]:
-    """The runs of one job: one that was cut off, then what is due."""
+def _nobody() -> bool:
+    return False
+
+
+def _do_others_wait(root: Path, world: World, tried: set[str]) -> bool:
+    """Whether a job is due by now that was not `tried` in vain."""
+    now = world.clock()
+    return any(at <= now for at in _next_times(root, now, tried))
+
+
+def _runs(root: Path, world: World, name: str, waiting: Callable[[], bool], *, by_hand: bool) -> Iterator[Outcome]:
+    """The runs of one job: one that was cut off, then what is due. Raises GivesWay where that is left for others."""
     job, state = keeping.read(root, name), keeping.state_of(root, name, mend=True)
     if not state.made:
         state.made = iso(world.clock())
@@ -141,7 +160,7 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
             durable.check_room(root, job.limits.free)  # before it counts as having gone on
         state.running.resume()
         if state.running.stuck < GIVEN_UP:
-            yield _run(root, world, job, state, state.running)
+            yield _run(root, world, job, state, state.running, waiting)
         else:
             state.running.given_up = True
             state.running.errors.append(f"it was cut off {state.running.stuck} times and got no further: given up")
@@ -151,15 +170,15 @@ def _runs(root: Path, world: World, name: str, *, by_hand: bool) -> Iterator[Out
     now = world.clock()
     if by_hand:
         started = keeping.free_start(root, name, now)
-        yield _run(root, world, job, state, Report(name, iso(now), started, by_hand=True, begun=now.isoformat()))
+        report = Report(name, iso(now), started, by_hand=True, begun=now.isoformat())
+        yield _run(root, world, job, state, report, waiting)
     elif not job.paused and (due := job.schedule.due(state.last(now), now)) is not None:
         if due.missed:
             missed, since = times(due.missed, "due time"), state.due or state.made
             _log.warning("%s: %s since %s missed; one run stands for all of them", name, missed, since)
         started = keeping.free_start(root, name, now)
-        yield _run(
-            root, world, job, state, Report(name, iso(due.at), started, missed=due.missed, begun=now.isoformat())
-        )
+        report = Report(name, iso(due.at), started, missed=due.missed, begun=now.isoformat())
+        yield _run(root, world, job, state, report, waiting)
 
 
 def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
@@ -172,12 +191,13 @@ def _put_right(root: Path, name: str, state: State, now: datetime) -> None:
         keeping.keep_state(root, name, state)
 
 
-def _run(root: Path, world: World, job: Job, state: State, report: Report) -> Outcome:
+def _run(root: Path, world: World, job: Job, state: State, report: Report, waiting: Callable[[], bool]) -> Outcome:
     state.running, state.begun = report, iso(world.clock())
     keeping.keep_state(root, job.name, state)
     try:
-        Run(root, job, state, report, world).go()
-    except (Locked, StorageError, sqlite3.Error):
+        Run(root, job, state, report, world, waiting).go()
+    except (*ENDS, sqlite3.Error) as e:
+        report.gave_way += isinstance(e, GivesWay)
         report.reached = -1  # that it gets no further is not its own fault
         with suppress(StorageError):
             keeping.keep_state(root, job.name, state)
@@ -239,15 +259,19 @@ def _remember_source(seen: Seen, source: Source, report: Report) -> None:
 def next_time(root: Path, now: datetime) -> datetime | None:
     """When there is something to do: a run, or a job that was never seen and whose time counts from then on; None
     where no job will run."""
-    times = []
+    return min(_next_times(root, now), default=None)
+
+
+def _next_times(root: Path, now: datetime, but: Collection[str] = ()) -> Iterator[datetime]:
     for name in keeping.names(root):
+        if name in but:
+            continue
         try:
             job, state = keeping.read(root, name), keeping.state_of(root, name)
         except UsageError:
             continue
         if not job.paused:
-            times.append(now if state.running or not state.made else job.schedule.next_run(state.last(now), now))
-    return min(times, default=None)
+            yield now if state.running or not state.made else job.schedule.next_run(state.last(now), now)
 
 
 def run_forever(

@@ -150,14 +150,12 @@ class Fetching:
         from muniment.discovering.plan import Plan
 
         run, limits = self.run, self.run.job.limits
-        spent = timedelta(seconds=run.elapsed)
         plan = Plan(
             command, tuple(starts), limit=limits.pages, declared=run.declared(), recheck=RECHECK,
             match=run.job.match, exclude=run.job.exclude, hosts=run.job.hosts,
             name=f"job {run.job.name} {command}", begun=moment(run.report.begun or run.report.started),
             since_leaf=run.state.stage_size,
-            lasts=None if limits.time is None else max(limits.time - spent, timedelta(0)),
-            rests=lambda wanted: self._rests(command, wanted),
+            rests=lambda wanted: self._rests(command, wanted), over=run.over,
         )  # fmt: skip
         if limits.depth is not None:
             plan = replace(plan, depth=limits.depth)
@@ -194,6 +192,9 @@ class Fetching:
                 source.blocked += count
                 source.reasons["retry-after"] = source.reasons.get("retry-after", 0) + count
         pauses.keep(run.world.clock())
+        run.give_way()
+        if why := run.over():
+            run.note(f"{why}: what was found, and not asked for, waits for the next one")
 
     def _fetchers(self) -> tuple[Fetcher, Any, Pauses]:
         """What gets listings, what gets pages, and which hosts are left alone; made once a run."""

@@ -114,9 +114,10 @@ class Source:
 class Report:
     """One run, for the due time `due`; times are ISO, in UTC. `run` tells it from others of the same second, and
     `begun` is `started` to the microsecond. `missed` due times before it were run by nobody, and it was `resumed` so
-    often after it had been cut off, `stuck` times of these without having got on from what it had `reached`, whereupon
-    it was `given_up`. `done` are the parts that were gone through; `undone` those of them that could not be done, and
-    `errors` say why. `checkpoint` is the signed note over `log_size` and `root`."""
+    often after it had been cut off, of these `gave_way` times for other jobs' turn, and `stuck` times without having
+    got on from what it had `reached`, whereupon it was `given_up`. `done` are the parts that were gone through;
+    `undone` those of them that could not be done, and `errors` say why. `checkpoint` is the signed note over `log_size`
+    and `root`."""
 
     job: str
     due: Time
@@ -127,6 +128,7 @@ class Report:
     begun: TimeIfAny = ""
     missed: int = 0
     resumed: int = 0
+    gave_way: int = 0
     stuck: int = 0
     reached: int = 0
     given_up: bool = False
@@ -204,8 +206,10 @@ def summary(report: Report) -> list[str]:
     lines = [f"{report.job}: {report.state}, {when}{took}"]
     if report.missed:
         lines.append(f"  {times(report.missed, 'due time')} before it missed; this run stands for all of them")
-    if report.resumed:
-        lines.append(f"  it was cut off and went on {times(report.resumed, 'time')}")
+    if cut_off := report.resumed - report.gave_way:
+        lines.append(f"  it was cut off and went on {times(cut_off, 'time')}")
+    if report.gave_way:
+        lines.append(f"  it gave way to other jobs {times(report.gave_way, 'time')}")
     for source in report.sources.values():
         lines.append(f"  {source.kind} {source.target}: {counts(source)}")
         if source.reasons:

@@ -6,7 +6,7 @@
 A run that was cut off goes on: what is in `report.done` is not begun again, and no page that was looked at since the
 run began is asked for again. What keeps one part from being done is told in the report, and the others go on; but a
 full disk, and an archive that another process writes to for long, end the run, which then goes on when it is called
-again.
+again; and so does that other jobs are due, once it has been at it for long.
 """
 
 from __future__ import annotations
@@ -50,10 +50,18 @@ _log = logging.getLogger(__name__)
 
 LOCK_WAIT = 600.0
 _KEPT_EVERY = 1.0
+_LOOK_EVERY = 5.0  # seconds, whether other jobs wait
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _KEPT_SHARE = 30  # at least so many times as long as it takes, which is long where there are 500 feeds
 _MOST_TAKEN = 1000  # files in a state that is written every second
 _KINDS = {"feed": ("feed",), "sitemap": ("sitemap",), "crawl": ("crawl",), "pages": ("url", "list", "revisit")}
+
+
+class GivesWay(MunimentError):
+    """Other jobs are due, and the run has been at it for long: it goes on behind them."""
+
+
+ENDS = (Locked, StorageError, GivesWay)  # what ends a run, so that it goes on when it is called again
 
 
 def _fetcher(policy: FetchPolicy) -> Fetcher:
@@ -65,7 +73,8 @@ def _fetcher(policy: FetchPolicy) -> Fetcher:
 @dataclass(frozen=True, slots=True)
 class World:
     """What a run needs of the world: the clock, how to fetch, the processes that clean (`workers`, or those of a
-    `pool`; else as many of its own as `processes` says), whom to tell of each item."""
+    `pool`; else as many of its own as `processes` says), whom to tell of each item, and after how many seconds a run
+    gives way to other jobs that are due."""
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     fetcher: Callable[[FetchPolicy], Fetcher] = _fetcher
@@ -75,35 +84,42 @@ class World:
     stopped: Callable[[], bool] = lambda: False
     wait: float = LOCK_WAIT
     pool: Pool | None = None
+    stint: float = 600.0
 
 
 @dataclass(slots=True)
 class Run:
-    """A run under way. `keep` puts what is known so far on the disk."""
+    """A run under way. `keep` puts what is known so far on the disk; `do_others_wait` says whether other
+    jobs are due."""
 
     root: Path
     job: Job
     state: State
     report: Report
     world: World
+    do_others_wait: Callable[[], bool] = lambda: False
     _next_kept: float = 0.0
     _begun: float = 0.0
+    _next_look: float = 0.0
+    _gives_way: bool = False
     _hosts: set[str] = field(default_factory=set)
 
     def go(self) -> None:
-        """Raises Locked and StorageError, whereupon it can be called again; the report says all else."""
+        """Raises Locked, StorageError and GivesWay, whereupon it can be called again; the report says all else."""
         self._begun = time.monotonic() - self.report.seconds
+        self._next_look = time.monotonic() + self.world.stint
         self._hosts = set(self.state.hosts)
         try:
             with ExitStack() as opened:
                 archive = opened.enter_context(Archive(self.root, wait=self.world.wait))
                 for name, stage in self._stages(archive, opened):
                     if name not in self.report.done:
+                        self.give_way()
                         self._enter(name, archive)
                         self._go_through(name, stage)
                         self.end(name)
                 self._close(archive)
-        except (Locked, StorageError):
+        except ENDS:
             raise
         except MunimentError as e:  # the archive cannot be opened
             self.error(str(e))
@@ -120,9 +136,32 @@ class Run:
         """Whether the stage it is at was begun before it was cut off."""
         return bool(self.report.resumed)
 
+    def over(self) -> str:
+        """Why nothing more is to be asked for; nothing as long as it may."""
+        most = self.job.limits.time
+        if most is not None and self.elapsed >= most.total_seconds():
+            return "the time for this run is over"
+        return "other jobs are due" if self.is_to_give_way() else ""
+
+    def is_to_give_way(self) -> bool:
+        """Whether it has been at it for long, and other jobs are due."""
+        if not self._gives_way and time.monotonic() >= self._next_look:
+            self._gives_way = self.do_others_wait()
+            self._next_look = time.monotonic() + _LOOK_EVERY
+        return self._gives_way
+
+    def give_way(self) -> None:
+        """What was begun is stored and counted. Raises GivesWay where it is to give way."""
+        if self.is_to_give_way():
+            raise GivesWay("other jobs are due")
+
     def error(self, text: str) -> None:
         if text not in self.report.errors:
             self.report.errors.append(text)
+
+    def note(self, text: str) -> None:
+        if text not in self.report.notes:
+            self.report.notes.append(text)
 
     def _enter(self, name: str, archive: Archive) -> None:
         """What a stage counted before it was cut off is counted anew, from what it keeps itself."""
@@ -138,7 +177,7 @@ class Run:
     def _go_through(self, name: str, stage: Callable[[], None]) -> None:
         try:
             stage()
-        except (Locked, StorageError):
+        except ENDS:
             raise
         except MunimentError as e:
             self._could_not(name, str(e))
@@ -296,11 +335,13 @@ class Run:
                     source.count_failure("no-folder", problem)
                 continue
             self._folder(archive, folder, source)
+            self.give_way()
 
     def _folder(self, archive: Archive, folder: str, source: Source) -> None:
         """Files are counted when they are done, in the step that keeps that they are."""
         watched = Watched(self.root, self.job.name, folder, self.state.taken)
-        files, pending = watched.new(self.declared(), source, self.report.notes), Source(folder, source.kind)
+        pending = Source(folder, source.kind)
+        files = watched.new(self.declared(), source, self.report.notes, self.is_to_give_way)
         before = source.bytes
         if (first := next(files, None)) is None:
             watched.keep()

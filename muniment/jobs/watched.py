@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,14 +42,18 @@ class Watched:
             self._all = {}
         self._known = dict(self._all.get(folder, {}))
 
-    def new(self, declared: Declared, source: Source, notes: list[str]) -> Iterator[Target]:
-        """What is new or other than it was; what is still being written waits for the next run. A link that leads out
-        of the folder is never followed, which is no failure: `notes` say so."""
+    def new(
+        self, declared: Declared, source: Source, notes: list[str], is_over: Callable[[], object]
+    ) -> Iterator[Target]:
+        """What is new or other than it was, until it `is_over`; what is still being written waits for the next run. A
+        link that leads out of the folder is never followed, which is no failure: `notes` say so."""
         from muniment.ingest.upload import MAX_UPLOAD, OUTSIDE, expand
 
         there = set()
         place = self._root / self._folder
         for target in expand([str(place)], declared, io.BytesIO(), MAX_UPLOAD):
+            if is_over():
+                return
             if target.reason == OUTSIDE:
                 source.skipped += 1
                 note = f"passed over {target.name}: {target.problem}"
