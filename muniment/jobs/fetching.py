@@ -17,6 +17,7 @@ from muniment import pipeline
 from muniment.archive.archive import Archive
 from muniment.errors import FetchError, MunimentError, UsageError
 from muniment.jobs import revisits
+from muniment.jobs.counting import count_item
 from muniment.jobs.job import Revisit
 from muniment.jobs.pauses import Pauses
 from muniment.jobs.report import Source, moment
@@ -169,7 +170,7 @@ class Fetching:
             while before:
                 added = before.pop(0)
                 if added.start is not None:
-                    run.count(self.archive, added, source_of(added.start))
+                    count_item(run, self.archive, added, source_of(added.start))
 
         results: Generator[Added, None, None] = pipeline.discover(
             self.archive, plan, fetcher, run.options(), pages=pages, left=left, before=before

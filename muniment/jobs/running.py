@@ -17,26 +17,24 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from muniment import durable, pipeline
+from muniment import durable
 from muniment.archive.archive import Archive
 from muniment.archive.proving import newest_commit
 from muniment.archive.tables.layout import problem_of
-from muniment.errors import Locked, MunimentError, StorageError, UsageError
-from muniment.jobs import keeping, upkeep
+from muniment.errors import Locked, MunimentError, StorageError
+from muniment.jobs import keeping, upkeep, watched
+from muniment.jobs.counting import count_item
 from muniment.jobs.fetching import Fetching
 from muniment.jobs.job import Job
 from muniment.jobs.keeping import State
-from muniment.jobs.places import problem_of_folder
 from muniment.jobs.pool import Pool
-from muniment.jobs.report import PAUSES, Report, Source
-from muniment.jobs.watched import Watched
+from muniment.jobs.report import Report, Source
 from muniment.model import Declared
 
 if TYPE_CHECKING:
@@ -53,7 +51,6 @@ _KEPT_EVERY = 1.0
 _LOOK_EVERY = 5.0  # seconds, whether other jobs wait
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _KEPT_SHARE = 30  # at least so many times as long as it takes, which is long where there are 500 feeds
-_MOST_TAKEN = 1000  # files in a state that is written every second
 _KINDS = {"feed": ("feed",), "sitemap": ("sitemap",), "crawl": ("crawl",), "pages": ("url", "list", "revisit")}
 
 
@@ -102,13 +99,13 @@ class Run:
     _begun: float = 0.0
     _next_look: float = 0.0
     _gives_way: bool = False
-    _hosts: set[str] = field(default_factory=set)
+    hosts: set[str] = field(default_factory=set)
 
     def go(self) -> None:
         """Raises Locked, StorageError and GivesWay, whereupon it can be called again; the report says all else."""
         self._begun = time.monotonic() - self.report.seconds
         self._next_look = time.monotonic() + self.world.stint
-        self._hosts = set(self.state.hosts)
+        self.hosts = set(self.state.hosts)
         try:
             with ExitStack() as opened:
                 archive = opened.enter_context(Archive(self.root, wait=self.world.wait))
@@ -206,7 +203,7 @@ class Run:
     def _stages(self, archive: Archive, opened: ExitStack) -> Iterator[tuple[str, Callable[[], None]]]:
         job = self.job
         if job.folders:
-            yield "folders", lambda: self._folders(archive)
+            yield "folders", lambda: watched.take_in(self, archive)
         if job.fetches:
             fetching = Fetching(self, archive, opened)
             commands: tuple[tuple[Command, Sequence[str]], ...] = (
@@ -230,72 +227,15 @@ class Run:
 
     def take(self, archive: Archive, added: Added, source: Source) -> None:
         """Counts what became of one item, and tells it."""
-        self.count(archive, added, source)
+        count_item(self, archive, added, source)
         self.world.told(added)
         self.keep()
-
-    def count(self, archive: Archive, added: Added, source: Source) -> None:
-        source.tried += 1
-        source.listings += added.listing and added.state != "failed"
-        source.bytes += added.size
-        source.seconds = round(source.seconds + added.seconds, 3)
-        if added.state == "failed":
-            source.count_failure(added.reason or "failed", added.error or "")
-            self._count_lost(archive, added, source)
-        elif added.state == "skipped":
-            source.skipped += 1
-        elif (
-            added.listing
-            or added.snapshot is None
-            or (added.state in ("kept", "unchanged") and not self._is_own(added))
-        ):
-            source.not_modified += added.not_modified
-            source.unchanged += not added.not_modified
-        else:
-            self._count_version(archive, added.snapshot, source)
-        if added.url and added.snapshot is not None and not added.listing:
-            from muniment.ingest.urls import host_of
-
-            self._hosts.add(host_of(added.url).removeprefix("www."))
-
-    def _count_lost(self, archive: Archive, added: Added, source: Source) -> None:
-        """A page that came once, or was not asked for before; one that never came is a dead link."""
-        if added.start is None or added.listing or added.reason in PAUSES:
-            return
-        from muniment.ingest.urls import article_key
-
-        came = archive.catalog.came_before(article_key(added.target), self.state.stage_size)
-        source.withheld += came is True
-        source.refused += came is None
-
-    def _is_own(self, added: Added) -> bool:
-        """Whether it is only as it was because this run stored it, just before it was cut off, and had not counted it:
-        that is known of files, which are read again; pages are not asked for again."""
-        was_cut_off = self.is_resumed and self.state.stage == "folders"
-        return was_cut_off and added.snapshot is not None and added.snapshot >= self.state.stage_size
-
-    def _count_version(self, archive: Archive, number: int, source: Source) -> None:
-        """New, changed, or other bytes with the same text under the same headline; or bytes that were held, and only
-        something said of them is new."""
-        if number < self.state.stage_size:
-            source.unchanged += 1
-            return
-        snapshot = archive.catalog.snapshot(number)
-        held = archive.catalog.versions(snapshot.key) if snapshot else []
-        before = [other for other in held if other[0] < number]
-        now = next((text for other, _, text in held if other == number), None)
-        if snapshot is None or not before:
-            source.new += 1
-        elif (now, snapshot.title) == (before[-1][2], archive.snapshot(before[-1][0]).title) or now is None:
-            source.unchanged += 1
-        else:
-            source.changed += 1
 
     def keep(self, *, now: bool = False) -> None:
         """What a kill would lose of the report: little more than a second of counting."""
         begun = time.monotonic()
         if now or begun >= self._next_kept:
-            self.state.hosts = sorted(self._hosts)
+            self.state.hosts = sorted(self.hosts)
             self.report.seconds = self.elapsed
             self.state.running = self.report
             keeping.keep_state(self.root, self.job.name, self.state)
@@ -324,45 +264,3 @@ class Run:
         from muniment.ingest.upload import declared_of
 
         return declared_of(Declared(source=self.job.source, tags=self.job.tags))
-
-    def _folders(self, archive: Archive) -> None:
-        for folder in self.job.folders:
-            source = self.report.source("folder", folder)
-            source.skipped = 0  # of a run that goes on, they are met again
-            if (problem := problem_of_folder(self.root, folder)) is not None:
-                if not source.tried:
-                    source.tried += 1
-                    source.count_failure("no-folder", problem)
-                continue
-            self._folder(archive, folder, source)
-            self.give_way()
-
-    def _folder(self, archive: Archive, folder: str, source: Source) -> None:
-        """Files are counted when they are done, in the step that keeps that they are."""
-        watched = Watched(self.root, self.job.name, folder, self.state.taken)
-        pending = Source(folder, source.kind)
-        files = watched.new(self.declared(), source, self.report.notes, self.is_to_give_way)
-        before = source.bytes
-        if (first := next(files, None)) is None:
-            watched.keep()
-            return
-        with closing(pipeline.add(archive, chain((first,), files), _no_fetcher, self.options())) as results:
-            for added in results:
-                if watched.reached(added.target):
-                    source.add(pending)
-                    source.bytes, pending = before + watched.read, Source(folder, source.kind)
-                    self.keep()
-                if len(self.state.taken) >= _MOST_TAKEN:
-                    self.keep(now=True)
-                    watched.keep()
-                    self.state.taken.clear()
-                self.take(archive, added, pending)
-        watched.end()
-        source.add(pending)
-        source.bytes = before + watched.read
-        self.keep(now=True)
-        watched.keep()
-
-
-def _no_fetcher() -> Any:
-    raise UsageError("a watched folder holds files, and no addresses")

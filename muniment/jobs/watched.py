@@ -1,4 +1,4 @@
-"""Watched folders: which of their files are new, or other than they were."""
+"""Watched folders: which of their files are new, or other than they were, and the stage of a run that adds these."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from muniment import durable
+from muniment import durable, pipeline
+from muniment.archive.archive import Archive
+from muniment.errors import UsageError
 from muniment.jobs.keeping import files_of
 from muniment.jobs.kept import Damaged, fitted, read_kept
+from muniment.jobs.places import problem_of_folder
 from muniment.jobs.report import Source
 from muniment.model import Declared
 
 if TYPE_CHECKING:
     from muniment.ingest.upload import Target
+    from muniment.jobs.running import Run
 
 _MOST_NOTES = 100
+_MOST_TAKEN = 1000  # files in a state that is written every second
 SETTLED = 5.0  # seconds for which a file must not have changed
 
 
@@ -106,6 +113,51 @@ class Watched:
         self._known.update(self._taken)
         self._all[self._folder] = self._known
         durable.replace(self._path, json.dumps(self._all).encode() + b"\n")
+
+
+def take_in(run: Run, archive: Archive) -> None:
+    """The stage of a run that adds what is new in its job's folders."""
+    for folder in run.job.folders:
+        source = run.report.source("folder", folder)
+        source.skipped = 0  # of a run that goes on, they are met again
+        if (problem := problem_of_folder(run.root, folder)) is not None:
+            if not source.tried:
+                source.tried += 1
+                source.count_failure("no-folder", problem)
+            continue
+        _folder(run, archive, folder, source)
+        run.give_way()
+
+
+def _folder(run: Run, archive: Archive, folder: str, source: Source) -> None:
+    """Files are counted when they are done, in the step that keeps that they are."""
+    watched = Watched(run.root, run.job.name, folder, run.state.taken)
+    pending = Source(folder, source.kind)
+    files = watched.new(run.declared(), source, run.report.notes, run.is_to_give_way)
+    before = source.bytes
+    if (first := next(files, None)) is None:
+        watched.keep()
+        return
+    with closing(pipeline.add(archive, chain((first,), files), _no_fetcher, run.options())) as results:
+        for added in results:
+            if watched.reached(added.target):
+                source.add(pending)
+                source.bytes, pending = before + watched.read, Source(folder, source.kind)
+                run.keep()
+            if len(run.state.taken) >= _MOST_TAKEN:
+                run.keep(now=True)
+                watched.keep()
+                run.state.taken.clear()
+            run.take(archive, added, pending)
+    watched.end()
+    source.add(pending)
+    source.bytes = before + watched.read
+    run.keep(now=True)
+    watched.keep()
+
+
+def _no_fetcher() -> Any:
+    raise UsageError("a watched folder holds files, and no addresses")
 
 
 def _is_of(shown: str, name: str) -> bool:
