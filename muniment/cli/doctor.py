@@ -70,9 +70,10 @@ def _jobs(root: Path) -> Iterator[Step]:
     from muniment.archive.config import read_config
     from muniment.doctor import Step
     from muniment.jobs import health
+    from muniment.jobs.alarms import Book
 
     try:
-        rows = health.rows(root, read_config(root).alerts, datetime.now(UTC))
+        rows = health.rows(root, read_config(root).alerts, datetime.now(UTC), Book(root).stopped())
     except UsageError as e:
         yield Step("care", "alerts", str(e), "put it right: until then nobody is told of alarms",
                    "muniment jobs alert --test")  # fmt: skip
@@ -83,6 +84,9 @@ def _jobs(root: Path) -> Iterator[Step]:
                    "have `muniment jobs run --due` called by the clock, or see why it ends early",
                    "muniment jobs unit --systemd")  # fmt: skip
     for row in rows:
+        if row.health == "stopped":
+            yield Step("care", "job-stopped", f"the run of {row.job} was ended: {row.error}",
+                       "put that right: it goes on at the next call of `muniment jobs run --due`")  # fmt: skip
         if row.health == "wrong":
             yield Step("care", "job-wrong", row.error, "put that line right: until then the job is not run")
     if named["failing"]:

@@ -1,4 +1,4 @@
-"""`muniment jobs run`, `status` and `alert`: what is due, how it went, and who is told"""
+"""`muniment jobs run` and `alert`: what is due, how it went, and who is told"""
 
 from __future__ import annotations
 
@@ -16,27 +16,22 @@ from muniment.cli.common import (
     PATH,
     common_options,
     echo,
-    faint,
     find_archive,
     json_option,
     note,
     one_line,
     print_json,
-    strong,
     wait_option,
-    write,
 )
+from muniment.cli.job_status import check_metrics, described, write_metrics
 from muniment.cli.numbers import Count
 from muniment.errors import ItemError, MunimentError, UsageError
 
 if TYPE_CHECKING:
-    from muniment.jobs.conditions import Alarm
     from muniment.jobs.due import Outcome
-    from muniment.jobs.health import Row
     from muniment.jobs.pool import Pool
 
 _PARTLY = ItemError.exit_code
-_COLOURS = {"ok": "green", "new": "cyan", "running": "cyan", "paused": "yellow", "silent": "yellow"}
 
 
 @click.command()
@@ -69,7 +64,7 @@ def run(ctx: click.Context, /, names: tuple[str, ...], **options: Any) -> None:
         raise UsageError("--forever ends when it is stopped, and --stop-after stops a single call: give one of them")
     if options["metrics"] == "-" and options["forever"]:
         raise UsageError("--metrics - writes to standard output once, and --forever has no end: give a file")
-    _check_metrics(options["metrics"], options["as_json"])
+    check_metrics(options["metrics"], options["as_json"])
     root, options["shown"] = find_archive(ctx), set()
     from muniment.jobs.pool import Pool
 
@@ -134,9 +129,9 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
         for alarm in book.standing():
             if (alarm.key, alarm.since) not in options["shown"]:  # once, where it runs forever
                 options["shown"].add((alarm.key, alarm.since))
-                note(_described(alarm), quiet=options["quiet"] or options["as_json"])
+                note(described(alarm), quiet=options["quiet"] or options["as_json"])
         if options["metrics"] is not None:
-            _write_metrics(root, settings, options["metrics"])
+            write_metrics(root, settings, options["metrics"])
 
     code = done = 0
     world = World(processes=options["processes"], pool=pool)
@@ -163,12 +158,6 @@ def _settings(table: Mapping[str, Any], shown: set[Any]) -> tuple[Mapping[str, A
     return table, False
 
 
-def _described(alarm: Alarm) -> str:
-    about = " ".join(part for part in (alarm.job, alarm.about) if part)
-    named = f"{alarm.kind} {one_line(about)}".strip()
-    return f"{click.style('alarm', fg='red')} {named}: {one_line(alarm.text)}"
-
-
 def _tell(outcome: Outcome, options: dict[str, Any]) -> int:
     """Prints what came of a job; returns the exit code that this makes."""
     from muniment.jobs.report import as_json, summary
@@ -187,93 +176,6 @@ def _tell(outcome: Outcome, options: dict[str, Any]) -> int:
         for line in summary(report):
             say(" " * (len(line) - len(line.lstrip(" "))) + one_line(line))
     return 0 if report.state == "done" else _PARTLY
-
-
-@click.command()
-@click.option(
-    "--metrics", type=PATH, metavar="FILE", help="Write figures for Prometheus to FILE (- for standard output)."
-)
-@json_option
-@common_options
-@click.pass_context
-def status(ctx: click.Context, metrics: str | None, as_json: bool, quiet: bool) -> None:
-    """Tell how the jobs and their sources fare: last run, next run, health.
-
-    Ends with 3 where anything is failing, stopped or overdue, or an alarm stands that is more than news of a source.
-    """
-    from muniment.archive.config import read_config
-    from muniment.jobs import health
-    from muniment.jobs.alarms import Book
-    from muniment.jobs.conditions import NEWS
-
-    _check_metrics(metrics, as_json)
-    root = find_archive(ctx)
-    config = read_config(root)
-    if metrics is not None:
-        _write_metrics(root, config.alerts, metrics)
-    book = Book(root)
-    rows, standing = health.rows(root, config.alerts, datetime.now(UTC), book.stopped()), book.standing()
-    is_healthy = not any(row.is_bad for row in rows) and all(alarm.kind in NEWS for alarm in standing)
-    if as_json:
-        print_json({
-            "jobs": [health.as_json(row) for row in rows],
-            "alarms": [{"kind": one.kind, "job": one.job or None, "about": one.about or None, "text": one.text,
-                        "since": one.since} for one in standing],
-            "healthy": is_healthy,
-        })  # fmt: skip
-    elif metrics != "-":
-        for row in rows:
-            _print_row(row)
-        for alarm in standing:
-            echo(_described(alarm))
-        if not rows:
-            note("there are no jobs: `muniment jobs add` makes one", quiet=quiet)
-    ctx.exit(0 if is_healthy else _PARTLY)
-
-
-def _print_row(row: Row) -> None:
-    error = "" if any(one.error and row.error.endswith(one.error) for one in row.sources) else row.error  # told below
-    health = click.style(f"{row.health:<8}", fg=_COLOURS.get(row.health, "red"))
-    last = f"last {row.last.finished}, {row.last.state}, {row.last.new:,} new" if row.last else "never run"
-    coming = f"next {row.due}" if row.due else ""
-    late = f"late by {row.late / 3600:,.1f} h" if row.health == "overdue" else ""
-    said = "; ".join(part for part in (last, coming, late, row.unusual, one_line(error)) if part)
-    echo(f"{strong(row.job)}  {health} {said}")
-    for source in row.sources:
-        shown = click.style(f"{source.health:<8}", fg=_COLOURS.get(source.health, "red"))
-        new = f"new {source.new}" if source.new else "nothing new yet"
-        why = f"; {one_line(source.error)}" if source.error else ""
-        echo(f"  {shown} {one_line(source.target)}  {faint(new)}{why}")
-
-
-def _check_metrics(path: str | None, as_json: bool) -> None:
-    """Before anything is done. Raises UsageError."""
-    if path == "-" and as_json:
-        raise UsageError("--json and --metrics - both write to standard output: give one of them, or a file")
-    if path == "":
-        raise UsageError("--metrics needs a file, or - for standard output")
-    if path is not None and not Path(path).absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {Path(path).absolute().parent} for --metrics: make it first")
-
-
-def _write_metrics(root: Path, settings: Any, path: str) -> None:
-    """`path` is - for standard output."""
-    from muniment import durable
-    from muniment.jobs import health
-    from muniment.jobs.alarms import Book
-    from muniment.jobs.conditions import facts_of
-
-    now, book = datetime.now(UTC), Book(root)
-    facts, _ = facts_of(root)
-    figures = {
-        "log_leaves": facts.log_size, "disk_free_bytes": facts.free, "index_lag_articles": facts.lag,
-        "unanchored_leaves": facts.unanchored, "alarms": len(book.standing()),
-    }  # fmt: skip
-    text = health.metrics(health.rows(root, settings, now, book.stopped()), figures, now)
-    if path == "-":
-        write(text)
-    else:
-        durable.replace(Path(path), text.encode(), sync=False)
 
 
 @click.command()

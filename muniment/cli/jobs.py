@@ -22,9 +22,13 @@ from muniment.cli.common import (
     write,
 )
 from muniment.cli.job_adding import add
-from muniment.cli.job_running import alert, run, status
+from muniment.cli.job_running import alert, run
+from muniment.cli.job_status import status
 from muniment.cli.numbers import Count
+from muniment.cli.terminal import width
 from muniment.errors import UsageError
+
+_WHEN = len("next 2026-11-23T10:00:00Z")
 
 
 @click.group(invoke_without_command=True)
@@ -150,17 +154,22 @@ def unit(ctx: click.Context, kind: str | None, minutes: int, hours: int, as_json
 def _list(root: Path, as_json: bool, quiet: bool) -> None:
     from muniment.jobs import keeping
 
-    found = keeping.names(root)
-    for name in found:
-        one = described(root, name)
+    found = [described(root, name) for name in keeping.names(root)]
+    fine = [one for one in found if not one["error"]]
+    margin = max((width(one_line(one["name"])) for one in found), default=0)
+    schedules = max((width(one_line(one["schedule"])) for one in fine), default=0)
+    for one in found:
+        name = one_line(one["name"])
+        head = f"{strong(name)}{' ' * (margin - width(name))}"
         if as_json:
             print_json(one)
         elif one["error"]:
-            echo(f"{strong(one_line(name))}  {click.style('wrong', fg='red')} {one_line(one['error'])}")
+            echo(f"{head}  {click.style('wrong', fg='red')} {one_line(one['error'])}")
         else:
+            schedule = one_line(one["schedule"])
             when = "paused" if one["paused"] else f"next {one['next']}"
             what = ", ".join(f"{key} {len(value)}" for key, value in one["targets"].items())
-            echo(f"{strong(name)}  {faint(one_line(one['schedule']))}  {when}  {what}")
+            echo(f"{head}  {faint(schedule)}{' ' * (schedules - width(schedule))}  {when:<{_WHEN}}  {what}")
     if not found:
         note("there are no jobs: `muniment jobs add` makes one", quiet=quiet)
 

@@ -154,8 +154,11 @@ def period(job: Job, now: datetime) -> timedelta:
 
 def is_silent(job: Job, kind: str, seen: Seen, state: State, limits: Alerts, now: datetime) -> bool:
     """Nothing new for as long as was set, or for far longer than is usual for it; for a month and three periods where
-    that is not known yet. Of folders and single pages nothing new is expected until it is usual."""
-    quiet = now - moment(seen.new or seen.first or state.made or iso(now))
+    that is not known yet. Of folders and single pages nothing new is expected until it is usual. What counts is the
+    time up to the last answer: of what came since then nobody knows."""
+    if not seen.good:
+        return False
+    quiet = moment(seen.good) - moment(seen.new or seen.first or state.made or seen.good)
     if limits.silent is not None:
         return quiet > limits.silent
     is_known = len(seen.gaps) >= _LEAST_GAPS
