@@ -290,7 +290,7 @@ class Fetcher:
         if not server_error and response.status not in _TRANSIENT_STATUS:
             return _Tried(attempt)
         wait = max(backoff, asked := retry_after(response, self._clock()))
-        if asked and response.status in _BUSY:
+        if asked and (server_error or response.status in _BUSY):
             self._turns.pause(host_of(url), asked)
         return _Tried(attempt, wait if wait <= self._policy.max_wait else None)
 

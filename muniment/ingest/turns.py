@@ -3,7 +3,7 @@
 The distance between two requests is the greatest of three: what the policy says, what robots.txt asks for
 (`Crawl-delay`), and, where the policy is adaptive, as long as the host took to answer lately. It lies between the end
 of a request and the beginning of the next: what lies between two beginnings is shorter in the host's eyes than in ours
-whenever the first of them was late to leave. A host that asks for patience (429 or 503 with `Retry-After`) is left
+whenever the first of them was late to leave. A host that asks for patience (429 or 5xx with `Retry-After`) is left
 alone by every thread; so is one that failed several times in a row, for longer and longer, where the policy has a
 breaker.
 """

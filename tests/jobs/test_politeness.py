@@ -222,7 +222,7 @@ def test_of_large_answers_fewer_are_under_way(
 
 
 @pytest.mark.parametrize("asked", ["3600", format_datetime(BEGIN + timedelta(hours=1), usegmt=True)])
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 502, 503])
 def test_a_host_that_asks_for_an_hour_gets_it_from_every_process_and_nothing_is_lost(
     root: Path, run: RunJob, hosts: Hosts, status: int, asked: str
 ) -> None:
