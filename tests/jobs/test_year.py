@@ -66,7 +66,7 @@ ALARMS = [
     ("unanchored", None, "07-27", None),
     ("archive", None, "09-20", "09-20"),
     ("run-failed", "courier", "10-05", "10-07"),
-    ("source-silent", "monitor", "10-21", None),
+    ("source-silent", "monitor", "10-26", None),
     ("run-failed", "herald", "11-21", "11-23"),
 ]
 
