@@ -49,7 +49,7 @@ def alerts(*tables: Mapping[str, Any]) -> Alerts:
     for key in ("webhook", "ping"):
         address = typed(table, key, str, "")
         if address and not _is_address(address):
-            raise Wrong(key, "write an address that begins with http:// or https://")
+            raise Wrong(key, "write an address that begins with http:// or https://, without user and password")
     email = typed(table, "email", dict, {})
     with inside("email"):
         _check_email(email)
@@ -70,6 +70,7 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        fits = fits and "@" not in parts.netloc  # urllib would take a password for a part of the name, and look it up
     except ValueError:
         return False
     return fits and text.isascii() and text.isprintable() and " " not in text

@@ -154,6 +154,7 @@ FINE = 'schedule = "every 6 hours"\nfeeds = ["https://courier.example/feed"]\n'
         (FINE + '[export]\npath = "/srv/x.wacz"\nformat = "pdf"', 5, "export.format"),
         (FINE + '[limits]\ndelay = 1\n[alerts]\ndelay = 2', 6, "alerts.delay"),
         (FINE + '[alerts]\nwebhook = "chat.example/hook"', 4, "alerts.webhook"),
+        (FINE + '[alerts]\nping = "https://ann:s3cret@deadman.example/"', 4, "alerts.ping"),
         (FINE + '[alerts]\nping = "https:// x"', 4, "alerts.ping"),
         (FINE + '[alerts]\nping = "https://a.example:99999/"', 4, "alerts.ping"),
         (FINE + '[alerts]\ncommand = "notify-send"', 4, "alerts.command"),
