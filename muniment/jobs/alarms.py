@@ -19,7 +19,7 @@ from muniment import durable
 from muniment.errors import MunimentError, StorageError
 from muniment.jobs import health, keeping
 from muniment.jobs.alerts import CHANNELS, Alerts, alerts_of
-from muniment.jobs.channels import Undelivered, deliver, ping
+from muniment.jobs.channels import PartlyDelivered, Undelivered, deliver, ping
 from muniment.jobs.conditions import OF_THE_ARCHIVE, Alarm, broken_off, conditions, facts_of
 from muniment.jobs.due import Outcome
 from muniment.jobs.kept import Damaged, fitted, read_kept
@@ -200,6 +200,8 @@ def _tell(origin: str, job: str, channel: str, to: Alerts, book: Book) -> bool:
         return True
     try:
         deliver(channel, to, message(origin, job, fresh, [line for one in news for line in one.lines]))
+    except PartlyDelivered as e:
+        _log.warning("an alarm was not delivered to all (%s): %s", channel, e)
     except Undelivered as e:
         _log.warning("an alarm was not delivered (%s), and will be told again: %s", channel, e)
         return False

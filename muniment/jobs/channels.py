@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,11 +25,19 @@ TIMEOUT = 20.0
 _MOST_VARIABLE = 100_000  # bytes; Linux refuses 131,072
 _MOST_WORDS = 10_000  # bytes of what a command says
 _MOST_REPLIES = 1 << 20  # bytes of what a mail server says
+_MOST_TOLD = 500  # characters of what is wrong with a channel
 _AGENT = f"muniment/{__version__}"
 
 
 class Undelivered(Exception):
     """A channel could not be reached; the message says which, and why."""
+
+    def __init__(self, text: str):
+        super().__init__(text if len(text) <= _MOST_TOLD else f"{text[: _MOST_TOLD - 1]}…")
+
+
+class PartlyDelivered(Undelivered):
+    """Some were told and others refused it: to say it again would tell the first twice."""
 
 
 def deliver(channel: str, to: Alerts, message: Mapping[str, Any]) -> None:
@@ -138,15 +146,17 @@ def _ask(address: str, body: bytes | None) -> None:
     from urllib.error import HTTPError
     from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-    class Stay(HTTPRedirectHandler):
-        def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-            return None  # what was posted would be lost on the way, and be called delivered
+    class Brief(HTTPRedirectHandler):
+        def redirect_request(self, request: Request, reply: Any, *rest: Any) -> Request | None:
+            reply.close()  # else all of it is read, and it may have no end
+            if body is not None:
+                return None  # what was posted would be lost on the way, and be called delivered
+            return super().redirect_request(request, reply, *rest)
 
     headers = {"User-Agent": _AGENT} | ({"Content-Type": "application/json"} if body is not None else {})
-    opener = build_opener(*([Stay] if body is not None else []))
     try:
-        with opener.open(Request(address, body, headers), timeout=TIMEOUT) as reply:
-            reply.read(1 << 16)
+        # Its status says that it was taken. Whatever is wrong with what follows, to ask again would tell it twice.
+        build_opener(Brief).open(Request(address, body, headers), timeout=TIMEOUT).close()
     except HTTPError as e:
         where = "; name the address that it leads to" if e.code in (301, 302, 303, 307, 308) else ""
         raise Undelivered(f"{_host(address)}: answers {e.code}{where}") from None
@@ -193,14 +203,19 @@ def _mail(to: Alerts, message: Mapping[str, Any]) -> None:
             server: smtplib.SMTP = Secure(settings["host"], port, timeout=TIMEOUT, context=context)
         else:
             server = Plain(settings["host"], port, timeout=TIMEOUT)
-        with server:
+        with closing(server):
             if starttls:
                 server.starttls(context=context)
             if settings.get("user"):
                 server.login(settings["user"], _password(settings))
-            server.send_message(_letter(settings, message))
+            refused = server.send_message(_letter(settings, message))
+            with suppress(OSError):  # it was taken: whatever is said to that, to send it again would tell it twice
+                server.putcmd("quit")
     except (OSError, smtplib.SMTPException, ValueError) as e:
         raise Undelivered(f"{settings['host']}: {e}") from None
+    if refused:
+        why = ", ".join(f"{to} ({code} {said.decode('utf-8', 'replace')})" for to, (code, said) in refused.items())
+        raise PartlyDelivered(f"{settings['host']} takes nothing for {why}")
 
 
 def _letter(settings: Mapping[str, Any], message: Mapping[str, Any]) -> Any:

@@ -23,13 +23,21 @@ class Letter:
 
 class Mailbox:
     """Takes letters while the block runs. `way` says how `context` is used: "tls" from the first byte, "starttls" once
-    it is asked for; with a `password`, only whoever has it may send."""
+    it is asked for; with a `password`, only whoever has it may send. `refuses` are the ends of recipients that are not
+    taken, and `bye` is what is said at the end."""
 
     def __init__(
-        self, context: ssl.SSLContext | None = None, *, way: str = "", password: str = "", refuses: bool = False
+        self,
+        context: ssl.SSLContext | None = None,
+        *,
+        way: str = "",
+        password: str = "",
+        refuses: tuple[str, ...] = (),
+        bye: str = "221 bye",
     ):
         self.letters: list[Letter] = []
         self._context, self._way, self._password, self._refuses = context, way, password, refuses
+        self._bye = bye
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
 
@@ -87,8 +95,12 @@ class Mailbox:
                     allowed = base64.b64decode(rest.split()[-1]).split(b"\0")[-1].decode() == self._password
                     say("235 welcome" if allowed else "535 that is not the password")
                 case "RCPT" if allowed:
-                    recipients.append(rest.partition("<")[2].partition(">")[0])
-                    say("554 nobody here takes letters" if self._refuses else "250 fine")
+                    name = rest.partition("<")[2].partition(">")[0]
+                    if name.endswith(self._refuses):
+                        say("554 nobody here takes letters")
+                    else:
+                        recipients.append(name)
+                        say("250 fine")
                 case "DATA" if allowed:
                     say("354 go on")
                     content = b""
@@ -98,7 +110,7 @@ class Mailbox:
                     self.letters.append(Letter(recipients, message, isinstance(connection, ssl.SSLSocket)))
                     say("250 taken")
                 case "QUIT":
-                    say("221 bye")
+                    say(self._bye)
                     return
                 case "MAIL" if not allowed:
                     say("530 say who you are")

@@ -15,7 +15,8 @@ from muniment import durable, pipeline, watching
 from muniment.archive.archive import Archive
 from muniment.errors import StorageError
 from muniment.jobs import keeping
-from muniment.jobs.alarms import Book, watch
+from muniment.jobs.alarms import Book, try_channels, watch
+from muniment.jobs.alerts import alerts_of
 from muniment.jobs.conditions import Facts, broken_off, conditions
 from muniment.jobs.due import Outcome, run_due
 from muniment.jobs.health import Row, SourceRow
@@ -26,6 +27,7 @@ from muniment.model import Article
 from muniment.search.saved import parse_saved
 from tests.conftest import NOW, fill, upload
 from tests.jobs.hook import Hook
+from tests.jobs.mailbox import Mailbox
 
 ORIGIN = "test.example/log"
 QUIET = {"disk": 0, "unanchored": False}
@@ -194,6 +196,19 @@ def test_only_the_channel_that_failed_is_told_again(
     assert [status for status, _ in hook.posted] == [503, 503, 200]
     kept = "".join(path.read_text() for path in (root / "jobs").rglob("*") if path.is_file())
     assert "s3cret" not in kept + caplog.text
+
+
+def test_a_letter_that_some_refuse_is_told_once_and_so_is_who_refused_it(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Mailbox(refuses=("c.example",)) as server:
+        to = ["ann@b.example", "bo@c.example"]
+        email = {"host": "127.0.0.1", "port": server.port, "from": "archive@a.example", "to": to}
+        for _ in range(2):
+            watch(root, ORIGIN, {**QUIET, "disk": "900000T", "email": email}, (), NOW)
+        assert len(server.letters) == 1
+        assert caplog.text.count("takes nothing for bo@c.example") == 1
+        assert "bo@c.example" in try_channels(ORIGIN, "", alerts_of({"email": email}), NOW)["email"]
 
 
 def test_what_began_and_ended_while_a_channel_was_down_is_not_told_there(

@@ -19,7 +19,7 @@ import pytest
 from muniment.jobs import channels
 from muniment.jobs.alarms import Alarm, message
 from muniment.jobs.alerts import Alerts
-from muniment.jobs.channels import Undelivered, deliver, ping
+from muniment.jobs.channels import PartlyDelivered, Undelivered, deliver, ping
 from tests.jobs.mailbox import Mailbox
 
 ALARM = Alarm("disk-low", "courier", "", "3 MiB are left", "2026-01-02T03:04:05Z")
@@ -27,7 +27,8 @@ MESSAGE = message("test.example/log", "courier", [ALARM], ["new for dams: #7 س�
 
 
 class Hook(ThreadingHTTPServer):
-    """A web server that notes what it is asked for; `/to/…` redirects, `/500` fails, `/drip` never ends."""
+    """A web server that notes what it is asked for; `/to/…` redirects, `/500` fails, `/drip` never ends, nor does what
+    `/taken` says after it took something; `/flood/…` redirects with a body without end."""
 
     daemon_threads = True
 
@@ -49,6 +50,19 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.server.ended.wait(0.05):
                     return
                 self.wfile.write(bytes([byte]))
+        if self.path == "/taken":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"ff\r\nhalf")
+            self.server.ended.wait(10)
+            return
+        if self.path.startswith("/flood/"):
+            self.wfile.write(f"HTTP/1.0 302 Found\r\nLocation: {self.path[6:]}\r\n\r\n".encode())
+            with suppress(OSError):
+                while not self.server.ended.is_set():
+                    self.wfile.write(b"x" * 65536)
+            return
         self.send_response(302 if self.path.startswith("/to/") else 500 if self.path == "/500" else 200)
         if self.path.startswith("/to/"):
             self.send_header("Location", self.path[3:])
@@ -178,6 +192,20 @@ def test_a_server_that_drips_is_left(hook: Hook, monkeypatch: pytest.MonkeyPatch
     assert time.monotonic() - began < 10
 
 
+def test_what_was_taken_is_not_told_again_for_what_is_said_afterwards(hook: Hook) -> None:
+    began = time.monotonic()
+    deliver("webhook", Alerts(webhook=f"{hook.url}/taken"), MESSAGE)
+    ping(f"{hook.url}/taken")
+    assert time.monotonic() - began < 5
+
+
+def test_a_redirect_that_has_no_end_is_followed(hook: Hook) -> None:
+    began = time.monotonic()
+    ping(f"{hook.url}/flood/alive")
+    assert [path for _, path, _, _ in hook.asked] == ["/flood/alive", "/alive"]
+    assert time.monotonic() - began < 5
+
+
 # ---- a mail server
 
 
@@ -289,8 +317,37 @@ def test_a_mail_server_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_mail_server_that_refuses_is_told() -> None:
-    with Mailbox(refuses=True) as server, pytest.raises(Undelivered, match="554"):
+    with Mailbox(refuses=("example",)) as server, pytest.raises(Undelivered, match="554"):
         deliver("email", settings(server), MESSAGE)
+
+
+def test_a_letter_that_was_taken_is_not_sent_again_for_what_is_said_to_its_end() -> None:
+    with Mailbox(bye="421 too many letters") as server:
+        deliver("email", settings(server), MESSAGE)
+        assert len(server.letters) == 1
+
+
+def test_whom_a_mail_server_refuses_is_told_though_others_got_the_letter() -> None:
+    with Mailbox(refuses=("c.example",)) as server:
+        with pytest.raises(PartlyDelivered, match=r"takes nothing for bo@c\.example \(554 nobody here"):
+            deliver("email", settings(server), MESSAGE)
+        assert [letter.recipients for letter in server.letters] == [["ann@b.example"]]
+
+
+def test_what_a_mail_server_says_at_length_is_told_in_short() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def talk() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"554-no and no\r\n" * 20_000 + b"554 no\r\n")
+                connection.recv(1000)
+
+        threading.Thread(target=talk, daemon=True).start()
+        email = {"host": "127.0.0.1", "port": server.getsockname()[1], "from": "a@b.example", "to": ["c@d.example"]}
+        with pytest.raises(Undelivered, match="no and no") as caught:
+            deliver("email", Alerts(email=email), MESSAGE)
+    assert len(str(caught.value)) <= 500
 
 
 def test_a_command_that_says_very_much_fills_neither_disk_nor_memory(
