@@ -178,24 +178,31 @@ class Discovery:
 
     def _launch(self, threads: ThreadPoolExecutor, workers: Workers) -> float:
         """Asks the hosts that may be asked now; returns in how many seconds the next one may be."""
-        while not self._plan.over():
+        idle: set[str] = set()  # hosts that might be asked, and of which nothing is wanted now
+
+        def may_be_asked(host: str) -> bool:
+            if host in idle or not self._hosts.is_free(host):
+                return False
+            idle.add(host)
+            return True
+
+        while self._room > 0 and not self._plan.over():
             if len(self._flying) >= self._most:
                 return math.inf
             if len(self._flying) >= FETCHES_AHEAD and self._fetcher.receiving > _LARGE:
                 return _LOOK_AGAIN
-            wanted = self._next(self._hosts.is_free)
-            if wanted is not None:
-                self._ask(wanted, threads, workers)
-                continue
-            soonest = self._hosts.soonest(self._frontier.hosts)
-            if self._flying or not soonest.host:
-                return soonest.seconds
-            # Nothing else is there to do, so that the next one may as well wait for its turn.
-            time.sleep(min(soonest.seconds, APART))
-            wanted = self._next(lambda host, soonest=soonest: host == soonest.host)  # type: ignore[misc]  # mypy cannot type defaults of a lambda
+            wanted = self._next(may_be_asked)
             if wanted is None:
-                return math.inf  # what is there is over the limit
-            self._ask(wanted, threads, workers)
+                soonest = self._hosts.soonest(host for host in self._frontier.hosts if host not in idle)
+                if self._flying or not soonest.host:
+                    return soonest.seconds
+                # Nothing else is there to do, so that the next one may as well wait for its turn.
+                time.sleep(min(soonest.seconds, APART))
+                idle.add(soonest.host)
+                wanted = self._next(lambda host, soonest=soonest: host == soonest.host)  # type: ignore[misc]  # mypy cannot type defaults of a lambda
+            if wanted is not None:
+                idle.clear()
+                self._ask(wanted, threads, workers)
         return math.inf
 
     def _ask(self, wanted: Wanted, threads: ThreadPoolExecutor, workers: Workers) -> None:
@@ -233,14 +240,18 @@ class Discovery:
         """Whether it is read for further addresses."""
         return wanted.listing or (self._plan.command == "crawl" and wanted.depth < self._plan.depth)
 
+    @property
+    def _room(self) -> float:
+        """How many pages may be asked for yet."""
+        return math.inf if self._plan.limit is None else self._plan.limit - self._asked
+
     def _next(self, is_free: Callable[[str], bool]) -> Wanted | None:
         """The next address. Where there is a limit, nothing is read that would name more pages than that."""
         frontier = self._frontier
         if self._plan.limit is None:
             return frontier.next(is_free)
-        room = self._plan.limit - self._asked
         is_reading = any(f.fetched is not None and f.wanted.listing for f in self._flying.values())
-        return frontier.next(is_free, listings=not is_reading and frontier.pages_ahead < room) if room > 0 else None
+        return frontier.next(is_free, listings=not is_reading and frontier.pages_ahead < self._room)
 
     # ---- what came
 

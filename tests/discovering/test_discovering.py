@@ -277,6 +277,20 @@ def test_since_limit_and_patterns_narrow_what_is_asked_for(paper: Newspaper, dis
         Plan("feed", ("ftp://x.example/",))
 
 
+def test_a_listing_that_is_not_wanted_yet_does_not_end_a_run_whose_pages_wait_for_their_turn(
+    paper: Newspaper, discover: Discover
+) -> None:
+    for name in ("a", "b"):
+        index = f"<sitemapindex><sitemap><loc>http://{name}.example/{name}.xml</loc></sitemap></sitemapindex>"
+        paper.pages[f"/{name}-index.xml"] = Page(index.encode(), "application/xml")
+        pages = "".join(f"<url><loc>http://{name}.example/story/{n}</loc></url>" for n in range(1, 6))
+        paper.pages[f"/{name}.xml"] = Page(f"<urlset>{pages}</urlset>".encode(), "application/xml")
+    starts = ("http://a.example/a-index.xml", "http://b.example/b-index.xml")
+    resolved = {f"{name}.example": paper.url.removeprefix("http://") for name in ("a", "b")}
+    added = discover("sitemap", *starts, limit=4, policy={"resolve": resolved, "delay": 1.0})
+    assert sum("/story/" in item.target for item in added) == 4
+
+
 def test_a_sitemap_that_names_itself_ends(paper: Newspaper, discover: Discover) -> None:
     loop = f"<sitemapindex><sitemap><loc>{paper.url}/loop.xml</loc></sitemap></sitemapindex>"
     paper.pages["/loop.xml"] = Page(loop.encode(), "application/xml")
