@@ -66,7 +66,8 @@ class _Damaged(StorageError):
 
 
 class Frontier:
-    """The addresses of one run, which `key` names. `resumed` tells how many were settled before.
+    """The addresses of one run, which `key` names. `resumed` tells how many were settled before, `listings` how many it
+    holds, read or not.
 
     A run goes on unless it came to its end, or is to `restart`. One that has a `token` goes on where that is the token
     of the run before; else it begins anew, and looks at what is left of earlier runs too.
@@ -100,6 +101,7 @@ class Frontier:
             self.resumed = self._count(f"state = {_SETTLED}")
             self.postponed = self._count(f"state = {_POSTPONED}")
             self.pages_ahead = self._count("state = 0 and not listing")
+            self.listings = self._count("listing")
 
     def _begin(self, token: str, restart: bool) -> None:
         """In one step, so that no kill leaves the pages of one run under the name of another."""
@@ -132,6 +134,7 @@ class Frontier:
                 if done.rowcount:
                     new += 1
                     self.pages_ahead += not page.listing
+                    self.listings += page.listing
                     self._hosts[page.host] = self._hosts.get(page.host, 0) + 1
             if of is not None:
                 self._db.execute("update page set read = 1 where seq = ?", (of.seq,))

@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 STATE = "discovery.sqlite"
 _TRANSIENT = re.compile(r"connect|cut|dns-temporary|timeout|http-(?:408|425|429|5\d\d)")
 FLIGHTS = 64  # addresses that are under way at a time, each at another host
+MOST_LISTINGS = 10_000  # of a run: each may name 200,000 others, so that a site could hold it for ever
+MOST_AHEAD = 200_000  # pages that wait, until nothing more is read that would name others: they fill the disk
 _LARGE = 8 << 20  # bytes: where so much is coming, no more are under way than of given addresses, for it is in memory
 _LOOK_AGAIN = 0.1
 
@@ -249,9 +251,9 @@ class Discovery:
         """The next address. Where there is a limit, nothing is read that would name more pages than that."""
         frontier = self._frontier
         if self._plan.limit is None:
-            return frontier.next(is_free)
+            return frontier.next(is_free, listings=frontier.pages_ahead < MOST_AHEAD)
         is_reading = any(f.fetched is not None and f.wanted.listing for f in self._flying.values())
-        return frontier.next(is_free, listings=not is_reading and frontier.pages_ahead < self._room)
+        return frontier.next(is_free, listings=not is_reading and frontier.pages_ahead < min(self._room, MOST_AHEAD))
 
     # ---- what came
 
@@ -335,7 +337,10 @@ class Discovery:
         crawled = self._plan.command == "crawl"
         more = [] if crawled else [entry for entry in listing.more if listing.kind != "page" or is_main(entry)]
         listings = [one for entry in more if (one := self._scope.listing(entry, depth, start))]
-        self._frontier.put([*pages, *listings], of=wanted)
+        room = max(0, MOST_LISTINGS - self._frontier.listings)
+        if len(listings) > room > 0:  # it is said once
+            _log.warning("%s names %d more to read; a run reads %d at most", url, len(listings), MOST_LISTINGS)
+        self._frontier.put([*pages, *listings[:room]], of=wanted)
         return more
 
     def _try_usual(self, robots: Wanted) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from muniment import discovering
 from muniment.adding import Added
 from muniment.archive.archive import Archive
 from muniment.discovering.plan import Plan
@@ -295,6 +296,26 @@ def test_a_sitemap_that_names_itself_ends(paper: Newspaper, discover: Discover) 
     loop = f"<sitemapindex><sitemap><loc>{paper.url}/loop.xml</loc></sitemap></sitemapindex>"
     paper.pages["/loop.xml"] = Page(loop.encode(), "application/xml")
     assert states(discover("sitemap", f"{paper.url}/loop.xml")) == {"loop.xml": "stored"}
+
+
+def test_sitemaps_that_name_ever_more_sitemaps_end(
+    paper: Newspaper, discover: Discover, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(discovering, "MOST_LISTINGS", 20)
+    for number in range(1, 40):
+        named = "".join(f"<sitemap><loc>{paper.url}/{7 * number + i}.xml</loc></sitemap>" for i in range(7))
+        paper.pages[f"/{number}.xml"] = Page(f"<sitemapindex>{named}</sitemapindex>".encode(), "application/xml")
+    assert len(discover("sitemap", f"{paper.url}/1.xml")) == 20
+    assert "a run reads 20 at most" in caplog.text
+
+
+def test_nothing_is_read_that_names_more_pages_than_can_be_kept(
+    paper: Newspaper, discover: Discover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovering, "MOST_AHEAD", 1)
+    added = discover("sitemap", f"{paper.url}/index.xml", limit=100)
+    assert states(added)["story/4"] == "stored"  # it was read later
+    assert paper.paths().index("/story/1") < paper.paths().index("/old.xml.gz")
 
 
 # ---- crawls
