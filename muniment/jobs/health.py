@@ -29,7 +29,8 @@ _PERIODS = 3  # schedule periods without success until a source is overdue
 
 @dataclass(slots=True)
 class SourceRow:
-    """One source: when it gave anything, and anything new, last; `is_silent` where that is long ago."""
+    """One source, of a `kind` as reports have it: when it gave anything, and anything new, last; `is_silent` where that
+    is long ago."""
 
     target: str
     health: SourceHealth
@@ -38,6 +39,7 @@ class SourceRow:
     failures: int = 0
     error: str = ""
     is_silent: bool = False
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ def row_of(
     row.sources = [
         source_row(job, key.partition(" ")[0], state.sources[key], state, limits, now)
         if key in state.sources
-        else SourceRow(target, "new")
+        else SourceRow(target, "new", kind=key.partition(" ")[0])
         for key, target in targets(job)
     ]
     row.findings, row.is_running = state.findings, state.running is not None
@@ -130,7 +132,7 @@ def _longest(past: Sequence[Past]) -> float:
 
 def source_row(job: Job, kind: str, seen: Seen, state: State, limits: Alerts, now: datetime) -> SourceRow:
     row = SourceRow(seen.target, "ok", seen.good, seen.new, seen.failures, seen.error)
-    row.is_silent = is_silent(job, kind, seen, state, limits, now)
+    row.kind, row.is_silent = kind, is_silent(job, kind, seen, state, limits, now)
     if job.paused:
         return row
     since = now - moment(seen.good or state.made or iso(now))
@@ -196,8 +198,8 @@ def as_json(row: Row) -> dict[str, Any]:
         },
         "unusual": row.unusual or None, "error": row.error or None, "findings": row.findings,
         "sources": [
-            {"target": one.target, "health": one.health, "last_good": one.good or None, "last_new": one.new or None,
-             "silent": one.is_silent, "failures": one.failures, "error": one.error or None}
+            {"target": one.target, "kind": one.kind, "health": one.health, "last_good": one.good or None,
+             "last_new": one.new or None, "silent": one.is_silent, "failures": one.failures, "error": one.error or None}
             for one in row.sources
         ],
     }  # fmt: skip
@@ -254,14 +256,18 @@ def _families(
     yield (
         "source_failures",
         "Runs in a row in which nothing could be had of the source.",
-        [(_labels(job=row.job, source=one.target), float(one.failures)) for row in found for one in row.sources],
+        [
+            (_labels(job=row.job, kind=one.kind, source=one.target), float(one.failures))
+            for row in found
+            for one in row.sources
+        ],
     )
     yield "source_last_new_timestamp_seconds", "When the source had anything new or changed last.", [
-        (_labels(job=row.job, source=one.target), moment(one.new).timestamp())
+        (_labels(job=row.job, kind=one.kind, source=one.target), moment(one.new).timestamp())
         for row in found for one in row.sources if one.new
     ]  # fmt: skip
     yield "source_healthy", "1 unless nothing can be had of the source.", [
-        (_labels(job=row.job, source=one.target), float(one.health not in ("failing", "overdue")))
+        (_labels(job=row.job, kind=one.kind, source=one.target), float(one.health not in ("failing", "overdue")))
         for row in found for one in row.sources
     ]  # fmt: skip
     for name, value in facts.items():

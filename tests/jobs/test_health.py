@@ -196,7 +196,7 @@ HOSTILE = 'https://courier.example/"\\x\n# TYPE'
 
 def test_the_figures_are_read_by_prometheus_own_parser(root: Path) -> None:
     rows = [
-        Row("a", "ok", past(7), "2026-11-22T12:00:00Z", sources=[SourceRow(HOSTILE, "failing", failures=3, new="2026-11-22T06:00:00Z")]),
+        Row("a", "ok", past(7), "2026-11-22T12:00:00Z", sources=[SourceRow(HOSTILE, "failing", failures=3, new="2026-11-22T06:00:00Z", kind="feed")]),
         Row("ب", "overdue", late=5400.5),
         Row("c", "wrong", error="line 3"),
     ]  # fmt: skip
@@ -215,11 +215,19 @@ def test_the_figures_are_read_by_prometheus_own_parser(root: Path) -> None:
     assert values["muniment_job_next_run_timestamp_seconds", "a"] == 1795348800
     assert values["muniment_job_last_run_new", "a"] == 7
     assert values["muniment_job_last_run_failed", "a"] == 0
-    assert values["muniment_source_failures", "a", HOSTILE] == 3
-    assert values["muniment_source_healthy", "a", HOSTILE] == 0
+    assert values["muniment_source_failures", "a", "feed", HOSTILE] == 3
+    assert values["muniment_source_healthy", "a", "feed", HOSTILE] == 0
     assert values[("muniment_disk_free_bytes",)] == 37_513_256_960
     assert values[("muniment_status_timestamp_seconds",)] == NOW.timestamp()
     assert len(values) == sum(not line.startswith("#") for line in text.splitlines())
+
+
+def test_an_address_that_a_job_names_twice_has_figures_of_each(root: Path) -> None:
+    keeping.write(root, "a", 'schedule = "every day"\ncrawls = ["https://a.example/"]\nurls = ["https://a.example/"]\n')
+    text = health.metrics(health.rows(root, {}, NOW), {}, NOW)
+    samples = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(samples) == len(set(samples))  # node_exporter passes over the whole file where two are the same
+    assert 'muniment_source_healthy{job="a",kind="crawl",source="https://a.example/"}' in samples
 
 
 def test_without_jobs_the_figures_are_valid_too() -> None:
