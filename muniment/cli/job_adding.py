@@ -163,14 +163,17 @@ def _check_places(root: Path, job: Job) -> None:
 
 def _lacking(root: Path, job: Job) -> Iterator[str]:
     """What the job names, and is not there yet: it may come, so the job is kept all the same."""
+    from muniment.jobs.places import is_folder, real
+    from muniment.regular import size_of
+
     for folder in job.folders:
-        if not (root / folder).is_dir():
-            yield f"there is no folder {folder} yet"
+        if not is_folder(root / folder):
+            yield f"there is no folder {folder} yet, or it cannot be read"
     for path in job.lists:
-        if not (root / path).is_file():
-            yield f"there is no list {path} yet"
+        if size_of(real(root / path)) is None:
+            yield f"there is no list {path} yet, or it cannot be read"
     for name in job.searches:
-        if not (root / "searches" / f"{name}.toml").is_file():
+        if size_of(root / "searches" / f"{name}.toml") is None:
             yield f"there is no saved search {name!r} yet: `muniment searches save` makes one"
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 # What an archive consists of (docs/format.md), and no job may take in or write over.
@@ -16,9 +17,9 @@ def as_kept(root: Path, path: str) -> str:
     """A path that was given as seen from the working folder, as it stands in a job's file."""
     whole = Path(path).absolute()
     if ".." in whole.parts:
-        whole = whole.resolve()
+        whole = real(whole)
     # As it is named first: a link in the archive that leads elsewhere is of the archive too.
-    for base, place in ((root, whole), (root.resolve(), whole.resolve())):
+    for base, place in ((root, whole), (real(root), real(whole))):
         if place.is_relative_to(base):
             return str(place.relative_to(base))
     return str(whole)
@@ -26,7 +27,7 @@ def as_kept(root: Path, path: str) -> str:
 
 def is_own(root: Path, path: str) -> bool:
     """Whether a path of a job's file is the archive, or part of what it consists of."""
-    root, place = root.resolve(), (root / path).resolve()
+    root, place = real(root), real(root / path)
     return place.is_relative_to(root) and (place == root or place.relative_to(root).parts[0] in _OWN)
 
 
@@ -34,4 +35,17 @@ def problem_of_folder(root: Path, folder: str) -> str | None:
     """Why nothing can be taken in from a watched folder."""
     if is_own(root, folder):
         return f"{folder} is of the archive itself: watch another folder"
-    return None if (root / folder).is_dir() else f"{folder} is no folder, or cannot be read"
+    return None if is_folder(root / folder) else f"{folder} is no folder, or cannot be read"
+
+
+def is_folder(place: Path) -> bool:
+    """`Path.is_dir` raises where it may not look."""
+    try:
+        return place.is_dir()
+    except OSError:
+        return False
+
+
+def real(place: Path) -> Path:
+    """Without links. `Path.resolve` raises where they lead in a circle."""
+    return Path(os.path.realpath(place))

@@ -110,6 +110,26 @@ def test_an_export_never_takes_the_place_of_what_the_archive_is(inside: Console,
     assert "no findings" in inside("verify").err
 
 
+@pytest.mark.parametrize("named", ["loop", "x" * 300, "file/in"])
+def test_a_place_that_cannot_be_looked_at_is_told_and_the_others_are_done(
+    inside: Console, root: Path, named: str
+) -> None:
+    (root / "loop").symlink_to("loop")
+    (root / "file").write_text("no folder")
+    note_in(root / "inbox")
+    assert f"there is no list {named} yet" in inside("jobs", "add", "j", "--list", named, *EVERY, "--dry-run").err
+    places = ("--folder", named, "--folder", "inbox", "--export", f"{named}/all.jsonl")
+    assert f"there is no folder {named} yet" in inside("jobs", "add", "j", *places, *EVERY).err
+    ran = inside("jobs", "run", "j", "--json", code=3).json()
+    assert [(one["target"], one["new"], one["failed"]) for one in ran["sources"]][:2] == [
+        (named, 0, 1),
+        ("inbox", 1, 0),
+    ]
+    assert f"{named} is no folder, or cannot be read" in ran["sources"][0]["error"]
+    assert not any("internal error" in error for error in ran["errors"])
+    assert any(error.startswith("export: ") for error in ran["errors"])
+
+
 @pytest.mark.parametrize(("option", "key"), [("--folder", "folders"), ("--list", "lists"), ("--export", "export.path")])
 def test_an_empty_path_is_no_path(inside: Console, root: Path, option: str, key: str) -> None:
     assert f"{key}: " in inside("jobs", "add", "j", option, "", *EVERY, code=2).err
