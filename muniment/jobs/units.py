@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
+import logging
 import os
+import pwd
 import re
 import shlex
 import socket
@@ -12,16 +13,20 @@ import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from muniment.archive.config import read_config
+from muniment.archive.keys import PASSPHRASE_FILE, is_encrypted
 from muniment.errors import UsageError
 
+_log = logging.getLogger(__name__)
+
 KINDS = ("systemd", "cron", "launchd")
-_NEEDED = ("XDG_CONFIG_HOME", "MUNIMENT_PASSPHRASE_FILE")
+_NEEDED = ("XDG_CONFIG_HOME", PASSPHRASE_FILE)
 _SPREAD = 30  # seconds
 
 
 def command(root: Path) -> list[str]:
     """This interpreter, so that a virtual environment needs no PATH; and what says here where the keys are."""
-    said = [f"{name}={os.environ[name]}" for name in _NEEDED if os.environ.get(name)]
+    said = [f"{name}={Path(path).absolute()}" for name in _NEEDED if (path := os.environ.get(name))]
     called = [sys.executable, "-m", "muniment", "--archive", str(root), "jobs", "run", "--due", "--quiet"]
     return ["/usr/bin/env", *said, *called] if said else called
 
@@ -32,21 +37,30 @@ def name_of(root: Path) -> str:
     return "-".join(part for part in ("muniment", slug, hashlib.sha256(str(root).encode()).hexdigest()[:4]) if part)
 
 
-def _user() -> str:
+def _user(root: Path) -> str:
+    """Who prints the unit; or who owns the archive, where root does: what root writes there, nobody else can add to."""
+    uid = os.getuid() or root.stat().st_uid
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # as in containers, where users have no names
-        return str(os.getuid())
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in containers, where users have no names
+        return str(uid)
 
 
 def unit(kind: str, root: Path, minutes: int, hours: int) -> str:
-    """`minutes` between two calls; a call is stopped after `hours`, and the next one goes on where it stood."""
+    """`minutes` between two calls; a call is stopped after `hours`, and the next one goes on where it stood. Warns
+    where the calls will lack the passphrase. Raises UsageError."""
     if not str(root).isprintable():
         raise UsageError(f"the archive's path {str(root)!r} has a character that no unit can hold: rename it")
     if kind == "cron" and "\\" in "".join(command(root)):  # some crons take backslashes out, and others do not
         raise UsageError(f"the path {str(root)!r}, or python's, has a backslash, which crons read differently")
     if kind == "systemd" and set(sys.executable) & set("\\\"'"):
         raise UsageError(f"systemd starts no program whose path has a quote or backslash: {sys.executable}")
+    if is_encrypted(read_config(root).vkeys[-1]) and not os.environ.get(PASSPHRASE_FILE):
+        _log.warning(
+            "the private key is encrypted, so that nothing can be added by the clock: set %s to a file with its"
+            " passphrase, and print this again",
+            PASSPHRASE_FILE,
+        )
     return {"systemd": _systemd, "cron": _cron, "launchd": _launchd}[kind](command(root), root, minutes, hours)
 
 
@@ -58,6 +72,7 @@ def spread(root: Path) -> int:
 
 
 def _systemd(words: list[str], root: Path, minutes: int, hours: int) -> str:
+    words = [*words, "--stop-after", str(hours)]  # what TimeoutStartSec ends, systemd calls failed
     program, *rest = [f'"{_systemd_escaped(word)}"' for word in words]
     called = " ".join((program, *(word.replace("$", "$$") for word in rest)))  # in the program's path no $ is read
     name = name_of(root)
@@ -71,11 +86,11 @@ After=network-online.target
 [Service]
 Type=oneshot
 # who owns the archive, and has its private key
-User={_user()}
+User={_user(root)}
 ExecStart={called}
 # 3: a part could not be had, and is told; 11: another run is at it; 130: stopped, and goes on at the next call
 SuccessExitStatus=3 11 130
-TimeoutStartSec={hours}h
+TimeoutStartSec={hours}h 10min
 TimeoutStopSec=2min
 Nice=10
 
@@ -111,7 +126,7 @@ def _systemd_escaped(word: str) -> str:
 def _cron(words: list[str], root: Path, minutes: int, hours: int) -> str:
     called = shlex.join(words).replace("%", "\\%")
     return f"""\
-# crontab -e
+# crontab -e   (of {_user(root)})
 # What was missed while the machine was off is run at the next call. `timeout` ends a call that takes too long.
 */{minutes} * * * * sleep {spread(root)}; timeout --kill-after=5m {hours}h {called}
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
+import pwd
 import re
 import shlex
 import shutil
@@ -13,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from muniment.archive.archive import create
 from muniment.errors import UsageError
 from muniment.jobs.units import command, name_of, spread, unit
+from tests.conftest import NOW
 
 AWKWARD = "odd 100% $HOME \"q\" 'a' é"
 
@@ -22,9 +26,6 @@ AWKWARD = "odd 100% $HOME \"q\" 'a' é"
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
     """An archive whose name every one of them has to escape."""
-    from muniment.archive.archive import create
-    from tests.conftest import NOW
-
     return create(tmp_path / AWKWARD, "test.example/log", NOW).root
 
 
@@ -41,11 +42,11 @@ def test_the_systemd_units_are_such_and_start_what_they_should(odd: Path, tmp_pa
     assert (done.returncode, complaints) == (0, [])
     assert "Persistent=true" in timer
     assert "RandomizedDelaySec=30s" in timer
-    assert "TimeoutStartSec=3h" in service
+    assert "TimeoutStartSec=3h 10min" in service  # systemd calls failed what it ends: --stop-after comes before
     assert "OnCalendar=*:0/7" in timer
     [started] = re.findall(r"^ExecStart=(.+)$", service, re.M)
     words = [re.sub(r"\\(.)", r"\1", word) for word in re.findall(r'"((?:[^"\\]|\\.)*)"', started)]
-    assert [word.replace("%%", "%").replace("$$", "$") for word in words] == command(odd)
+    assert [word.replace("%%", "%").replace("$$", "$") for word in words] == [*command(odd), "--stop-after", "3"]
 
 
 def test_the_systemd_unit_starts_a_program_whose_path_is_as_awkward(
@@ -111,12 +112,12 @@ def test_a_path_of_several_lines_is_refused(kind: str, tmp_path: Path) -> None:
 
 
 def test_calls_are_spread_over_hosts_and_archives_and_always_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = {spread(tmp_path / str(number)) for number in range(300)}
     assert here == set(range(30))
     for kind in ("cron", "launchd"):
-        assert unit(kind, tmp_path, 5, 12) == unit(kind, tmp_path, 5, 12)
+        assert unit(kind, root, 5, 12) == unit(kind, root, 5, 12)
     hosts = set()
     for number in range(300):
         monkeypatch.setattr(socket, "gethostname", lambda number=number: f"host{number}")
@@ -127,7 +128,7 @@ def test_calls_are_spread_over_hosts_and_archives_and_always_the_same(
 def test_a_backslash_which_crons_read_differently_is_refused_for_cron(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="backslash"):
         unit("cron", tmp_path / "a\\%b", 5, 12)
-    assert "a\\%b" in unit("launchd", tmp_path / "a\\%b", 5, 12)
+    assert "a\\%b" in unit("launchd", create(tmp_path / "a\\%b", "test.example/log", NOW).root, 5, 12)
 
 
 def test_the_command_is_this_interpreters(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_the_command_is_this_interpreters(tmp_path: Path) -> None:
 def test_units_of_two_archives_are_told_apart_and_know_where_the_keys_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (tmp_path / name / "Archive of A" for name in "ab")
+    first, second = (create(tmp_path / name / "Archive of A", "test.example/log", NOW).root for name in "ab")
     assert name_of(first) != name_of(second)
     assert re.fullmatch(r"muniment-archive-of-a-[0-9a-f]{4}", name_of(first))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "my keys"))
@@ -146,3 +147,35 @@ def test_units_of_two_archives_are_told_apart_and_know_where_the_keys_are(
     assert shlex.split(line)[:2] == ["/usr/bin/env", f"XDG_CONFIG_HOME={tmp_path / 'my keys'}"]
     assert f"/{name_of(first)}.timer" in unit("systemd", first, 5, 12)
     assert f'"XDG_CONFIG_HOME={tmp_path / "my keys"}"' in unit("systemd", first, 5, 12)
+
+
+def test_what_calls_start_elsewhere_and_need_is_named_by_whole_paths(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "settings")
+    monkeypatch.setenv("MUNIMENT_PASSPHRASE_FILE", "../secret")
+    kept = [f"XDG_CONFIG_HOME={tmp_path}/settings", f"MUNIMENT_PASSPHRASE_FILE={tmp_path}/../secret"]
+    assert command(root)[1:3] == kept
+
+
+def test_a_key_that_no_call_could_open_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = create(tmp_path / "closed", "test.example/log", NOW, passphrase="open")
+    unit("cron", archive.root, 5, 12)
+    assert "the private key is encrypted" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv("MUNIMENT_PASSPHRASE_FILE", str(tmp_path / "secret"))
+    unit("cron", archive.root, 5, 12)
+    monkeypatch.delenv("MUNIMENT_PASSPHRASE_FILE")
+    unit("cron", create(tmp_path / "open", "test.example/log", NOW).root, 5, 12)
+    assert caplog.text == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="nobody else can give a folder away")
+@pytest.mark.parametrize(("uid", "name"), [(65534, pwd.getpwuid(65534).pw_name), (54_321, "54321"), (0, "root")])
+def test_what_root_prints_is_for_who_owns_the_archive(root: Path, uid: int, name: str) -> None:
+    os.chown(root, uid, -1)
+    assert f"\nUser={name}\n" in unit("systemd", root, 5, 12)
+    assert unit("cron", root, 5, 12).startswith(f"# crontab -e   (of {name})\n")
