@@ -133,7 +133,6 @@ def write(root: Path, name: str, text: str) -> Job:
     job = parse_job(check_name(name), text)
     if not job_file(root, name).exists():
         _forget(root, name)  # another job had that name, and a run of it may have ended after it was removed
-        keep_state(root, name, State())  # whose reports are not this one's
     durable.replace(job_file(root, name), text.encode())
     return job
 
@@ -160,7 +159,7 @@ def remove(root: Path, name: str) -> None:
     path = job_file(root, name)
     try:
         path.unlink()
-        _forget(root, name)
+        _forget(root, name)  # here, as the next job of that name may be a file written by hand
     except FileNotFoundError:
         raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None
     except OSError as e:
@@ -168,9 +167,10 @@ def remove(root: Path, name: str) -> None:
 
 
 def _forget(root: Path, name: str) -> None:
-    """What is remembered of a job: of its runs, and of the files in its folders."""
-    for path in (_state_file(root, name), files_of(root, name)):
-        path.unlink(missing_ok=True)
+    """What is remembered of a job: of its runs, and of the files in its folders. The reports stay, and an empty state
+    says that they are not those of the next job of that name."""
+    files_of(root, name).unlink(missing_ok=True)
+    keep_state(root, name, State())
 
 
 def state_of(root: Path, name: str, *, mend: bool = False) -> State:

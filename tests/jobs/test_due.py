@@ -38,6 +38,20 @@ def test_a_job_is_due_from_the_time_after_it_was_seen_first(root: Path) -> None:
     assert (late.report.due, late.report.missed) == ("2026-03-02T17:00:00Z", 3)
 
 
+def test_a_file_written_by_hand_is_another_job_than_the_one_that_was_removed(root: Path) -> None:
+    keeping.write(root, "check", VERIFY)
+    assert len(call(root, NOW) + call(root, NOW + HOUR)) == 1
+    keeping.remove(root, "check")
+    (root / "jobs" / "check.toml").write_text(VERIFY)
+    [row] = health.rows(root, {}, NOW + 50 * HOUR)
+    assert (row.health, row.last) == ("new", None)
+    assert call(root, NOW + 50 * HOUR) == []
+    [outcome] = call(root, NOW + 51 * HOUR)
+    assert outcome.report is not None
+    assert outcome.report.missed == 0
+    assert len(keeping.reports(root, "check", 9)) == 2
+
+
 def test_a_run_by_hand_leaves_the_schedule_alone(root: Path) -> None:
     keeping.write(root, "check", VERIFY)
     call(root, NOW)
