@@ -123,10 +123,9 @@ class Schedule:
         if self.due(last, now) is not None:
             return now
         pending = self.latest(now)
-        if pending is not None and pending > min(last, now):  # put off until later
-            return pending + self.offset(pending)
-        at = next(self.after(now))
-        return at + self.offset(at)
+        if pending is None or pending <= min(last, now):
+            pending = next(self.after(now))
+        return min(pending + self.offset(pending), next(self.after(pending)))  # put off, but not beyond the next
 
     def _every(self) -> tuple[int, str] | None:
         found = _EVERY.fullmatch(self.text.strip())

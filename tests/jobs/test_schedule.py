@@ -174,6 +174,19 @@ def test_jitter_puts_off_the_same_time_by_the_same_and_jobs_by_their_own() -> No
     assert len(offsets) > 30
 
 
+@pytest.mark.parametrize("text", ["every hour", "0 * * * *"])
+def test_a_jitter_longer_than_the_schedule_puts_no_run_off_beyond_the_next(text: str) -> None:
+    schedule = Schedule(text, ZoneInfo("UTC"), timedelta(hours=6), "a")
+    last = now = utc("2026-01-01T10:00")
+    for _ in range(30):
+        told = schedule.next_run(last, now)
+        assert schedule.due(last, told - timedelta(seconds=1)) is None
+        due = schedule.due(last, told)
+        assert due is not None
+        assert (due.at, due.missed) == (last + timedelta(hours=1), 0)
+        last, now = due.at, told
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
