@@ -236,7 +236,7 @@ class Discovery:
         """What came of an address for which this run asked before it was cut off, and which needs nothing more."""
         if not (self._plan.token and wanted.asked) or (self._is_read(wanted) and not wanted.read):
             return None
-        return resuming.found_again(self._archive, wanted, self._plan.since_leaf)
+        return resuming.found_again(self._archive, wanted, self._plan.own)
 
     def _is_read(self, wanted: Wanted) -> bool:
         """Whether it is read for further addresses."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -46,8 +47,9 @@ class Plan:
     everything, and whole. The starts of `pages` are the pages themselves.
 
     A run has a `name` where it is not told from others by what it looks for; what was looked at since it was `begun`
-    is not asked for again, whatever else is said. Where it is cut off, it goes on when it is called with the same two,
-    and with the size `since_leaf` that the log had at first. Nothing more is begun once `over` says why.
+    is not asked for again, whatever else is said. Where it is cut off, it goes on when it is called with the same two;
+    what it stored by then is among the leaves that are its `own`, the newest first. Nothing more is begun once `over`
+    says why.
     """
 
     command: Command
@@ -63,7 +65,7 @@ class Plan:
     full: bool = False
     name: str = ""
     begun: datetime | None = None
-    since_leaf: int = 0
+    own: tuple[range, ...] = (range(sys.maxsize),)
     rests: Callable[[Wanted], bool] = field(default=_never, compare=False)
     over: Callable[[], str] = field(default=_nothing, compare=False)
 
@@ -87,7 +89,7 @@ class Plan:
             "limit": None,
             "name": "",
             "begun": None,
-            "since_leaf": 0,
+            "own": None,
             "rests": None,
             "over": None,
         }

@@ -7,6 +7,8 @@ off, may be in the log all the same: then it is not asked for again, and counted
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,16 +36,20 @@ def from_text(text: str) -> Added:
     return Added(**json.loads(text))
 
 
-def found_again(archive: Archive, wanted: Wanted, since: int) -> Added | None:
-    """What became of an address that was asked for, from the leaves `since` one on; None where these say nothing."""
+def found_again(archive: Archive, wanted: Wanted, own: Sequence[range]) -> Added | None:
+    """What became of an address that was asked for, by the run's `own` leaves; else by what others looked at meanwhile,
+    to whom it counts as new or changed. None where nobody did."""
     key, size = article_key(wanted.url), 0
     for _ in range(_REDIRECTS):
-        if (look := archive.catalog.look_since(key, since)) is None:
+        looks = (archive.catalog.look_within(key, leaves) for leaves in (*own, range(own[-1].start, sys.maxsize)))
+        if (look := next(filter(None, looks), None)) is None:
             return None
         size += sum(len(record.block) for record in archive.records(look.number) if record.type == "response")
         location = _location(archive, look.number) if 300 <= (look.status or 0) < 400 else None
         if location is None:
-            return _added(archive, wanted, key, look, size)
+            added = _added(archive, wanted, key, look, size)
+            is_own = any(look.number in leaves for leaves in own)
+            return added if is_own or added.state != "stored" else replace(added, state="unchanged")
         key = article_key(location)
     return None
 

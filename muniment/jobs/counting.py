@@ -48,7 +48,7 @@ def _is_own(run: Run, added: Added) -> bool:
     """Whether it is only as it was because this run stored it, just before it was cut off, and had not counted it:
     that is known of files, which are read again; pages are not asked for again."""
     was_cut_off = run.is_resumed and run.state.stage == "folders"
-    return was_cut_off and added.snapshot is not None and added.snapshot >= run.state.stage_size
+    return was_cut_off and added.snapshot is not None and any(added.snapshot in leaves for leaves in run.own())
 
 
 def _count_version(run: Run, archive: Archive, number: int, source: Source) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from muniment import durable
+from muniment.archive.archive import Archive
 from muniment.archive.tables.layout import problem_of
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
 from muniment.jobs import keeping
@@ -73,6 +74,7 @@ def run_due(
     stopped: MunimentError | None = None
     looking = _Looking(lambda: after(()))
     try:
+        _mark_cut_off(root)
         turn = list(names) or _in_turn(root)
         while turn:
             name = turn.pop(0)
@@ -138,6 +140,17 @@ def _in_turn(root: Path) -> list[str]:
     return sorted(keeping.names(root), key=begun)
 
 
+def _mark_cut_off(root: Path) -> None:
+    """What is stored from now on is not of the runs that were cut off: another job may store the same pages."""
+    for name in keeping.names(root):
+        with suppress(MunimentError, sqlite3.Error):  # its turn says what is wrong
+            state = keeping.state_of(root, name)
+            if state.running is not None and state.stage and not state.is_off:
+                with Archive(root) as archive:
+                    state.breaks.append(archive.size)
+                keeping.keep_state(root, name, state)
+
+
 def _nobody() -> bool:
     return False
 
@@ -201,6 +214,7 @@ def _run(root: Path, world: World, job: Job, state: State, report: Report, waiti
         report.reached = -1  # that it gets no further is not its own fault
         with suppress(StorageError):
             keeping.keep_state(root, job.name, state)
+        _mark_cut_off(root)
         raise
     return _finish(root, world, job, state, report)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -122,7 +123,7 @@ class Fetching:
         from muniment.ingest.urls import article_key
 
         run, key = self.run, article_key(url)
-        look = self.archive.catalog.look_since(key, 0)
+        look = self.archive.catalog.look_within(key, range(sys.maxsize))
         if look is None or look.number >= run.state.stage_size:
             return False
         if not self._was_looked_at(key) and not self._is_at_rest("pages", key):
@@ -155,7 +156,7 @@ class Fetching:
             command, tuple(starts), limit=limits.pages, declared=run.declared(), recheck=RECHECK,
             match=run.job.match, exclude=run.job.exclude, hosts=run.job.hosts,
             name=f"job {run.job.name} {command}", begun=moment(run.report.begun or run.report.started),
-            since_leaf=run.state.stage_size,
+            own=run.own(),
             rests=lambda wanted: self._rests(command, wanted), over=run.over,
         )  # fmt: skip
         if limits.depth is not None:

@@ -72,7 +72,8 @@ class State:
     found articles, `findings` what its last verify found.
 
     Of a run that is not done: the `stage` it is at, the size of the log when that began, and what was `taken` in it and
-    is counted in the report: files, with size and time of change, or searches, with the leaf up to which they told.
+    is counted in the report: files, with size and time of change, or searches, with the leaf up to which they told. Its
+    `breaks` are the sizes that the log had in that stage when it was cut off, when it went on, and so forth.
     """
 
     made: TimeIfAny = ""
@@ -84,8 +85,14 @@ class State:
     findings: list[str] = field(default_factory=list)
     stage: str = ""
     stage_size: int = 0
+    breaks: list[int] = field(default_factory=list)
     taken: dict[str, list[int]] = field(default_factory=dict)
     begun: TimeIfAny = ""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether its run was cut off, and did not go on."""
+        return len(self.breaks) % 2 == 1
 
     def last(self, now: datetime) -> datetime:
         """After which due time to look; a clock that was ahead, and was put right since, holds nothing up."""
@@ -232,7 +239,8 @@ def keep_state(root: Path, name: str, state: State) -> None:
         "made": state.made, "due": state.due, "running": as_json(state.running) if state.running else None,
         "sources": {key: asdict(seen) for key, seen in state.sources.items()}, "hosts": state.hosts,
         "past": [asdict(one) for one in state.past], "findings": state.findings,
-        "stage": state.stage, "stage_size": state.stage_size, "taken": state.taken, "begun": state.begun,
+        "stage": state.stage, "stage_size": state.stage_size, "breaks": state.breaks, "taken": state.taken,
+        "begun": state.begun,
     }  # fmt: skip
     durable.replace(_state_file(root, name), json.dumps(values).encode() + b"\n")
 

@@ -15,6 +15,7 @@ import base64
 import errno
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -163,13 +164,26 @@ class Run:
     def _enter(self, name: str, archive: Archive) -> None:
         """What a stage counted before it was cut off is counted anew, from what it keeps itself."""
         if self.state.stage == name:
+            if self.state.is_off:
+                archive.refresh()
+                self.state.breaks.append(archive.size)
+                self.keep(now=True)
             for key, source in self.report.sources.items():
                 if source.kind in _KINDS.get(name, ()):
                     self.report.sources[key] = Source(source.target, source.kind)
             return
         archive.refresh()
-        self.state.stage, self.state.stage_size, self.state.taken = name, archive.size, {}
+        self.state.stage, self.state.stage_size, self.state.taken, self.state.breaks = name, archive.size, {}, []
         self.keep(now=True)
+
+    def own(self) -> tuple[range, ...]:
+        """The leaves that it may have stored in its stage, the newest first: while it was cut off, others ran, and may
+        have stored the same pages."""
+        since, found = self.state.stage_size, list[range]()
+        for cut_off, went_on in zip(self.state.breaks[::2], self.state.breaks[1::2], strict=False):
+            found.append(range(since, cut_off))
+            since = went_on
+        return (range(since, sys.maxsize), *reversed(found))
 
     def _go_through(self, name: str, stage: Callable[[], None]) -> None:
         try:

@@ -84,6 +84,25 @@ def test_two_calls_at_once_run_what_is_due_once(root: Path, paper: Newspaper, go
     assert [path for path in paper.paths() if path != "/robots.txt"] == ["/story/1", "/slow"]
 
 
+def test_what_another_job_stored_while_a_run_was_cut_off_counts_once(
+    root: Path, paper: Newspaper, going: Callable[[], None]
+) -> None:
+    first = start(root, "jobs", "run", "courier", "--processes", "1")
+    until(lambda: "/slow" in paper.paths())
+    first.kill()
+    first.communicate(timeout=30)
+    going()
+    other = JOB.format(url=paper.url).replace(f'"{paper.url}/story/1", ', "")
+    keeping.write(root, "other", other)
+    for name in ("other", "courier"):
+        (outcome,) = due.run_due(root, World(processes=1), [name])
+    slow = {name: keeping.reports(root, name, 1)[0].sources[f"url {paper.url}/slow"] for name in ("other", "courier")}
+    assert (slow["other"].new, slow["other"].unchanged) == (1, 0)
+    assert (slow["courier"].tried, slow["courier"].new, slow["courier"].unchanged) == (1, 0, 1)
+    assert outcome.report is not None and outcome.report.resumed == 1
+    assert outcome.report.sources[f"url {paper.url}/story/1"].new == 1
+
+
 def test_whoever_adds_beside_a_run_waits_for_the_archive(
     root: Path, paper: Newspaper, going: Callable[[], None], tmp_path: Path
 ) -> None:

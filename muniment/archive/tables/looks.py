@@ -43,12 +43,12 @@ class Looks:
         row = self._db.execute(f"select {_LAST.format(key='?')}", (key,)).fetchone()
         return None if row is None else row[0]
 
-    def look_since(self, key: str, since: int) -> Look | None:
-        """The newest look at an article, whatever came of it, among the leaves from `since` on."""
+    def look_within(self, key: str, leaves: range) -> Look | None:
+        """The newest look at an article, whatever came of it, among these leaves."""
         row = self._db.execute(
-            "select number, type, of, status, reason from leaf where key = ? and number >= ?"
+            "select number, type, of, status, reason from leaf where key = ? and number >= ? and number < ?"
             " and type in ('capture', 'revisit', 'attempt') order by number desc limit 1",
-            (key, since),
+            (key, leaves.start, leaves.stop),
         ).fetchone()
         return None if row is None else Look(*row)
 
