@@ -70,7 +70,7 @@ def _jobs(root: Path) -> Iterator[Step]:
     from muniment.archive.config import read_config
     from muniment.doctor import Step
     from muniment.jobs import health
-    from muniment.jobs.alarms import Book
+    from muniment.jobs.book import Book
 
     try:
         rows = health.rows(root, read_config(root).alerts, datetime.now(UTC), Book(root).stopped())

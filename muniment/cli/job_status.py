@@ -52,7 +52,7 @@ def status(ctx: click.Context, names: tuple[str, ...], metrics: str | None, as_j
     """
     from muniment.archive.config import read_config
     from muniment.jobs import health, keeping
-    from muniment.jobs.alarms import Book
+    from muniment.jobs.book import Book
     from muniment.jobs.conditions import NEWS
 
     check_metrics(metrics, as_json)
@@ -149,7 +149,7 @@ def write_metrics(root: Path, settings: Any, path: str) -> None:
     """`path` is - for standard output."""
     from muniment import durable
     from muniment.jobs import health
-    from muniment.jobs.alarms import Book
+    from muniment.jobs.book import Book
     from muniment.jobs.conditions import facts_of
 
     now, book = datetime.now(UTC), Book(root)

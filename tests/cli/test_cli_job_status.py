@@ -11,7 +11,7 @@ from test_cli_terminal import COLOUR, on_terminal
 
 from muniment.cli import cli, terminal
 from muniment.jobs import keeping
-from muniment.jobs.alarms import Book
+from muniment.jobs.book import Book
 from muniment.jobs.conditions import Alarm
 from muniment.jobs.keeping import Past, Seen, State
 from muniment.jobs.report import Report

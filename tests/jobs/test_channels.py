@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from muniment.jobs import channels
-from muniment.jobs.alarms import Alarm, message
 from muniment.jobs.alerts import Alerts
 from muniment.jobs.channels import PartlyDelivered, Undelivered, deliver, ping
+from muniment.jobs.conditions import Alarm
+from muniment.jobs.messages import message
 from tests.jobs.mailbox import Mailbox
 
 ALARM = Alarm("disk-low", "courier", "", "3 MiB are left", "2026-01-02T03:04:05Z")
