@@ -35,12 +35,44 @@ _INSTANT = 0.1
 
 def storage_error(action: str, path: Path | str, error: OSError) -> StorageError:
     """The error for a failed write: what, where, and what stays true."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    advice = "free some space and run again" if full else "see to the disk and run again"
+    advice = _ADVICE.get(error.errno or 0, "see to the disk and run again")
+    if error.errno in _REFUSED:
+        advice = _whose(Path(path))
     if isinstance(error, NotRegular):
         advice = "put the file itself there, or nothing"
     reason = error.strerror or str(error)
     return StorageError(f"cannot {action} {path}: {reason}; everything acknowledged is stored, {advice}")
+
+
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space and run again"),
+    errno.EROFS: "see why the disk is read-only, mount it for writing and run again",
+}
+_REFUSED = (errno.EACCES, errno.EPERM)
+
+
+def _whose(path: Path) -> str:
+    """What to do where this user may not write: who may, of the file or else of the folder that it belongs in."""
+    import pwd
+
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    number = os.lstat(there).st_uid
+    with suppress(KeyError):
+        return f"{there} is {pwd.getpwuid(number).pw_name}'s: run it as that user, or give it to the one that runs it"
+    return f"{there} is user {number}'s: run it as that user, or give it to the one that runs it"
+
+
+def refusal(path: Path) -> str:
+    """Why nothing can be written at `path`, where something is; else nothing. What it takes is seen only by trying."""
+    if os.access(path, os.W_OK) or not os.path.lexists(path):
+        return ""
+    code = errno.EROFS if is_read_only(path) else errno.EACCES
+    return str(storage_error("write", path, OSError(code, os.strerror(code))))
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether the disk that holds `path` is mounted so. Raises OSError."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def _sync_descriptor(descriptor: int) -> None:
@@ -129,7 +161,8 @@ def replace(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True)
             sync_directory(path.parent)
             sys.audit("muniment.synced", str(path), len(content))
     except OSError as e:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read-only refuses that too
+            temporary.unlink(missing_ok=True)
         raise storage_error("write", path, e) from e
 
 
@@ -163,7 +196,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     except OSError as e:
         raise storage_error("write", path, e) from e
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

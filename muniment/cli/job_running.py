@@ -102,7 +102,9 @@ def _forever(root: Path, pool: Pool, options: dict[str, Any]) -> None:
         try:
             return _run(root, (), pool, options) in (0, UsageError.exit_code, _PARTLY)
         except MunimentError as e:
-            note(f"muniment: {one_line(str(e))}")
+            if str(e) not in options["shown"]:
+                options["shown"].add(str(e))
+                note(f"muniment: {one_line(str(e))}")
             return False
 
     def sleep(seconds: float) -> None:

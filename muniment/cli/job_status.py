@@ -53,7 +53,7 @@ def status(ctx: click.Context, names: tuple[str, ...], metrics: str | None, as_j
     from muniment.archive.config import read_config
     from muniment.jobs import health, keeping
     from muniment.jobs.book import Book
-    from muniment.jobs.conditions import NEWS
+    from muniment.jobs.conditions import NEWS, read_only
 
     check_metrics(metrics, as_json)
     if names and metrics is not None:
@@ -68,6 +68,8 @@ def status(ctx: click.Context, names: tuple[str, ...], metrics: str | None, as_j
     stopped = book.stopped()
     rows = [health.row_of(root, name, config.alerts, now, stopped) for name in names or keeping.names(root)]
     standing = [alarm for alarm in book.standing() if not names or alarm.job in names]
+    if not names and (alarm := read_only(root)) and alarm.key not in {one.key for one in standing}:
+        standing.append(alarm)
     is_healthy = not any(row.is_bad for row in rows) and all(alarm.kind in NEWS for alarm in standing)
     if as_json:
         print_json({

@@ -16,19 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from muniment import durable
 from muniment.errors import MunimentError, StorageError
 from muniment.jobs import health, keeping
 from muniment.jobs.alerts import CHANNELS, Alerts, alerts_of
-from muniment.jobs.book import Book
+from muniment.jobs.book import Book, alone
 from muniment.jobs.channels import PartlyDelivered, Undelivered, deliver, ping
-from muniment.jobs.conditions import OF_THE_ARCHIVE, Alarm, broken_off, conditions, facts_of
+from muniment.jobs.conditions import NEWS, OF_THE_ARCHIVE, Alarm, broken_off, conditions, facts_of
 from muniment.jobs.due import Outcome
 from muniment.jobs.messages import message
 from muniment.jobs.report import Report, iso
 
 _log = logging.getLogger(__name__)
-_WAIT = 300.0  # seconds: channels may hang, each for a while
 _REPORTS = 20  # of a job that are looked at for news that nobody told
 _AT_ONCE = 32  # channels that are told side by side
 
@@ -38,12 +36,8 @@ def watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequen
 
     Raises UsageError where `[alerts]` of archive.toml, which `settings` are, is wrong; StorageError.
     """
-    (root / keeping.FOLDER).mkdir(exist_ok=True)
-    lock = durable.Lock(root / keeping.FOLDER / "alarms.lock", _WAIT)  # a call that others keep from its runs looks too
-    try:
+    with alone(root):
         return _watch(root, origin, settings, outcomes, now)
-    finally:
-        lock.release()
 
 
 def _watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Sequence[Outcome], now: datetime) -> Book:
@@ -64,7 +58,8 @@ def _watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Seque
         book.keep()
     _tell_all(root, origin, settings, book)
     book.keep()
-    _ping(root, settings, outcomes, is_well=not any(row.is_bad for row in rows) and not book.stopped())
+    is_well = bool(rows) and not any(row.is_bad for row in rows)
+    _ping(root, settings, outcomes, is_well=is_well and all(alarm.kind in NEWS for alarm in book.standing()))
     return book
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Sequence
+import os
+import stat
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +23,8 @@ from muniment.jobs.kept import Damaged, fitted, read_kept
 from muniment.jobs.report import Report, iso
 
 _log = logging.getLogger(__name__)
-_ROOM = 16 << 10  # bytes that the book takes at least, so that it can be written where the disk is full
+PLACES = ("/dev/shm", tempfile.gettempdir())
+_WAIT = 300.0  # seconds: channels may hang, each for a while
 _MOST_NEWS = 50
 
 
@@ -41,7 +47,7 @@ class Book:
         self.news: list[News] = []
         self.read: dict[str, str] = {}
         try:
-            values = fitted(dict[str, Any], read_kept(self._path))
+            values = fitted(dict[str, Any], read_kept(self._newest()))
             alarms, news = fitted(list[Alarm], values.get("alarms")), fitted(list[News], values.get("news"))
             self.read = fitted(dict[str, str], values.get("read"))
             self.alarms, self.news = {alarm.key: alarm for alarm in alarms}, news
@@ -90,17 +96,60 @@ class Book:
         return {alarm.job: alarm.text for alarm in self.standing() if alarm.kind == "run-stopped"}
 
     def keep(self) -> None:
-        """Raises StorageError where there is neither room nor a book that is large enough."""
+        """Where the archive's disk takes nothing, elsewhere: an alarm of that has to be remembered too. Raises
+        StorageError where there is no such place."""
         values = {
             "alarms": [asdict(alarm) for alarm in self.alarms.values()],
             "news": [asdict(one) for one in self.news],
             "read": self.read,
         }
-        content = json.dumps(values, indent=1, ensure_ascii=False).encode("utf-8", "replace")
-        content += b" " * (_ROOM - len(content) % _ROOM - 1) + b"\n"
+        content = json.dumps(values, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        elsewhere = list(_elsewhere(self._path))
         try:
             durable.replace(self._path, content)
-        except StorageError:  # an alarm of a full disk has to be remembered on the full disk
-            if not self._path.is_file() or self._path.stat().st_size != len(content):
-                raise
-            durable.overwrite(self._path, 0, content)
+        except StorageError:
+            for path in elsewhere:
+                with suppress(StorageError):
+                    durable.replace(path, content, mode=0o600)
+                    return
+            raise
+        for path in elsewhere:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _newest(self) -> Path:
+        """Where it was kept last."""
+        there = [path for path in (self._path, *_elsewhere(self._path)) if path.is_file()]
+        return max(there, key=lambda path: path.stat().st_mtime_ns, default=self._path)
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """While the book is read, and what it says is told: by calls too that others keep from their runs.
+
+    Raises Locked."""
+    path = root / keeping.FOLDER / "alarms.lock"
+    held: durable.Lock | None = None
+    for place in (path, *_elsewhere(path)):
+        with suppress(OSError, StorageError):
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            held = durable.Lock(place, _WAIT)
+            break
+    try:
+        yield
+    finally:
+        if held is not None:
+            held.release()
+
+
+def _elsewhere(path: Path) -> Iterator[Path]:
+    """Where this user can keep what belongs at `path` in an archive whose disk takes nothing: in memory, or among
+    temporary files; in a folder that nobody else can write in."""
+    name = f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}-{path.name}"
+    for place in PLACES:
+        folder = Path(place, f"muniment-{os.getuid()}")
+        with suppress(FileNotFoundError):
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+                continue
+        yield folder / name

@@ -22,6 +22,7 @@ from typing import Any
 
 from muniment import durable
 from muniment.errors import Locked, MunimentError, StorageError, UsageError
+from muniment.jobs import keeping
 from muniment.jobs.alerts import alerts_of
 from muniment.jobs.due import Outcome
 from muniment.jobs.health import Row
@@ -73,7 +74,7 @@ def facts_of(root: Path) -> tuple[Facts, str]:
     from muniment.archive.tables.layout import problem_of
     from muniment.stamping import tail
 
-    free = shutil.disk_usage(root).free
+    free, unwritable = shutil.disk_usage(root).free, next(filter(None, map(durable.refusal, _written(root))), "")
     try:
         with Archive(root) as archive:
             index, held = pipeline.index_state(archive), tail(archive)
@@ -81,11 +82,11 @@ def facts_of(root: Path) -> tuple[Facts, str]:
             if durable.is_held(root / "lock"):
                 lag, index["problem"] = 0, None  # whoever is adding now brings the index up at the end
             problem = str(index["problem"] or "")
-            return Facts(free, lag, problem, held.leaves, held.since or "", archive.size), ""
+            return Facts(free, lag, problem, held.leaves, held.since or "", archive.size, unwritable), ""
     except StorageError as e:
         return Facts(free, unwritable=str(e)), ""
     except MunimentError as e:
-        return Facts(free), str(e)
+        return Facts(free, unwritable=unwritable), str(e)
     except OSError as e:
         return Facts(free, unwritable=e.strerror or str(e)), ""
     except sqlite3.Error as e:
@@ -93,6 +94,19 @@ def facts_of(root: Path) -> tuple[Facts, str]:
         return (
             (Facts(free, unwritable=str(found)), "") if isinstance(found, StorageError) else (Facts(free), str(found))
         )
+
+
+def _written(root: Path) -> Iterator[Path]:
+    """What every run writes, and what is made by the first who runs one."""
+    jobs = root / keeping.FOLDER
+    yield from (root, root / "lock", jobs, jobs / "lock", jobs / "state", jobs / "runs")
+
+
+def read_only(root: Path) -> Alarm | None:
+    """What is wrong to whoever asks, and whether or not a call could tell it: the disk is mounted so."""
+    if not durable.is_read_only(root):
+        return None
+    return Alarm("archive", "", "", f"nothing can be stored: {durable.refusal(root) or 'the disk is read-only'}")
 
 
 def conditions(
@@ -116,8 +130,10 @@ def conditions(
     if low:
         yield Alarm("disk-low", "", "", f"{facts.free >> 20:,} MiB are left on the archive's disk, and {least >> 20:,}"
                     " are to be free")  # fmt: skip
-    if problem := problem or ("" if low else facts.unwritable):
-        yield Alarm("archive", "", "", f"the archive cannot be opened: {problem}")
+    unwritable = "" if low else facts.unwritable
+    if problem or unwritable:
+        said = f"the archive cannot be opened: {problem}" if problem else f"nothing can be stored: {unwritable}"
+        yield Alarm("archive", "", "", said)
         return
     if facts.index_problem or facts.lag > 0:
         lacking = facts.index_problem or f"it lacks {facts.lag:,} article versions: run `muniment reindex`"

@@ -61,12 +61,17 @@ def run_due(
     A file that is wrong, a run that fails, and a job that lacks room keep no other from its run; one that takes long
     gives way to those that are due meanwhile, and goes on behind them. `after` looks how everything is: at the end with
     the lock still held, but not where it was interrupted; every five minutes of a call that takes long; and where
-    others are at it, who may hang. Raises Locked in that case, and StorageError at the end.
+    others are at it, who may hang, or nothing can be written. Raises Locked in the one case, and StorageError in the
+    other, or at the end.
     """
     try:
         guard = Guard(root, wait, take_over=take_over)
     except Locked:
         after(())
+        raise
+    except StorageError:
+        with suppress(StorageError):  # of what it could not keep
+            after(())
         raise
     if guard.succeeded:
         _log.warning("%s", guard.succeeded)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from muniment import durable
-from muniment.errors import UsageError
+from muniment.errors import StorageError, UsageError
 from muniment.jobs import keeping
 from muniment.jobs.alerts import Alerts, alerts_of
 from muniment.jobs.job import Job
@@ -99,7 +99,7 @@ def row_of(
         row.late = (now - first - job.schedule.offset(first)).total_seconds()
     if state.running is not None:
         row.health = "running"
-        is_idle = not durable.is_held(root / keeping.FOLDER / "lock")
+        is_idle = not _is_at_work(root)
         if stopped and name in stopped and (is_idle or state.running.reached < 0):  # has not gone on
             row.health, row.error = "stopped", stopped[name]
             return row
@@ -114,6 +114,13 @@ def row_of(
     elif row.last is None and row.health == "ok":
         row.health = "new"
     return row
+
+
+def _is_at_work(root: Path) -> bool:
+    try:
+        return durable.is_held(root / keeping.FOLDER / "lock")
+    except StorageError:  # another user's: that is an alarm of its own
+        return False
 
 
 def targets(job: Job) -> Iterator[tuple[str, str]]:
