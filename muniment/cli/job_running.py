@@ -141,6 +141,10 @@ def _run(root: Path, names: Sequence[str], pool: Pool, options: dict[str, Any]) 
         done += 1
         code = max(code, _tell(outcome, options))
     if not done and not options["forever"]:
+        from muniment.jobs import keeping
+
+        if not keeping.names(root):  # who has it called has jobs, or had them
+            raise UsageError(f"there are no jobs in {root}: `muniment jobs add` makes one")
         note("nothing is due", quiet=options["quiet"])
     return UsageError.exit_code if is_wrong else code
 

@@ -18,7 +18,6 @@ from muniment.cli.common import (
     faint,
     find_archive,
     json_option,
-    note,
     one_line,
     print_json,
     strong,
@@ -82,8 +81,8 @@ def status(ctx: click.Context, names: tuple[str, ...], metrics: str | None, as_j
         _print_rows(rows, most_fine=None if names else _MOST_FINE)
         for alarm in standing:
             echo(described(alarm))
-        if not rows:
-            note("there are no jobs: `muniment jobs add` makes one", quiet=quiet)
+    if not rows:
+        raise UsageError(f"there are no jobs in {root}: `muniment jobs add` makes one")
     ctx.exit(0 if is_healthy else ItemError.exit_code)
 
 

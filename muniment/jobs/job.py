@@ -110,9 +110,14 @@ class Job:
         return bool(self.feeds or self.sitemaps or self.crawls or self.urls or self.lists)
 
 
+def is_name(name: str) -> bool:
+    """Whether it can be a file's, with what stands beside it in those of its state."""
+    return _NAME.fullmatch(name) is not None and len(name.encode()) <= _MOST_NAME
+
+
 def check_name(name: str) -> str:
-    """The name. Raises UsageError unless it can be a file's, with what stands beside it in those of its state."""
-    if not _NAME.fullmatch(name) or len(name.encode()) > _MOST_NAME:
+    """The name. Raises UsageError unless a job can have it."""
+    if not is_name(name):
         raise UsageError(f"{name!r} is no name for a job: use up to 64 letters, digits, - and _")
     return name
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from muniment import durable
 from muniment.errors import StorageError, UsageError
-from muniment.jobs.job import Job, check_name, parse_job
+from muniment.jobs.job import Job, check_name, is_name, parse_job
 from muniment.jobs.kept import Damaged, Time, TimeIfAny, fitted, read_kept
 from muniment.jobs.report import Report, as_json, from_json, iso, moment, summary
 from muniment.regular import read_regular
@@ -101,11 +101,21 @@ class State:
 
 
 def names(root: Path) -> list[str]:
-    """The jobs that there are, in order of name. A file's name that no job can have is told too, as text that does no
-    harm: reading it says what is wrong."""
+    """The jobs that there are, in order of name, and those whose file is lost. A file's name that no job can have is
+    told too, as text that does no harm: reading it says what is wrong."""
     found = (os.fsencode(path.stem) for path in (root / FOLDER).glob("*.toml") if not path.name.startswith("."))
     stems = (stem.decode("utf-8", "replace") for stem in found)
-    return sorted({"".join(c if c.isprintable() else repr(c)[1:-1] for c in stem) for stem in stems})
+    there = {"".join(c if c.isprintable() else repr(c)[1:-1] for c in stem) for stem in stems}
+    remembered = {path.stem for path in (root / FOLDER / "state").glob("*.json")}
+    return sorted(there | {name for name in remembered - there if _is_lost(root, name)})
+
+
+def _is_lost(root: Path, name: str) -> bool:
+    """Whether its file is gone, though nobody removed it: what is remembered of a job is emptied with it."""
+    if not is_name(name) or not _state_file(root, name).exists():
+        return False
+    state = state_of(root, name)
+    return bool(state.made or state.due or state.past or state.running)
 
 
 def text_of(root: Path, name: str) -> str:
@@ -117,6 +127,9 @@ def text_of(root: Path, name: str) -> str:
     try:
         return read_regular(path).decode().removeprefix("\ufeff")
     except FileNotFoundError:
+        if _is_lost(root, name):
+            again = f"put it back, or `muniment jobs remove {name}`"
+            raise UsageError(f"jobs/{name}.toml is gone, and nobody removed the job: {again}") from None
         raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None
     except (OSError, UnicodeDecodeError) as e:
         raise UsageError(f"jobs/{name}.toml cannot be read: {e}") from None
@@ -165,7 +178,7 @@ def remove(root: Path, name: str) -> None:
     """The job, and what is remembered of it; its reports stay. Raises UsageError where there is none."""
     path = job_file(root, name)
     try:
-        path.unlink()
+        path.unlink(missing_ok=_is_lost(root, name))
         _forget(root, name)  # here, as the next job of that name may be a file written by hand
     except FileNotFoundError:
         raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None

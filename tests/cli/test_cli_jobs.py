@@ -137,6 +137,8 @@ def test_a_job_is_paused_resumed_and_removed(console: Console) -> None:
         assert "there is no job 'a'" in console("jobs", command, "a", code=2).err
     assert list((root_of(console) / "jobs" / "runs" / "a").glob("*.json"))  # what it did stays told
     assert "there are no jobs" in console("jobs").err
+    for words in (["status"], ["status", "--json"], ["run", "--due"]):  # who asks has jobs, or had them
+        assert "there are no jobs in" in console("jobs", *words, code=2).err
 
 
 @pytest.mark.parametrize(

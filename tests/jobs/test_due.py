@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from muniment.archive.archive import Archive
-from muniment.errors import StorageError
+from muniment.errors import StorageError, UsageError
 from muniment.jobs import due, health, keeping, upkeep
 from muniment.jobs.report import Report, iso
 from muniment.jobs.running import Run, World
@@ -50,6 +50,24 @@ def test_a_file_written_by_hand_is_another_job_than_the_one_that_was_removed(roo
     assert outcome.report is not None
     assert outcome.report.missed == 0
     assert len(keeping.reports(root, "check", 9)) == 2
+
+
+def test_a_job_whose_file_is_lost_is_told_until_it_is_put_back_or_removed(root: Path) -> None:
+    keeping.write(root, "check", VERIFY)
+    keeping.write(root, "other", VERIFY)
+    assert len(call(root, NOW) + call(root, NOW + HOUR)) == 2
+    for name in ("check", "other"):
+        (root / "jobs" / f"{name}.toml").unlink()
+    assert {row.health for row in health.rows(root, {}, NOW + HOUR)} == {"wrong"}
+    (outcome, _) = call(root, NOW + 2 * HOUR)
+    assert outcome.report is None and "jobs/check.toml is gone, and nobody removed the job" in str(outcome.error)
+    (root / "jobs" / "check.toml").write_text(VERIFY)
+    keeping.remove(root, "other")
+    assert [row.job for row in health.rows(root, {}, NOW + 3 * HOUR)] == ["check"]
+    (again,) = call(root, NOW + 3 * HOUR)
+    assert again.report is not None and again.report.missed == 1
+    with pytest.raises(UsageError, match="there is no job 'other'"):
+        keeping.remove(root, "other")
 
 
 def test_a_run_by_hand_leaves_the_schedule_alone(root: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from muniment.archive.archive import create
 from muniment.errors import UsageError
+from muniment.jobs import keeping
 from muniment.jobs.units import command, name_of, spread, unit
 from tests.conftest import NOW
 
@@ -26,7 +27,9 @@ AWKWARD = "odd 100% $HOME \"q\" 'a' é"
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
     """An archive whose name every one of them has to escape."""
-    return create(tmp_path / AWKWARD, "test.example/log", NOW).root
+    root = create(tmp_path / AWKWARD, "test.example/log", NOW).root
+    keeping.write(root, "audit", 'schedule = "every week"\nverify = "10%"\n')
+    return root
 
 
 def test_the_systemd_units_are_such_and_start_what_they_should(odd: Path, tmp_path: Path) -> None:
