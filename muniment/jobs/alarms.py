@@ -44,13 +44,14 @@ def _watch(root: Path, origin: str, settings: Mapping[str, Any], outcomes: Seque
     rows = health.rows(root, settings, now)
     facts, problem = facts_of(root)
     book = Book(root)
-    least, running = _least_free(root), {row.job for row in rows if row.is_running and row.health != "paused"}
+    least = _least_free(root)
+    waiting = {row.job for row in rows if (row.is_running or row.late > 0) and row.health != "paused"}
     found = conditions(
         rows, settings, facts, problem, now, least_free=least,
         standing={alarm.key for alarm in book.standing()},
     )  # fmt: skip
     unknown = [one for one in book.standing() if one.kind in OF_THE_ARCHIVE] if problem or facts.unwritable else []
-    book.update([*found, *unknown, *broken_off(outcomes, running, book.alarms)], now)
+    book.update([*found, *unknown, *broken_off(outcomes, waiting, book.alarms)], now)
     for row in rows:
         book.take_news(_unread(root, row.job, book.read.get(row.job), outcomes))
     book.read = {job: run for job, run in book.read.items() if job in {row.job for row in rows}}

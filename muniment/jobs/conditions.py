@@ -168,12 +168,13 @@ def _of_job(row: Row, standing: Collection[str]) -> Iterator[Alarm]:
         yield Alarm("verify", row.job, "", f"{len(row.findings):,} findings, such as {row.findings[0]}")
 
 
-def broken_off(outcomes: Sequence[Outcome], running: Collection[str], standing: Mapping[str, Alarm]) -> Iterator[Alarm]:
-    """Runs that were ended by the disk, or by a fault of ours, and are to go on: until they did."""
+def broken_off(outcomes: Sequence[Outcome], waiting: Collection[str], standing: Mapping[str, Alarm]) -> Iterator[Alarm]:
+    """Runs that were ended by the disk, or by a fault of ours, and are to go on: until they did. `waiting` are the jobs
+    whose run is under way or due: of one that was ended at once, the disk may have kept nothing."""
     tried = {outcome.job for outcome in outcomes}
     for outcome in outcomes:
         if outcome.report is None and outcome.error is not None and not isinstance(outcome.error, (Locked, UsageError)):
             yield Alarm("run-stopped", outcome.job, "", str(outcome.error))
     for alarm in standing.values():
-        if alarm.kind == "run-stopped" and not alarm.ended and alarm.job in running and alarm.job not in tried:
+        if alarm.kind == "run-stopped" and not alarm.ended and alarm.job in waiting and alarm.job not in tried:
             yield alarm

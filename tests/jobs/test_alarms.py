@@ -168,6 +168,21 @@ def test_an_alarm_is_told_once_and_its_end_once(
     assert Book(root).alarms == {}
 
 
+def test_a_run_that_could_not_even_begin_is_told_until_it_is_not_due_any_more(
+    root: Path, pager: tuple[dict[str, Any], Callable[[], list[str]]]
+) -> None:
+    settings, told = pager[0] | {"overdue": "1 day"}, pager[1]
+    job(root, "a", verify='"10%"')
+    keeping.begin(root, "a", NOW - timedelta(hours=6))
+    stopped = Outcome("a", None, error=StorageError("no room"))
+    watch(root, ORIGIN, settings, [stopped], NOW)
+    watch(root, ORIGIN, settings, (), NOW)
+    assert told() == ["ALARM run-stopped: a: no room"]
+    assert Book(root).stopped() == {"a": "no room"}
+    watch(root, ORIGIN, settings, run(root, NOW), NOW)
+    assert [line.split(":")[0] for line in told()] == ["over  run-stopped"]
+
+
 def test_a_job_that_is_removed_takes_its_alarms_along(
     root: Path, pager: tuple[dict[str, Any], Callable[[], list[str]]]
 ) -> None:
