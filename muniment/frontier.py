@@ -14,8 +14,8 @@ import json
 import logging
 import os
 import sqlite3
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +95,11 @@ class Frontier:
             self.goes_on = token == before if token else not complete and not restart
             self._begin(token, restart)
             rows = self._db.execute(
-                "select host, count(*) from page where run = ? and state = 0 group by host", (self._run,)
+                "select host, listing, count(*) from page where run = ? and state = 0 group by host, listing",
+                (self._run,),
             )
-            self._hosts: OrderedDict[str, int] = OrderedDict(rows.fetchall())
+            self._waiting = Counter({(host, bool(listing)): count for host, listing, count in rows})
+            self._arrived = list(self._waiting)
             self.resumed = self._count(f"state = {_SETTLED}")
             self.postponed = self._count(f"state = {_POSTPONED}")
             self.pages_ahead = self._count("state = 0 and not listing")
@@ -135,7 +137,7 @@ class Frontier:
                     new += 1
                     self.pages_ahead += not page.listing
                     self.listings += page.listing
-                    self._hosts[page.host] = self._hosts.get(page.host, 0) + 1
+                    self._waits(page.host, page.listing)
             if of is not None:
                 self._db.execute("update page set read = 1 where seq = ?", (of.seq,))
             self._db.execute("commit")
@@ -144,47 +146,49 @@ class Frontier:
     def again(self, key: str) -> None:
         """Look once more at what was settled."""
         row = self._db.execute(
-            "update page set state = 0 where run = ? and key = ? and state = ? returning host",
+            "update page set state = 0 where run = ? and key = ? and state = ? returning host, listing",
             (self._run, key, _SETTLED),
         ).fetchone()
         if row is not None:
-            self._hosts[row[0]] = self._hosts.get(row[0], 0) + 1
+            self._waits(row[0], bool(row[1]))
 
-    @property
-    def hosts(self) -> Iterable[str]:
-        """Those of which something is to be looked at."""
-        return self._hosts
+    def arrived(self) -> list[tuple[str, bool]]:
+        """The hosts of which something is to be looked at, and whether that is a listing: each once, and once more
+        where there is still something when `next` took one."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
 
-    def next(self, is_free: Callable[[str], bool], *, listings: bool = True) -> Wanted | None:
-        """Something to look at whose host is free; listings first, then what is nearest to the start, and the hosts by
-        turns. Without `listings`, pages only."""
-        kind = "" if listings else "and not listing"
-        for host in self._hosts:
-            if not is_free(host):
-                continue
-            with _translated(self._path):
-                row = self._db.execute(
-                    "update page set state = ?, asked = asked + 1 where seq = (select seq from page where run = ?"
-                    f" and state = 0 and host = ? {kind} order by listing desc, depth, seq limit 1)"
-                    " returning seq, url, key, host, depth, listing, said, dated, start, asked, read",
-                    (_FLYING, self._run, host),
-                ).fetchone()
-            if row is not None:
-                self._hosts.move_to_end(host)
-                wanted = _wanted(row)
-                self.pages_ahead -= not wanted.listing
-                self._hosts[host] -= 1
-                if self._hosts[host] <= 0:
-                    del self._hosts[host]
-                return wanted
-        return None
+    def next(self, host: str, *, listing: bool) -> Wanted | None:
+        """Something to look at of this host, the nearest to the start: a listing, or a page."""
+        with _translated(self._path):
+            row = self._db.execute(
+                "update page set state = ?, asked = asked + 1 where seq = (select seq from page where run = ?"
+                " and state = 0 and host = ? and listing = ? order by depth, seq limit 1)"
+                " returning seq, url, key, host, depth, listing, said, dated, start, asked, read",
+                (_FLYING, self._run, host, listing),
+            ).fetchone()
+        if row is None:
+            return None
+        self.pages_ahead -= not listing
+        self._waiting[host, listing] -= 1
+        if self._waiting[host, listing]:
+            self._arrived.append((host, listing))
+        else:
+            del self._waiting[host, listing]
+        return _wanted(row)
+
+    def _waits(self, host: str, listing: bool) -> None:
+        """There is one more of a host that is to be looked at."""
+        self._waiting[host, listing] += 1
+        if self._waiting[host, listing] == 1:
+            self._arrived.append((host, listing))
 
     def give_back(self, wanted: Wanted) -> None:
         """It was not looked at after all, and waits as before."""
         with _translated(self._path):
             self._db.execute("update page set state = ?, asked = asked - 1 where seq = ?", (_WAITING, wanted.seq))
         self.pages_ahead += not wanted.listing
-        self._hosts[wanted.host] = self._hosts.get(wanted.host, 0) + 1
+        self._waits(wanted.host, wanted.listing)
 
     def settle(self, wanted: Wanted, came: str = "") -> None:
         """It was looked at, and what came of it is committed; `came` says what that is."""

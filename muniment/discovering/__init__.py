@@ -14,7 +14,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -180,48 +180,33 @@ class Discovery:
 
     def _launch(self, threads: ThreadPoolExecutor, workers: Workers) -> float:
         """Asks the hosts that may be asked now; returns in how many seconds the next one may be."""
-        idle: set[str] = set()  # hosts that might be asked, and of which nothing is wanted now
-
-        def may_be_asked(host: str) -> bool:
-            if host in idle or not self._hosts.is_free(host):
-                return False
-            idle.add(host)
-            return True
-
         while self._room > 0 and not self._plan.over():
             if len(self._flying) >= self._most:
                 return math.inf
             if len(self._flying) >= FETCHES_AHEAD and self._fetcher.receiving > _LARGE:
                 return _LOOK_AGAIN
-            wanted = self._next(may_be_asked)
-            if wanted is None:
-                soonest = self._hosts.soonest(host for host in self._frontier.hosts if host not in idle)
-                if self._flying or not soonest.host:
-                    return soonest.seconds
+            self._hosts.join(self._frontier.arrived())
+            listings = self._may_read
+            turn = self._hosts.next(listings=listings)
+            if turn is None:
+                soonest, turn = self._hosts.soonest(listings=listings)
+                if self._flying or turn is None:
+                    return soonest
                 # Nothing else is there to do, so that the next one may as well wait for its turn.
-                time.sleep(min(soonest.seconds, APART))
-                idle.add(soonest.host)
-                wanted = self._next(lambda host, soonest=soonest: host == soonest.host)  # type: ignore[misc]  # mypy cannot type defaults of a lambda
+                time.sleep(min(soonest, APART))
+            self._hosts.leave(turn)
+            wanted = self._frontier.next(turn.host, listing=turn.listing)
             if wanted is not None:
-                idle.clear()
                 self._ask(wanted, threads, workers)
         return math.inf
 
     def _ask(self, wanted: Wanted, threads: ThreadPoolExecutor, workers: Workers) -> None:
-        if (came := self._came_before(wanted)) is not None:
-            self.before.append(came)
-            self._frontier.settle(wanted, resuming.as_text(came))
+        if self._needs_no_request(wanted, workers):
+            self._hosts.had_turn(wanted.host)
             return
-        if is_known(self._plan, wanted, self._archive.catalog.last_look(wanted.key), self._options.clock()):
-            self.known += 1
-            job = self._held_job(wanted) if self._is_read(wanted) and not wanted.read else None
-            if job is None:
-                self._frontier.settle(wanted)
-            else:  # the same run looked at it elsewhere, and did not follow its links
-                self._flying[workers.read(job)] = _Flight(wanted, {}, time.monotonic(), known=True)
-            return
-        self._hosts.begin(wanted.host)
-        if not self._fetcher.has_rules(wanted.url) and wanted.seq not in self._ruled:
+        learns = not self._fetcher.has_rules(wanted.url) and wanted.seq not in self._ruled
+        self._hosts.begin(wanted.host, rules=learns)
+        if learns:
             self._ruled.add(wanted.seq)
             flight = _Flight(wanted, {}, time.monotonic(), rules=True)
             self._flying[threads.submit(self._fetcher.learn_rules, wanted.url)] = flight
@@ -231,6 +216,22 @@ class Discovery:
         held = {} if self._plan.full else held_of(self._archive, wanted.url, self._options.clock())
         fetcher: Fetches = self._fetcher if wanted.listing else self._pages
         self._flying[threads.submit(fetcher.fetch, wanted.url, held)] = _Flight(wanted, held, time.monotonic())
+
+    def _needs_no_request(self, wanted: Wanted, workers: Workers) -> bool:
+        """Whether it was looked at before, which is seen to."""
+        if (came := self._came_before(wanted)) is not None:
+            self.before.append(came)
+            self._frontier.settle(wanted, resuming.as_text(came))
+            return True
+        if not is_known(self._plan, wanted, self._archive.catalog.last_look(wanted.key), self._options.clock()):
+            return False
+        self.known += 1
+        job = self._held_job(wanted) if self._is_read(wanted) and not wanted.read else None
+        if job is None:
+            self._frontier.settle(wanted)
+        else:  # the same run looked at it elsewhere, and did not follow its links
+            self._flying[workers.read(job)] = _Flight(wanted, {}, time.monotonic(), known=True)
+        return True
 
     def _came_before(self, wanted: Wanted) -> Added | None:
         """What came of an address for which this run asked before it was cut off, and which needs nothing more."""
@@ -247,13 +248,14 @@ class Discovery:
         """How many pages may be asked for yet."""
         return math.inf if self._plan.limit is None else self._plan.limit - self._asked
 
-    def _next(self, is_free: Callable[[str], bool]) -> Wanted | None:
-        """The next address. Where there is a limit, nothing is read that would name more pages than that."""
-        frontier = self._frontier
+    @property
+    def _may_read(self) -> bool:
+        """Whether something may be read that names pages. Where there is a limit, nothing that would name more."""
+        ahead = self._frontier.pages_ahead
         if self._plan.limit is None:
-            return frontier.next(is_free, listings=frontier.pages_ahead < MOST_AHEAD)
+            return ahead < MOST_AHEAD
         is_reading = any(f.fetched is not None and f.wanted.listing for f in self._flying.values())
-        return frontier.next(is_free, listings=not is_reading and frontier.pages_ahead < min(self._room, MOST_AHEAD))
+        return not is_reading and ahead < min(self._room, MOST_AHEAD)
 
     # ---- what came
 

@@ -191,6 +191,23 @@ def test_hosts_that_are_to_be_waited_for_hold_up_no_other(run: RunJob, hosts: Ho
     assert last < waited
 
 
+def test_pages_come_before_the_rules_of_all_hosts_are_known(
+    run: RunJob, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muniment.discovering.FLIGHTS", 4)
+    monkeypatch.setattr("muniment.discovering.hosts.APART", 0.0)  # so that all of them might be begun with
+    names = [f"h{n}.example" for n in range(20)]
+    hosts.feeds = {"agency.example": []} | {name: [] for name in names}
+    links = "".join(f"<item><link>{hosts.url(name)}/story/1</link></item>" for name in names)
+    feed = Answer(f"<rss version='2.0'><channel><title>x</title>{links}</channel></rss>".encode())
+    hosts.answer = lambda host, path: feed if path == "/feed.xml" else None
+    report = run(["agency.example"])
+    assert report.total("new") == len(names)
+    first = min(visit.begun for visit in hosts.visits if visit.path == "/story/1")
+    rules = [visit for visit in hosts.visits if visit.path == "/robots.txt" and visit.begun < first]
+    assert len(rules) <= 10, "a run that gives way after some time would never come to a page"
+
+
 @pytest.mark.parametrize(("size", "patience", "most"), [(2_000, 20.0, range(30, 31)), (2_000_000, 1.5, range(16, 24))])
 def test_of_large_answers_fewer_are_under_way(
     run: RunJob, hosts: Hosts, size: int, patience: float, most: range
@@ -337,7 +354,7 @@ def test_a_page_that_always_fails_is_given_up_after_twenty_runs(tmp_path: Path) 
     while True:
         frontier = Frontier(tmp_path / "discovery.sqlite", "a job", token=f"run {runs}")
         frontier.put([page] if not runs else [])
-        wanted = frontier.next(lambda host: True)
+        wanted = frontier.next("half.example", listing=False)
         if wanted is None:
             break
         runs += 1
