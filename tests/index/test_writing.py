@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import index_examples as examples
 import pytest
 
-from muniment.errors import IndexBehind
+from muniment.errors import IndexBehind, StorageError
+from muniment.index import generations
 from muniment.index.engine import Document, open_engine
 from muniment.index.query import Everything, Term
 
@@ -76,3 +80,21 @@ def test_a_file_that_was_changed_under_a_writer_is_not_listed_as_sound(name: str
             index.commit(2)
             with open_engine(name, tmp_path) as again:
                 again.search(Term("text", "lately"))
+
+
+def test_a_full_disk_is_told_at_whatever_step_it_fills_up(mount: Callable[[str], Path]) -> None:
+    small_disk, (document,), told = mount("2m"), examples.documents(1, 1), list[bool]()
+    for room in range(0, 100, 4):
+        filler = small_disk / "filler"
+        filler.write_bytes(bytes((os.statvfs(small_disk).f_bavail - room // 4) * os.statvfs(small_disk).f_frsize))
+        try:
+            with generations.create(small_disk / "index") as index:
+                index.add([document])
+                index.commit(1)
+                told.append(False)
+        except StorageError:
+            told.append(True)
+        filler.unlink()
+        generations.remove(small_disk / "index")
+    subprocess.run(["umount", "--lazy", small_disk], check=True)  # threads of tantivy's hold it for a moment yet
+    assert told[0] and not told[-1]

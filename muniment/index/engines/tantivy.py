@@ -93,7 +93,8 @@ class TantivyEngine:
         if create and not (path.is_dir() and tantivy.Index.exists(str(path))):
             path.mkdir(parents=True, exist_ok=True)
             write_state(path, NAME, 0)
-            tantivy.Index(SCHEMA, path=str(path))
+            with sound.telling_failure(path, "could not be made", ValueError):
+                tantivy.Index(SCHEMA, path=str(path))
         return cls(path)
 
     # Writing
@@ -159,7 +160,8 @@ class TantivyEngine:
                     raise StorageError(f"the index at {self._path} cannot be written: {e}") from e
                 raise Locked(f"another process writes the index at {self._path}: try again when it is done") from e
             # A killed commit leaves a file of deletions that the next one would make again, and fail for good.
-            self._writer.garbage_collect_files()
+            with self._telling_failure("could not be written"):
+                self._writer.garbage_collect_files()
             self._base = index.searcher()
         return self._writer
 
