@@ -120,7 +120,9 @@ class Exchange:
             while not self.done and (event := self._connection.next_event()) is not h11.NEED_DATA:
                 self._take(event)
         except h11.RemoteProtocolError as e:
-            raise FetchError("protocol" if data else "cut", f"{_one_line(e)}") from e
+            too_long = e.error_status_hint == 431  # "Receive buffer too long", to h11
+            why = f"its head is longer than {MAX_HEAD:,} bytes" if too_long else _one_line(e)
+            raise FetchError("protocol" if data else "cut", why) from e
 
     def keep(self, data: bytes) -> None:
         """Keeps bytes without reading them: what still came after a reply turned out to be unreadable."""
