@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 KINDS = ("systemd", "cron", "launchd")
 _NEEDED = ("XDG_CONFIG_HOME", PASSPHRASE_FILE)
 _SPREAD = 30  # seconds
+_JOINERS = "\u200c\u200d"  # they are not printed, and names in Persian are written with them
 
 
 def command(root: Path) -> list[str]:
@@ -49,7 +50,7 @@ def _user(root: Path) -> str:
 def unit(kind: str, root: Path, minutes: int, hours: int) -> str:
     """`minutes` between two calls; a call is stopped after `hours`, and the next one goes on where it stood. Warns
     where the calls will lack the passphrase. Raises UsageError."""
-    if not str(root).isprintable():
+    if not all(c.isprintable() or c in _JOINERS for c in str(root)):
         raise UsageError(f"the archive's path {str(root)!r} has a character that no unit can hold: rename it")
     if kind == "cron" and "\\" in "".join(command(root)):  # some crons take backslashes out, and others do not
         raise UsageError(f"the path {str(root)!r}, or python's, has a backslash, which crons read differently")

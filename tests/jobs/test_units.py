@@ -21,7 +21,7 @@ from muniment.jobs import keeping
 from muniment.jobs.units import command, name_of, spread, unit
 from tests.conftest import NOW
 
-AWKWARD = "odd 100% $HOME \"q\" 'a' é"
+AWKWARD = "odd 100% $HOME \"q\" 'a' é خبر\u200cها"
 
 
 @pytest.fixture
