@@ -59,14 +59,14 @@ def discover(
     *,
     pages: Fetches | None = None,
     restart: bool = False,
-    left: Counter[str] | None = None,
+    left: Counter[tuple[str, str]] | None = None,
     before: list[Added] | None = None,
 ) -> Generator[Added, None, None]:
     """Add what feeds, sitemaps or the links of a site lead to; yields the same as `add`, as it comes.
 
     `fetcher` gets listings, and `pages` the pages where it is given (with a browser, or with what they need). A run
-    that was interrupted goes on, unless it is to `restart`. `left` is told at the end how many pages of each start are
-    left for another run, because their hosts asked for it, and `before` at the beginning what came of the pages that
+    that was interrupted goes on, unless it is to `restart`. `left` is told at the end how many pages of each start
+    are left for another run, by the host that asked for it, and `before` at the beginning what came of the pages that
     this run looked at before it was cut off. Raises as `add` does.
     """
     from contextlib import closing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from muniment.errors import UsageError
@@ -12,6 +13,7 @@ from muniment.errors import UsageError
 T = TypeVar("T")
 _HEADER = re.compile(r"\s*\[{1,2}([^\[\]]+)\]{1,2}\s*(?:#|$)")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", dict: "a table"}
 
 
@@ -49,11 +51,20 @@ def read_settings(file: str, text: str, build: Callable[[Mapping[str, Any]], T])
     except RecursionError:
         raise UsageError(f"{file}: brackets stand in one another too deeply to be read") from None
     except ValueError as e:  # also of a number of thousands of digits
-        raise UsageError(f"{file}: {e}") from None
+        raise UsageError(f"{file}{_unread(text, str(e))}") from None
     try:
         return build(table)
     except Wrong as e:
         raise UsageError(f"{file}{_line_of(text, e.table, e.key)}: {e.name}: {e}") from None
+
+
+def _unread(text: str, said: str) -> str:
+    """What tomllib said of a text, with the key where its line has one."""
+    lines = text.removeprefix("\ufeff").split("\n")
+    if (at := _AT_LINE.search(said)) and int(at[1]) <= len(lines) and (found := _KEY.match(lines[int(at[1]) - 1])):
+        said = said.replace("Cannot overwrite a value", "it stands there twice")
+        return f", line {at[1]}: {found[1]}: {_AT_LINE.sub('', said).strip()}"
+    return f": {said}"
 
 
 def _check_numbers(value: Any) -> None:
@@ -68,7 +79,9 @@ def _check_numbers(value: Any) -> None:
 def check_keys(table: Mapping[str, Any], keys: Collection[str]) -> None:
     for key in table:
         if key not in keys:
-            raise Wrong(key, f"there is no such key; there are {', '.join(keys)}")
+            near = get_close_matches(key.lower(), keys, 1)
+            meant = f": did you mean {near[0]}?" if near else f"; there are {', '.join(keys)}"
+            raise Wrong(key, f"there is no such key{meant}")
 
 
 def typed(table: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:

@@ -125,11 +125,12 @@ def _table(root: Path, options: dict[str, Any]) -> dict[str, Any]:
     plain = ("timezone", "jitter", "feeds", "sitemaps", "crawls", "urls", "lists", "folders", "searches", "stamp",
              "source", "tags", "match", "exclude", "hosts", "browser", "requisites", "resolve",
              "allow_private", "paused")  # fmt: skip
-    every = options["every"]
-    table: dict[str, Any] = {"schedule": options["cron"] or f"every {every.removeprefix('every ')}"}
+    table: dict[str, Any] = {"schedule": options["cron"] if options["every"] is None else _every(options["every"])}
     table |= {key: options[key] for key in plain if options[key]}
     for key in ("folders", "lists"):
         if key in table:
+            if address := next((path for path in table[key] if "://" in path), None):
+                raise UsageError(f"{address} is an address, and no path: give it with --url, --feed or the like")
             table[key] = tuple(path and as_kept(root, path) for path in table[key])
     if options["verify"]:
         table["verify"] = int(options["verify"]) if options["verify"].isdecimal() else options["verify"]
@@ -152,6 +153,14 @@ def _table(root: Path, options: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
+def _every(text: str) -> str:
+    """Raises UsageError where it is rather what --cron takes."""
+    if text.startswith("@") or "*" in text:
+        raise UsageError(f'--every takes a length of time, such as "6 hours": use --cron "{text}"')
+    words = text.split()
+    return " ".join(["every", *(words[1:] if words[:1] and words[0].lower() == "every" else words)])
+
+
 def _check_places(root: Path, job: Job) -> None:
     """Raises UsageError where the job would archive its own archive, or write over it."""
     from muniment.jobs.places import is_own
@@ -163,6 +172,8 @@ def _check_places(root: Path, job: Job) -> None:
 
 def _lacking(root: Path, job: Job) -> Iterator[str]:
     """What the job names, and is not there yet: it may come, so the job is kept all the same."""
+    from muniment.archive.authorities import read_settings
+    from muniment.archive.config import read_config
     from muniment.jobs.places import is_folder, real
     from muniment.regular import size_of
 
@@ -172,6 +183,8 @@ def _lacking(root: Path, job: Job) -> Iterator[str]:
     for path in job.lists:
         if size_of(real(root / path)) is None:
             yield f"there is no list {path} yet, or it cannot be read"
+    if job.stamp and not (settings := read_settings(read_config(root).stamp)).authorities and not settings.calendars:
+        yield "there is no authority that stamps yet: name one under [stamp] in archive.toml"
     for name in job.searches:
         if size_of(root / "searches" / f"{name}.toml") is None:
             yield f"there is no saved search {name!r} yet: `muniment searches save` makes one"

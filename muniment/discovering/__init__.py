@@ -30,7 +30,7 @@ from muniment.frontier import Frontier, Wanted
 from muniment.ingest.discover.listing import Entry, Listing, ReadJob
 from muniment.ingest.http import Held, parse_response
 from muniment.ingest.upload import Target
-from muniment.ingest.urls import page_of
+from muniment.ingest.urls import host_of, page_of
 from muniment.model import Attempt, Capture, Declared, Fetched
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class _Flight:
 class Discovery:
     """One run. `gather` gives what was captured; `settle` is told what was committed of it.
 
-    `left` counts, by start, the pages whose hosts asked to be left alone; `before` is what came of those that were
-    looked at before this run was cut off.
+    `left` counts, by start and host, the pages whose hosts asked to be left alone; `before` is what came of those that
+    were looked at before this run was cut off.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Discovery:
         self._ruled: set[int] = set()
         self._flying: dict[Future[Any], _Flight] = {}
         self._awaited: dict[str, _Flight] = {}
-        self.left: Counter[str] = Counter()
+        self.left: Counter[tuple[str, str]] = Counter()
         self.before: list[Added] = [] if before is None else before
         self._asked = self.known = self.postponed = 0
 
@@ -279,7 +279,7 @@ class Discovery:
         flight.fetched, flight.seconds = fetched, time.monotonic() - flight.begun
         if isinstance(outcome, Attempt) and outcome.reason == "retry-after":
             self.postponed += not wanted.listing
-            self.left[wanted.start] += 1
+            self.left[wanted.start, host_of(outcome.uri)] += 1
             self._frontier.postpone(wanted)
             return
         job = self._job(flight, outcome)

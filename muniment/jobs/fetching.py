@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections import Counter
@@ -21,7 +22,8 @@ from muniment.jobs import revisits
 from muniment.jobs.counting import count_item
 from muniment.jobs.job import Revisit
 from muniment.jobs.pauses import Pauses
-from muniment.jobs.report import Source, moment
+from muniment.jobs.places import real
+from muniment.jobs.report import Source, iso, moment
 from muniment.jobs.revisits import RAREST
 from muniment.model import Declared
 from muniment.regular import open_regular
@@ -126,7 +128,9 @@ class Fetching:
         look = self.archive.catalog.look_within(key, range(sys.maxsize))
         if look is None or look.number >= run.state.stage_size:
             return False
-        if not self._was_looked_at(key) and not self._is_at_rest("pages", key):
+        # A feed is looked at too, and is no article.
+        was_looked_at = moment(self.archive.leaf(look.number).date) >= moment(run.report.begun or run.report.started)
+        if not was_looked_at and not self._is_at_rest("pages", key):
             return False
         source = run.report.source("url", url)
         source.tried += 1
@@ -164,7 +168,7 @@ class Fetching:
         elif command == "crawl":
             plan = replace(plan, depth=3)
         fetcher, pages, pauses = self._fetchers()
-        left: Counter[str] = Counter()
+        left: Counter[tuple[str, str]] = Counter()
         before: list[Added] = []  # what this run did before it was cut off
 
         def recount() -> None:
@@ -187,12 +191,13 @@ class Fetching:
                         raise KeyboardInterrupt
         finally:
             recount()
-        for start, count in left.items():
+        known = fetcher.pauses()
+        for (start, host), count in left.items():
             if start:
-                source = source_of(start)
-                source.tried += count
-                source.blocked += count
-                source.reasons["retry-after"] = source.reasons.get("retry-after", 0) + count
+                until = run.world.clock() + timedelta(seconds=math.ceil(known.get(host, (0.0, 0))[0]))
+                source_of(start).count_left(
+                    count, f"{host} asked to be left alone, or failed too often: until {iso(until)}"
+                )
         pauses.keep(run.world.clock())
         run.give_way()
         if why := run.over():
@@ -248,7 +253,7 @@ def _read_list(root: Path, name: str) -> Iterator[Target]:
     from muniment.ingest.upload import read_list
 
     try:
-        with open_regular((root / name).resolve()) as lines:
+        with open_regular(real(root / name)) as lines:
             yield from read_list(lines, Declared(), name)
     except OSError as e:
         raise UsageError(f"cannot read the list {name}: {e.strerror or e}") from None

@@ -143,8 +143,8 @@ def _job(name: str, table: Mapping[str, Any]) -> Job:
     for key in ("feeds", "sitemaps", "crawls", "urls"):
         _check_addresses(key, lists[key])
     for key in ("folders", "lists"):
-        if "" in lists[key]:
-            raise Wrong(key, "a path is empty")
+        for path in lists[key]:
+            _check_path(key, path)
     job = Job(
         name,
         _schedule(name, table),
@@ -173,6 +173,8 @@ def _job(name: str, table: Mapping[str, Any]) -> Job:
 def _schedule(name: str, table: Mapping[str, Any]) -> Schedule:
     text, zone = typed(table, "schedule", str, ""), typed(table, "timezone", str, "UTC")
     jitter = time_in(table, "jitter") or timedelta(0)
+    if zone == "localtime":
+        raise Wrong("timezone", "name the zone itself, such as Europe/Paris: that of a machine may change")
     try:
         known = ZoneInfo(zone)
     except (OSError, ValueError, LookupError):
@@ -195,6 +197,15 @@ def _check_addresses(key: str, addresses: tuple[str, ...]) -> None:
             raise Wrong(key, str(e)) from None
 
 
+def _check_path(key: str, path: str) -> None:
+    if not path:
+        raise Wrong(key, "a path is empty")
+    if "\0" in path:
+        raise Wrong(key, "no path can hold the character of code 0")
+    if path == "~" or path.startswith("~/"):
+        raise Wrong(key, f"~ is a shell's word: write the whole path in place of {path}")
+
+
 def _verify(table: Mapping[str, Any]) -> float | int | None:
     value = table.get("verify")
     if value is None or (type(value) is int and value > 0):
@@ -214,6 +225,7 @@ def _export(table: Mapping[str, Any]) -> Export | None:
         path, form = typed(inner, "path", str, ""), typed(inner, "format", str, "wacz")
         if not path:
             raise Wrong("path", "an export needs a path, such as /srv/exports/{date}.wacz")
+        _check_path("path", path)
         if form not in FORMATS:
             raise Wrong("format", f"there is no format {form!r}: there are {', '.join(FORMATS)}")
         if form == "wacz" and not path.endswith(".wacz"):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from muniment import durable
-from muniment.errors import StorageError, UsageError
+from muniment.errors import Locked, StorageError, UsageError
 from muniment.jobs.job import Job, check_name, is_name, parse_job
 from muniment.jobs.kept import Damaged, Time, TimeIfAny, fitted, read_kept
 from muniment.jobs.report import Report, as_json, from_json, iso, moment, summary
@@ -125,14 +125,18 @@ def text_of(root: Path, name: str) -> str:
     except UsageError as e:
         raise UsageError(f"jobs/{name}.toml: {e}") from None
     try:
-        return read_regular(path).decode().removeprefix("\ufeff")
+        content = read_regular(path)
+        return content.decode().removeprefix("\ufeff")
     except FileNotFoundError:
         if _is_lost(root, name):
             again = f"put it back, or `muniment jobs remove {name}`"
             raise UsageError(f"jobs/{name}.toml is gone, and nobody removed the job: {again}") from None
         raise UsageError(f"there is no job {name!r}: `muniment jobs list` lists those there are") from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise UsageError(f"jobs/{name}.toml cannot be read: {e}") from None
+    except UnicodeDecodeError as e:
+        line = content.count(b"\n", 0, e.start) + 1
+        raise UsageError(f"jobs/{name}.toml, line {line}: this is no UTF-8: save the file as such") from None
+    except OSError as e:
+        raise UsageError(f"jobs/{name}.toml cannot be read: {e.strerror or e}") from None
 
 
 def changed(root: Path, name: str, otherwise: datetime) -> datetime:
@@ -175,8 +179,11 @@ def set_paused(root: Path, name: str, paused: bool) -> None:
 
 
 def remove(root: Path, name: str) -> None:
-    """The job, and what is remembered of it; its reports stay. Raises UsageError where there is none."""
+    """The job, and what is remembered of it; its reports stay. Raises UsageError where there is none, Locked while a
+    run of it is under way, which would remember it again."""
     path = job_file(root, name)
+    if state_of(root, name).running is not None and durable.is_held(root / FOLDER / "lock"):
+        raise Locked(f"a run of {name} is under way: remove it when that is done")
     try:
         path.unlink(missing_ok=_is_lost(root, name))
         _forget(root, name)  # here, as the next job of that name may be a file written by hand
@@ -190,6 +197,7 @@ def _forget(root: Path, name: str) -> None:
     """What is remembered of a job: of its runs, and of the files in its folders. The reports stay, and an empty state
     says that they are not those of the next job of that name."""
     files_of(root, name).unlink(missing_ok=True)
+    _put_aside(_state_file(root, name)).unlink(missing_ok=True)
     keep_state(root, name, State())
 
 
@@ -205,7 +213,7 @@ def state_of(root: Path, name: str, *, mend: bool = False) -> State:
         return _from_reports(root, name)
     except Damaged as e:
         if mend:
-            aside = path.with_name(f"{path.name}.damaged")
+            aside = _put_aside(path)
             _log.warning("%s is damaged (%s): what the reports say holds, and it is kept as %s", path, e, aside.name)
             with suppress(OSError):
                 path.replace(aside)
@@ -317,6 +325,10 @@ def job_file(root: Path, name: str) -> Path:
 
 def _state_file(root: Path, name: str) -> Path:
     return root / FOLDER / "state" / f"{check_name(name)}.json"
+
+
+def _put_aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
 
 
 def files_of(root: Path, name: str) -> Path:

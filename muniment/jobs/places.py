@@ -15,7 +15,7 @@ _OWN = (
 
 def as_kept(root: Path, path: str) -> str:
     """A path that was given as seen from the working folder, as it stands in a job's file."""
-    whole = Path(path).absolute()
+    whole = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - pathlib's raises for a user that is none
     if ".." in whole.parts:
         whole = real(whole)
     # As it is named first: a link in the archive that leads elsewhere is of the archive too.

@@ -100,6 +100,13 @@ class Source:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         self.error = self.error or error
 
+    def count_left(self, count: int, error: str) -> None:
+        """Pages that were not asked for, as their host is to be left alone."""
+        self.tried += count
+        self.blocked += count
+        self.reasons["retry-after"] = self.reasons.get("retry-after", 0) + count
+        self.error = self.error or error
+
     def add(self, other: Source) -> None:
         for name in ("tried", "new", "changed", "unchanged", "not_modified", "blocked", "failed", "skipped", "bytes",
                      "listings", "withheld", "refused"):  # fmt: skip

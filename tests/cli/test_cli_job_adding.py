@@ -136,7 +136,33 @@ def test_an_empty_path_is_no_path(inside: Console, root: Path, option: str, key:
     assert not (root / "jobs").exists()
 
 
+def test_a_path_is_one_of_the_users_home_where_it_says_so(
+    inside: Console, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(root.parent / "ann"))
+    inside("jobs", "add", "j", "--folder", "~/inbox", *EVERY)
+    assert f'folders = ["{root.parent}/ann/inbox"]' in (root / "jobs" / "j.toml").read_text()
+
+
 # ---- what is refused now, and not at night
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--list", "https://courier.example/list", *EVERY], "is an address, and no path: give it with --url"),
+        (["--stamp", "--every", "@daily"], 'use --cron "@daily"'),
+        (["--stamp", "--every", "0 */6 * * *"], 'use --cron "0 */6 * * *"'),
+    ],
+)
+def test_what_belongs_to_another_option_is_told_to_which(inside: Console, words: list[str], said: str) -> None:
+    assert said in inside("jobs", "add", "j", *words, code=2).err
+
+
+def test_every_is_understood_in_front_of_the_time(inside: Console, root: Path) -> None:
+    said = inside("jobs", "add", "j", "--stamp", "--every", "Every  2 days").err
+    assert "there is no authority that stamps yet: name one under [stamp]" in said
+    assert 'schedule = "every 2 days"' in (root / "jobs" / "j.toml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ FINE = 'schedule = "every 6 hours"\nfeeds = ["https://courier.example/feed"]\n'
         (FINE + 'timezone = "Mars/Olympus"', 3, "timezone"),
         (FINE + 'timezone = "../../etc/passwd"', 3, "timezone"),
         (FINE + 'timezone = ""', 3, "timezone"),
+        (FINE + 'timezone = "localtime"', 3, "timezone"),
         (FINE + 'jitter = "soon"', 3, "jitter"),
         (FINE + 'jitter = "999999 weeks"', 3, "jitter"),
         (FINE + 'paused = "yes"', 3, "paused"),
@@ -144,6 +145,11 @@ FINE = 'schedule = "every 6 hours"\nfeeds = ["https://courier.example/feed"]\n'
         (FINE + "[limits]\nmemory = 2", 4, "limits.memory"),
         (FINE + "limits.delay = 1\nlimits.pages = 0", 4, "limits.pages"),
         (FINE + "[ limits ]  # of a run\n'pages'=0", 4, "limits.pages"),
+        (FINE + 'folders = ["in", "a\\u0000b"]', 3, "folders"),
+        (FINE + 'lists = ["~/lists/a.txt"]', 3, "lists"),
+        (FINE + '[export]\npath = "~/all.jsonl"\nformat = "jsonl"', 4, "export.path"),
+        (FINE + "paused = true\nfeeds = []", 4, "feeds"),
+        (FINE + "[limits]\npages = 1\npages = 2", 5, "pages"),
         (FINE + "revisit = 3", 3, "revisit"),
         (FINE + '[revisit]\nleast = "2 days"\nmost = "1 day"', 5, "revisit.most"),
         (FINE + "[revisit]\nbudget = -1", 4, "revisit.budget"),
@@ -180,9 +186,19 @@ def test_a_mistake_is_named_with_its_line_and_key(text: str, line: int | None, k
     assert str(caught.value).startswith(f"{where}{key}: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [('shedule = "every day"', "schedule"), ('Schedule = "every day"', "schedule"), ('feed = "https://a.example/"', "feeds"),
+     ("limits = { page = 1 }", "pages"), ('[revisit]\nleats = "1 day"', "least"), ('[alerts]\nweb_hook = "x"', "webhook")],
+)  # fmt: skip
+def test_a_key_that_is_near_another_is_told_which(text: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"there is no such key: did you mean {meant}\?$"):
+        parse_job("courier", f"{FINE.splitlines()[0]}\nstamp = true\n{text}" if "chedule" not in text else text)
+
+
 @pytest.mark.parametrize("text", ["schedule = every day", FINE + "feeds = []", 'schedule = "a\nb"'])
 def test_what_is_no_toml_is_named_with_its_line(text: str) -> None:
-    with pytest.raises(UsageError, match=r"jobs/courier\.toml: .*line \d"):
+    with pytest.raises(UsageError, match=r"jobs/courier\.toml, line \d: (schedule|feeds): "):
         parse_job("courier", text)
 
 
@@ -246,9 +262,11 @@ def test_a_link_or_a_file_that_is_no_text_is_refused_by_name(root: Path, tmp_pat
     (root / "jobs").mkdir()
     (tmp_path / "elsewhere.toml").write_text(FINE)
     (root / "jobs" / "linked.toml").symlink_to(tmp_path / "elsewhere.toml")
-    (root / "jobs" / "latin.toml").write_bytes(b'schedule = "\xe9"')
-    for name in ("linked", "latin"):
-        with pytest.raises(UsageError, match=rf"jobs/{name}\.toml"):
+    (root / "jobs" / "latin.toml").write_bytes(b'# caf\xc3\xa9\nschedule = "\xe9"')
+    (root / "jobs" / "folder.toml").mkdir()
+    for name, said in (("linked", " cannot be read: it is a link"), ("latin", ", line 2: this is no UTF-8"),
+                       ("folder", " cannot be read: it is a folder")):  # fmt: skip
+        with pytest.raises(UsageError, match=rf"jobs/{name}\.toml{said}"):
             keeping.read(root, name)
 
 

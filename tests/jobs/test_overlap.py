@@ -103,6 +103,20 @@ def test_what_another_job_stored_while_a_run_was_cut_off_counts_once(
     assert outcome.report.sources[f"url {paper.url}/story/1"].new == 1
 
 
+def test_a_job_is_not_removed_while_a_run_of_it_would_remember_it_again(
+    root: Path, paper: Newspaper, going: Callable[[], None]
+) -> None:
+    run = start(root, "jobs", "run", "--due", "--processes", "1")
+    until(lambda: "/slow" in paper.paths())
+    early = start(root, "jobs", "remove", "courier")
+    said, _ = early.communicate(timeout=30)
+    assert early.returncode == 11 and "a run of courier is under way" in said
+    going()
+    assert run.wait(30) == 0
+    assert start(root, "jobs", "remove", "courier").wait(30) == 0
+    assert keeping.names(root) == []
+
+
 def test_whoever_adds_beside_a_run_waits_for_the_archive(
     root: Path, paper: Newspaper, going: Callable[[], None], tmp_path: Path
 ) -> None:

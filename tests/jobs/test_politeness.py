@@ -21,7 +21,7 @@ from muniment.ingest.fetch import Fetcher
 from muniment.ingest.policy import FetchPolicy
 from muniment.jobs import due, keeping
 from muniment.jobs.pauses import read_pauses
-from muniment.jobs.report import Report, Source
+from muniment.jobs.report import Report, Source, iso
 from muniment.jobs.running import World
 from tests.discovering.newspaper import story
 
@@ -250,6 +250,7 @@ def test_a_host_that_asks_for_an_hour_gets_it_from_every_process_and_nothing_is_
     assert hosts.of("busy.example") == ["/robots.txt", "/feed.xml", "/story/1", "/story/2"]
     found = source(report, hosts, "busy.example")
     assert (found.tried, found.new, found.reasons) == (4, 1, {f"http-{status}": 1, "retry-after": 1})
+    assert found.error
     assert source(report, hosts, "calm.example").new == 2
 
     hosts.answer = lambda host, path: None
@@ -258,6 +259,7 @@ def test_a_host_that_asks_for_an_hour_gets_it_from_every_process_and_nothing_is_
     assert hosts.of("busy.example") == [], "another process, and the hour is not over"
     found = source(report, hosts, "busy.example")
     assert (found.blocked, found.tried, found.is_down) == (3, 3, True)  # two stories and the feed
+    assert found.error.endswith(f"asked to be left alone, or failed too often: until {iso(BEGIN + timedelta(hours=1))}")
     assert source(report, hosts, "calm.example").new == 1
     assert report.state != "failed"
 

@@ -44,6 +44,20 @@ def test_what_is_new_changed_unchanged_and_not_modified_is_counted_by_source(pap
     assert "not modified" in lines and "such as" in lines
 
 
+def test_a_feed_that_is_named_as_a_page_too_has_its_row(paper: Newspaper, run: RunJob) -> None:
+    report = run(f'feeds = ["{paper.url}/feed.xml"]\nurls = ["{paper.url}/feed.xml"]\n')
+    page = report.sources[f"url {paper.url}/feed.xml"]
+    assert (page.tried, page.new + page.unchanged, paper.paths().count("/feed.xml")) == (1, 1, 1)
+
+
+def test_a_list_that_is_a_link_in_a_circle_is_told(root: Path, paper: Newspaper, run: RunJob) -> None:
+    (root / "one.txt").symlink_to("two.txt")
+    (root / "two.txt").symlink_to("one.txt")
+    report = run(f'lists = ["one.txt"]\nurls = ["{paper.url}/story/1"]\n')
+    assert report.sources["list one.txt"].reasons == {"no-list": 1}
+    assert report.total("new") == 1 and "internal error" not in "".join(report.errors)
+
+
 def test_a_silent_edit_is_found_by_a_look_of_its_own_and_tightens_the_next(paper: Newspaper, run: RunJob) -> None:
     text = f'feeds = ["{paper.url}/feed.xml"]\n'
     run(text)
