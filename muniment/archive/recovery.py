@@ -158,10 +158,15 @@ def _check_catalog(since: Progress, frame: Commit, lengths: Mapping[str, int], s
 
 def published_size(root: Path, keys: Sequence[VerifierKey]) -> int:
     """How many leaves `log/checkpoint` was signed over; 0 where it cannot be read: a cache, written without sync."""
+    return read_published(root, keys) or 0
+
+
+def read_published(root: Path, keys: Sequence[VerifierKey]) -> int | None:
+    """As `published_size`; None where it cannot be read."""
     try:
         return parse_checkpoint(check_note(read_regular(root / "log" / "checkpoint").decode(), keys)).size
     except (OSError, ValueError):
-        return 0
+        return None
 
 
 def _check_lengths(root: Path, committed: Committed) -> None:

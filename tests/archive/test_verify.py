@@ -418,9 +418,11 @@ def test_fast_verify_without_a_catalog_says_so_and_reads_everything(small: Path,
     assert [f.finding for f in verify(root, fast=True)] == ["no-catalog"]
 
 
-def test_what_a_killed_writer_had_not_published_yet_is_no_damage(root: Path) -> None:
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_what_a_killed_writer_had_not_published_yet_is_no_damage(root: Path, earlier: int) -> None:
     """It ended between its commit and the tiles; with the tiles alone missing, they were taken away."""
-    fill(root, 1)
+    for _ in range(earlier):
+        fill(root, 1)
     before = (root / "log/checkpoint").read_bytes()
     fill(root, 2)
     (tile,) = (path for path in (root / "log/tile/0").glob("**/*") if path.name == str(_size(root)))

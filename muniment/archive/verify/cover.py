@@ -16,7 +16,7 @@ from pathlib import Path
 from muniment.archive.commit import Commit
 from muniment.archive.config import Config
 from muniment.archive.log import bundle_path, leaves_in_tiles, relative
-from muniment.archive.recovery import published_size, segment_files, strange
+from muniment.archive.recovery import read_published, segment_files, strange
 from muniment.archive.segments import STREAMS, scan_members
 from muniment.archive.verify.finding import Finding, Tally
 from muniment.archive.verify.walk import Bundles, Walked
@@ -140,7 +140,7 @@ class CoverCheck:
             *self._check_published(last, published),
         ]
         if last is self._walked.commits[-1]:
-            findings += [*self._check_tiles(last, published[0][1] or last.checkpoint.size), *self._unknown_stamps()]
+            findings += [*self._check_tiles(last, published[0][1]), *self._unknown_stamps()]
         if self._why_not() or self._newest_commit()[0].end != last.end:
             return None
         if last is not self._walked.commits[-1]:
@@ -186,16 +186,17 @@ class CoverCheck:
                 yield Finding("uncommitted", detail, file=name, offset=length, expected=str(length))
         yield from self._check_names(last, lengths)
 
-    def _published(self) -> list[tuple[str, int]]:
-        """For how many leaves caches were made. To be asked before the commits are, which are always ahead of both."""
+    def _published(self) -> list[tuple[str, int | None]]:
+        """For how many leaves caches were made (None: not to be read). To be asked before the commits are, which are
+        always ahead of both."""
         return [
-            ("log/checkpoint", published_size(self._root, self._config.keys())),
+            ("log/checkpoint", read_published(self._root, self._config.keys())),
             ("log/tile", leaves_in_tiles(self._root / "log")),
         ]
 
-    def _check_published(self, last: Commit, published: list[tuple[str, int]]) -> Iterator[Finding]:
+    def _check_published(self, last: Commit, published: list[tuple[str, int | None]]) -> Iterator[Finding]:
         for name, size in published:
-            if size > last.checkpoint.size:
+            if size is not None and size > last.checkpoint.size:
                 detail = f"{name} was made for {size} leaves, and the commits hold {last.checkpoint.size}"
                 yield Finding("cut", detail, file="log/commits", expected=str(size))
 
@@ -220,19 +221,20 @@ class CoverCheck:
             elif name not in known and not partial and not is_temporary(path):
                 yield Finding("unknown-file", f"no commit names this file: {_INTERRUPTED}", file=name)
 
-    def _check_tiles(self, last: Commit, published: int) -> Iterator[Finding]:
+    def _check_tiles(self, last: Commit, published: int | None) -> Iterator[Finding]:
         """The published tiles, against what the leaves give. What a writer that was killed after its commit had not
-        published yet (`published` leaves were) is no damage: the next one does it."""
+        published yet (`published` leaves were, or nobody knows) is no damage: the next one does it."""
+        promised = last.checkpoint.size if published is None else published
         for name, digest in self._walked.tiles.items():
             try:
                 found = hashlib.sha256(read_regular(self._root / "log" / name)).digest()
             except OSError:
                 found = b""
-            if found != digest and (found or _is_of(name, published)):
+            if found != digest and (found or _is_of(name, promised)):
                 detail = "the hash tile is not what the leaves give" if found else "the hash tile is missing"
                 yield Finding("tile-damaged", detail, file=f"log/{name}", expected=digest.hex())
         yield from self._check_earlier(last.checkpoint.size)
-        if last.checkpoint.size and not published_size(self._root, self._config.keys()):
+        if last.checkpoint.size and published is None:
             detail = "what is published there is missing, or no checkpoint that a key of archive.toml signed"
             yield Finding("tile-damaged", detail, file="log/checkpoint")
 
