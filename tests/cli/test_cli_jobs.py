@@ -104,7 +104,7 @@ def test_every_setting_but_those_of_channels_has_an_option(console: Console) -> 
         "revisit": {"least": "3 hours", "most": "9 days", "budget": 7}, "alerts": {"silent": "2 days", "overdue": "3 hours"},
     }  # fmt: skip
     assert [line for line in made.err.splitlines() if "yet" in line] == made.err.splitlines()
-    assert len(made.err.splitlines()) == 3  # the folder, the list and the search may come
+    assert len(made.err.splitlines()) == 4  # the folder, the list, the authority and the search may come
 
 
 @pytest.mark.parametrize(
